@@ -1,0 +1,17 @@
+// Builds dist/ from src/ with the TypeScript compiler; stale output is removed first so that no deleted file lives on.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+const { status } = spawnSync(process.execPath, [join(dirname(typescript), 'bin/tsc'), '-p', join(root, 'tsconfig.build.json')], {
+  cwd: root,
+  stdio: 'inherit',
+});
+const cli = join(root, 'dist/cli/main.js');
+if (existsSync(cli)) chmodSync(cli, 0o755);
+process.exit(status ?? 1);

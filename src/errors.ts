@@ -1,0 +1,158 @@
+// Every error that Mimas raises by itself: one table of codes, one class a code.
+// A brand (`Symbol.for`) keeps `instanceof` true when two copies of the package meet in one program.
+
+/** Code to meaning. The type of `code`, the classes below and `docs/errors.md` follow this table. */
+export const ERROR_CODES = {
+  PROCESS_START_FAILED: 'a process could not be brought up; `phase` says how far it came: resolve, load, construct, init or ready',
+  INIT_FAILED: 'the `init()` of a process threw; `cause` is what it threw',
+  PROCESS_CRASHED: 'a process died with the call in flight; `maybeExecuted` says whether the method may have run',
+  PROCESS_STOPPED: 'the process was stopped (or is stopping) and takes no more calls',
+  RESTARTS_EXHAUSTED: 'a process failed more often than its restart policy allows; an explicit restart clears it',
+  MEMORY_LIMIT: 'a process went over `resources.maxMemory` and was ended',
+  CALL_TIMEOUT: 'the method did not settle within its `timeout` (run time, not queue time)',
+  QUEUE_TIMEOUT: 'the call waited longer than `queueTimeout` for a process that could take it; it never ran',
+  QUEUE_FULL: 'too many calls wait already; `retryAfter` is an estimate in milliseconds',
+  CALL_CANCELLED: 'the call was cancelled',
+  METHOD_NOT_FOUND: 'the process has no such @Public() method',
+  NOT_CLONEABLE: 'an argument or result cannot cross the border; `path` says which part',
+  FRAME_TOO_LARGE: 'one call or result is larger than `maxFrame`; the link stays up',
+  PROTOCOL_ERROR: 'the peer sent a frame that makes no sense; the link was closed',
+  LINK_CLOSED: 'the connection to the process was lost or closed',
+  CALLBACK_RELEASED: 'a function that was passed as an argument was called after its call had settled; `keep(fn)` holds it longer',
+  UNAUTHORIZED: 'the peer did not show the right token or certificate',
+  UNKNOWN_OPTION: 'an option that Mimas does not know',
+  UNSUPPORTED_OPTION: 'an option that cannot work in this combination',
+  INVALID_OPTION: 'an option whose value makes no sense',
+  INVALID_PROCESS: 'a decorator was used where it cannot work',
+  UNIT_NOT_FOUND: 'no process or unit with this id',
+  SHUTDOWN_INCOMPLETE: 'something outlived the shutdown deadline; `left` names it',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+const BRAND = Symbol.for('mimas.error');
+
+/** What all errors of Mimas share: a stable `code`, and own fields that say where. */
+export class MimasError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, fields: { cause?: unknown; [field: string]: unknown } = {}) {
+    const { cause, ...own } = fields;
+    super(message, 'cause' in fields ? { cause } : undefined);
+    this.code = code;
+    Object.defineProperty(this, 'name', { value: new.target.name, configurable: true, writable: true });
+    Object.defineProperty(this, BRAND, { value: code });
+    for (const [key, value] of Object.entries(own)) if (value !== undefined) (this as Record<string, unknown>)[key] = value;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (typeof value !== 'object' || value === null) return false;
+    const brand = (value as Record<symbol, unknown>)[BRAND];
+    if (brand === undefined) return false;
+    if (this === (MimasError as unknown)) return true;
+    const own = (this as { code?: ErrorCode }).code;
+    return own === undefined ? Function.prototype[Symbol.hasInstance].call(this, value) : brand === own;
+  }
+}
+
+type Options<Fields> = { cause?: unknown } & Fields;
+interface CodedClass<Code extends ErrorCode, Fields> {
+  readonly code: Code;
+  new (message: string, fields?: Options<Partial<Fields>>): MimasError & { readonly code: Code } & Readonly<Fields>;
+}
+
+const classes = new Map<ErrorCode, new (message: string, fields?: { cause?: unknown }) => MimasError>();
+
+/** The class of a code, for rebuilding an error that crossed a border. */
+export const errorClassOf = (code: string) => classes.get(code as ErrorCode);
+
+function coded<Code extends ErrorCode, Fields = object>(code: Code): CodedClass<Code, Fields> {
+  class Coded extends MimasError {
+    static readonly code = code;
+    constructor(message: string, fields?: Options<Partial<Fields>>) {
+      super(code, message, fields);
+    }
+  }
+  return Coded as unknown as CodedClass<Code, Fields>;
+}
+
+/** How far the start of a process came. */
+export type StartPhase = 'resolve' | 'load' | 'construct' | 'init' | 'ready';
+interface Start { file: string; phase: StartPhase; stderrTail?: string; exitCode?: number | null; signal?: string | null }
+
+export class ProcessStartError extends coded<'PROCESS_START_FAILED', Start>('PROCESS_START_FAILED') {}
+export class InitError extends coded<'INIT_FAILED', Start>('INIT_FAILED') {}
+export class ProcessCrashedError extends coded<'PROCESS_CRASHED', { process: string; method: string; maybeExecuted: boolean; exitCode: number | null; signal: string | null; stderrTail: string }>('PROCESS_CRASHED') {}
+export class ProcessStoppedError extends coded<'PROCESS_STOPPED', { process: string; method?: string }>('PROCESS_STOPPED') {}
+export class RestartsExhaustedError extends coded<'RESTARTS_EXHAUSTED', { process: string; restarts: number }>('RESTARTS_EXHAUSTED') {}
+export class MemoryLimitError extends coded<'MEMORY_LIMIT', { process: string; limit: number; method: string; maybeExecuted: boolean }>('MEMORY_LIMIT') {}
+export class CallTimeoutError extends coded<'CALL_TIMEOUT', { method: string; process: string; timeout: number }>('CALL_TIMEOUT') {}
+export class QueueTimeoutError extends coded<'QUEUE_TIMEOUT', { method: string; process: string; queueTimeout: number }>('QUEUE_TIMEOUT') {}
+export class QueueFullError extends coded<'QUEUE_FULL', { process: string; maxQueue: number; retryAfter: number }>('QUEUE_FULL') {}
+export class CallCancelledError extends coded<'CALL_CANCELLED', { method?: string }>('CALL_CANCELLED') {}
+export class MethodNotFoundError extends coded<'METHOD_NOT_FOUND', { method: string; process: string; suggestion?: string; methods: readonly string[] }>('METHOD_NOT_FOUND') {}
+export class NotCloneableError extends coded<'NOT_CLONEABLE', { path: string; method?: string }>('NOT_CLONEABLE') {}
+export class FrameTooLargeError extends coded<'FRAME_TOO_LARGE', { size: number; limit: number }>('FRAME_TOO_LARGE') {}
+export class ProtocolError extends coded<'PROTOCOL_ERROR'>('PROTOCOL_ERROR') {}
+export class LinkClosedError extends coded<'LINK_CLOSED', { process?: string; method?: string; maybeExecuted?: boolean }>('LINK_CLOSED') {}
+export class CallbackReleasedError extends coded<'CALLBACK_RELEASED'>('CALLBACK_RELEASED') {}
+export class UnauthorizedError extends coded<'UNAUTHORIZED'>('UNAUTHORIZED') {}
+export class UnknownOptionError extends coded<'UNKNOWN_OPTION', { option: string; suggestion?: string }>('UNKNOWN_OPTION') {}
+export class UnsupportedOptionError extends coded<'UNSUPPORTED_OPTION', { option: string }>('UNSUPPORTED_OPTION') {}
+export class InvalidOptionError extends coded<'INVALID_OPTION', { option: string }>('INVALID_OPTION') {}
+export class InvalidProcessError extends coded<'INVALID_PROCESS'>('INVALID_PROCESS') {}
+export class UnitNotFoundError extends coded<'UNIT_NOT_FOUND', { id: string }>('UNIT_NOT_FOUND') {}
+export class ShutdownIncompleteError extends coded<'SHUTDOWN_INCOMPLETE', { left: readonly string[] }>('SHUTDOWN_INCOMPLETE') {}
+
+for (const exported of [
+  ProcessStartError, InitError, ProcessCrashedError, ProcessStoppedError, RestartsExhaustedError, MemoryLimitError, CallTimeoutError,
+  QueueTimeoutError, QueueFullError, CallCancelledError, MethodNotFoundError, NotCloneableError, FrameTooLargeError, ProtocolError,
+  LinkClosedError, CallbackReleasedError, UnauthorizedError, UnknownOptionError, UnsupportedOptionError, InvalidOptionError,
+  InvalidProcessError, UnitNotFoundError, ShutdownIncompleteError,
+]) classes.set(exported.code, exported as never);
+
+/**
+ * An error of a class that this side does not know. `name` is the original's name; `code` and the original's own fields
+ * stand on it as they did on the original. Register the class on both sides (`registerErrorClass`) to get the class itself.
+ */
+export class RemoteError extends Error {
+  code?: unknown;
+  [field: string]: unknown;
+
+  constructor(message: string, name: string, options?: { cause?: unknown }) {
+    super(message, options && 'cause' in options ? { cause: options.cause } : undefined);
+    Object.defineProperty(this, 'name', { value: name, configurable: true, writable: true });
+    Object.defineProperty(this, BRAND_REMOTE, { value: true });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && BRAND_REMOTE in value;
+  }
+}
+const BRAND_REMOTE = Symbol.for('mimas.remote-error');
+
+/** The nearest of `known` to a misspelt `name`, or undefined when none is near. (Levenshtein distance.) */
+export function closest(name: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = levenshtein(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+function levenshtein(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      row[j] = Math.min(row[j - 1]! + 1, previous[j]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    previous = row;
+  }
+  return previous[b.length]!;
+}
