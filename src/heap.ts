@@ -32,7 +32,7 @@ export class Heap<T> {
 
   pop(): T | undefined {
     const first = this.#items[0];
-    if (first !== undefined || this.#items.length > 0) this.remove(first as T);
+    if (this.#items.length > 0) this.remove(first as T);
     return first;
   }
 

@@ -1,35 +1,7 @@
 // Whether and when something that ended is started again: one pure decision, and a small object that keeps its history.
 // A policy never acts; whoever asks it does.
-import { closest, InvalidOptionError, UnknownOptionError } from '../errors.js';
-import { parseDuration, type Duration } from '../units.js';
-import { backoffDelay, jitter, type Backoff, type BackoffType, type Random } from './backoff.js';
-
-/** `permanent`: always started again; `transient`: unless it ended cleanly; `temporary`: never. */
-export type RestartType = 'permanent' | 'transient' | 'temporary';
-
-export interface RestartPolicyOptions {
-  /** `false` is the same as `type: 'temporary'`. */
-  enabled?: boolean;
-  type?: RestartType;
-  /** At most so many restarts … (default 5) */
-  maxRestarts?: number;
-  /** … within this time (default 60 s). */
-  window?: Duration;
-  backoff?: { type?: BackoffType; initial?: Duration; max?: Duration; jitter?: number };
-  /** Up for this long forgives earlier failures (default 10 s). */
-  stableAfter?: Duration;
-  /** The circuit breaker: so many failed attempts in a row, of whatever kind, are the end (default 5). */
-  maxFailures?: number;
-}
-
-export interface RestartPolicy {
-  readonly type: RestartType;
-  readonly maxRestarts: number;
-  readonly window: number;
-  readonly backoff: Backoff;
-  readonly stableAfter: number;
-  readonly maxFailures: number;
-}
+import { backoffDelay, jitter, type Random } from './backoff.js';
+import type { RestartPolicy } from './restart-options.js';
 
 /** Why something is not started again. */
 export type StopReason = 'completed' | 'not-restarted' | 'max-restarts' | 'circuit-open';
@@ -53,15 +25,6 @@ export interface ExitEvent {
   /** The error was an abort or a timeout: tried again soon (0.5 to 1.5 s), though it counts. */
   transient?: boolean | undefined;
 }
-
-export const DEFAULT_RESTART_POLICY: RestartPolicy = {
-  type: 'permanent',
-  maxRestarts: 5,
-  window: 60_000,
-  backoff: { type: 'exponential', initial: 200, max: 30_000, jitter: 0.25 },
-  stableAfter: 10_000,
-  maxFailures: 5,
-};
 
 const TRANSIENT_DELAY = 1000;
 const TRANSIENT_JITTER = 0.5;
@@ -89,14 +52,15 @@ const restartsWithin = (policy: RestartPolicy, history: RestartHistory, now: num
 
 /** The decision with its memory: one for each thing that may be restarted. */
 export class RestartTracker {
-  readonly policy: RestartPolicy;
+  /** May be replaced; the history stays. */
+  policy: RestartPolicy;
   readonly #random: Random;
   #restarts: readonly number[] = [];
   #failures = 0;
   #upSince: number | undefined;
 
-  constructor(options: RestartPolicyOptions | RestartPolicy = {}, random: Random = Math.random) {
-    this.policy = isResolved(options) ? options : resolveRestartPolicy(options);
+  constructor(policy: RestartPolicy, random: Random = Math.random) {
+    this.policy = policy;
     this.#random = random;
   }
 
@@ -134,60 +98,4 @@ export class RestartTracker {
     this.#failures = 0;
     this.#upSince = undefined;
   }
-}
-
-const TYPES: readonly RestartType[] = ['permanent', 'transient', 'temporary'];
-const OPTIONS = ['enabled', 'type', 'maxRestarts', 'window', 'backoff', 'stableAfter', 'maxFailures'];
-const BACKOFF_OPTIONS = ['type', 'initial', 'max', 'jitter'];
-const resolved = new WeakSet<object>([DEFAULT_RESTART_POLICY]);
-const isResolved = (options: RestartPolicyOptions | RestartPolicy): options is RestartPolicy => resolved.has(options);
-
-/** The policy that `options` (under the option name `at`) describe. @throws UnknownOptionError, InvalidOptionError */
-export function resolveRestartPolicy(options: RestartPolicyOptions = {}, at = 'restartPolicy'): RestartPolicy {
-  refuseUnknown(options, OPTIONS, at);
-  const backoff = options.backoff ?? {};
-  refuseUnknown(backoff, BACKOFF_OPTIONS, `${at}.backoff`);
-  const base = DEFAULT_RESTART_POLICY;
-  const type = options.enabled === false ? 'temporary' : (options.type ?? base.type);
-  if (!TYPES.includes(type)) throw invalid(`${at}.type`, type, TYPES.join(', '));
-  const backoffType = backoff.type ?? base.backoff.type;
-  if (backoffType !== 'linear' && backoffType !== 'exponential') throw invalid(`${at}.backoff.type`, backoffType, 'linear, exponential');
-  const initial = parseDuration(backoff.initial ?? base.backoff.initial, `${at}.backoff.initial`);
-  const policy: RestartPolicy = {
-    type,
-    maxRestarts: count(options.maxRestarts ?? base.maxRestarts, 0, `${at}.maxRestarts`),
-    window: parseDuration(options.window ?? base.window, `${at}.window`),
-    backoff: {
-      type: backoffType,
-      initial,
-      max: parseDuration(backoff.max ?? Math.max(initial, base.backoff.max), `${at}.backoff.max`),
-      jitter: fraction(backoff.jitter ?? base.backoff.jitter, `${at}.backoff.jitter`),
-    },
-    stableAfter: parseDuration(options.stableAfter ?? base.stableAfter, `${at}.stableAfter`),
-    maxFailures: count(options.maxFailures ?? base.maxFailures, 1, `${at}.maxFailures`),
-  };
-  resolved.add(policy);
-  return policy;
-}
-
-/** @throws UnknownOptionError naming the first option that is not in `known`. */
-export function refuseUnknown(options: object, known: readonly string[], at: string): void {
-  for (const option of Object.keys(options)) {
-    if (known.includes(option)) continue;
-    const suggestion = closest(option, known);
-    throw new UnknownOptionError(`${at}: unknown option '${option}'${suggestion ? `; did you mean '${suggestion}'?` : ''}`, { option: `${at}.${option}`, ...(suggestion && { suggestion }) });
-  }
-}
-
-const invalid = (option: string, value: unknown, expected: string) =>
-  new InvalidOptionError(`${option}: ${JSON.stringify(value)} is not one of ${expected}`, { option });
-
-function count(value: number, least: number, option: string): number {
-  if (value === Infinity || (Number.isInteger(value) && value >= least)) return value;
-  throw new InvalidOptionError(`${option}: ${JSON.stringify(value)} is not a whole number of at least ${least}`, { option });
-}
-
-function fraction(value: number, option: string): number {
-  if (value >= 0 && value <= 1) return value;
-  throw new InvalidOptionError(`${option}: ${JSON.stringify(value)} is not between 0 and 1`, { option });
 }
