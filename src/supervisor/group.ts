@@ -61,7 +61,6 @@ export class Group {
   #life = new AbortController();
   #tail: Promise<unknown> = Promise.resolve();
   #starting: Promise<void> | undefined;
-  #stopping: Promise<void> | undefined;
   #escalateTo: ((report: Exit) => void) | undefined;
 
   constructor(children: Iterable<GroupChild>, options: GroupOptions = {}) {
@@ -95,22 +94,25 @@ export class Group {
 
   /** Starts all children in order; resolves when all are ready. When one fails, those before it are stopped and its error is thrown. */
   start(): Promise<void> {
-    if (this.#state === 'running' || this.#starting) return this.#starting ?? Promise.resolve();
-    this.#starting = this.#enqueue(() => this.#startAll()).finally(() => (this.#starting = undefined));
-    return this.#starting;
+    if (this.#starting) return this.#starting;
+    if (this.#state === 'running') return Promise.resolve();
+    const starting = this.#enqueue(() => this.#startAll()).finally(() => {
+      if (this.#starting === starting) this.#starting = undefined;
+    });
+    return (this.#starting = starting);
   }
 
   /** Stops all children in reverse order, cutting short whatever start, restart or wait is under way. */
   stop(): Promise<void> {
     this.#life.abort(new DOMException(`${this.name} is stopping`, 'AbortError'));
-    this.#stopping ??= this.#enqueue(async () => {
-      if (this.#state === 'stopped') return;
-      const failed = this.#state === 'failed';
+    this.#starting = undefined;
+    if (this.#state === 'running') this.#state = 'stopping';
+    return this.#enqueue(async () => {
+      if (this.#state === 'stopped' || this.#state === 'failed') return;
       this.#state = 'stopping';
       await this.#stopMembers(this.#members);
-      this.#state = failed ? 'failed' : 'stopped';
-    }).finally(() => (this.#stopping = undefined));
-    return this.#stopping;
+      this.#state = 'stopped';
+    });
   }
 
   /** Tells that a child has died by itself (the same as `ctx.exited` in its start function). False when it was not running. */
@@ -122,7 +124,7 @@ export class Group {
   async add(child: GroupChild): Promise<void> {
     const member = this.#insert(child);
     await this.#enqueue(async () => {
-      if (this.#state !== 'running') return;
+      if (this.#state !== 'running' || member.up) return;
       try {
         await this.#startMember(member);
       } catch (error) {
@@ -142,7 +144,7 @@ export class Group {
     });
   }
 
-  /** Restarts one child, whatever its state; an explicit restart is not counted, and clears the count. */
+  /** Restarts one child, whatever its state; an explicit restart is not counted, and clears the count. When it fails, the child stays down. */
   restart(name: string): Promise<void> {
     const member = this.#member(name);
     return this.#enqueue(async () => {
@@ -197,7 +199,7 @@ export class Group {
     this.#tracker.reset();
     this.#life = new AbortController();
     try {
-      for (const member of [...this.#members]) {
+      for (const member of this.#members) {
         this.#life.signal.throwIfAborted();
         try {
           await this.#startMember(member);

@@ -147,7 +147,7 @@ export class Supervisor<Config = unknown> {
   syncKnownProcesses(ids: Iterable<string>): Map<string, ProcessStatus> {
     const desired = new Set(ids);
     const result = new Map<string, ProcessStatus>();
-    for (const [id, unit] of [...this.#units]) {
+    for (const [id, unit] of this.#units) {
       if (!desired.has(id)) {
         if (unit.worker.finished && !unit.successor) this.#forget(id);
         else this.#end(unit, 'not-desired');

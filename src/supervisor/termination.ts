@@ -56,11 +56,12 @@ export class Termination<Config> {
     const controller = (this.#running = new AbortController());
     const listeners = this.#listeners;
     const { onError } = this.#engine;
-    const owner = this;
+    // As short as it has become by the time it is read.
+    const grace = () => (first && !this.#hurried ? this.gracePeriod : remaining());
     const ctx: TerminatingContext = {
       id: this.#id,
       generation: this.#generation,
-      get gracePeriod() { return first && !owner.#hurried ? owner.gracePeriod : remaining(); },
+      get gracePeriod() { return grace(); },
       signal: controller.signal,
       report(status) {
         for (const listener of listeners) guarded('onStatus', onError, () => listener(status));
