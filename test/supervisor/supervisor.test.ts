@@ -1,6 +1,6 @@
 // The acceptance behaviours of research/orchestration.md section 7 that concern the supervisor, under a fake clock.
 // Names in brackets are those of the upstream tests that they come from.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { InvalidOptionError, ProcessStoppedError, RestartsExhaustedError, ShutdownIncompleteError, UnitNotFoundError, UnknownOptionError } from '../../src/errors.js';
 import { Supervisor } from '../../src/supervisor/index.js';
 import { gaps, settled, setUp } from './helpers.js';
@@ -472,7 +472,7 @@ describe('listeners', () => {
       },
       metrics: { processStateTransition: thrower, workQueueDepth: thrower, processSyncDuration: thrower },
     });
-    process.once('warning', () => undefined);
+    const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
     supervisor.on('transition', thrower);
     supervisor.on('synced', () => Promise.reject(new Error('later')));
     syncer.onTerminating = (ctx) => ctx.report('x');
@@ -481,6 +481,8 @@ describe('listeners', () => {
     await terminate('a');
     await supervisor.whenFinished('a');
     expect(heard).toEqual(expect.arrayContaining(["a listener of 'transition': listener", "a listener of 'synced': later", 'the metrics hook workQueueDepth: listener', 'onStatus: listener']));
+    expect(warnings).toHaveBeenCalled();
+    warnings.mockRestore();
   });
 
   it('`on` hands back the way to stop listening, and a listener may end the unit that it hears of', async () => {
