@@ -29,7 +29,13 @@ export async function constructInjected(ctor: new () => object, dependencies: un
     : Object.entries(typeof dependencies === 'object' && dependencies !== null ? dependencies : {});
   // A factory, because tsyringe takes a registered null or undefined for "nothing registered".
   for (const [name, value] of entries) if (typeof name === 'string') own.register(name, { useFactory: () => value });
-  return own.resolve(ctor);
+  try {
+    return own.resolve(ctor);
+  } catch (error) {
+    // Types alone do not make a class injectable; one that is not @injectable() is made like any other.
+    if (error instanceof Error && error.message === `TypeInfo not known for "${ctor.name}"`) return new ctor();
+    throw error;
+  }
 }
 
 async function importTsyringe(file: string): Promise<{ container: Container }> {

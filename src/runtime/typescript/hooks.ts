@@ -1,7 +1,7 @@
 // Module hooks for the import graph of TypeScript process files. They run in the importing thread (registerHooks) or on
 // Node's hook thread (register). Invariant: a module that no root imported, directly or not, passes through untouched.
 import { readFileSync, statSync } from 'node:fs';
-import { isBuiltin, type LoadFnOutput, type LoadHookContext, type ResolveFnOutput, type ResolveHookContext } from 'node:module';
+import { createRequire, isBuiltin, type LoadFnOutput, type LoadHookContext, type ResolveFnOutput, type ResolveHookContext } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
@@ -10,6 +10,7 @@ import { settingsFor } from './tsconfig.js';
 
 type Awaitable<T> = T | Promise<T>;
 
+const require = createRequire(import.meta.url);
 const TYPESCRIPT = /\.(?:m?ts|tsx)$/;
 /** What an import may really mean: TypeScript wants the name of the output, the disk has the source. */
 const SOURCES: Readonly<Record<string, readonly string[]>> = { '.js': ['.ts', '.tsx'], '.mjs': ['.mts'], '.jsx': ['.tsx'] };
@@ -36,7 +37,7 @@ export function resolve<T extends Awaitable<ResolveFnOutput>>(specifier: string,
   const parent = context.parentURL;
   if (!isRoot && (parent === undefined || !graph.has(parent))) return next(specifier, context);
   // Helpers belong to this package's own compiler; the user's folder need not have them.
-  if (specifier.startsWith(HELPERS)) return next(specifier, { ...context, parentURL: import.meta.url });
+  if (specifier.startsWith(HELPERS)) return next(pathToFileURL(require.resolve(specifier)).href, context);
   const target = isRoot || parent === undefined ? specifier : locate(specifier, parent) ?? specifier;
   const result = next(target, context);
   if (result instanceof Promise) return result.then((found: ResolveFnOutput) => adopt(found, isRoot)) as T;

@@ -34,7 +34,7 @@ interface ParsedConfig {
   };
 }
 interface ConfigReader {
-  readTsconfig(path: string): ParsedConfig;
+  parseTsconfig(path: string): ParsedConfig['config'];
   createPathsMatcher(config: ParsedConfig): ((specifier: string) => string[]) | null;
   createFilesMatcher(config: ParsedConfig): (path: string) => object | undefined;
 }
@@ -84,7 +84,7 @@ function read(reader: ConfigReader, path: string): ParsedConfig {
   let config = parsed.get(path);
   if (!config) {
     try {
-      config = reader.readTsconfig(path);
+      config = { path, config: reader.parseTsconfig(path) };
     } catch (error) {
       throw new Error(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
     }
