@@ -1,0 +1,118 @@
+// Loads the class of a process file into this thread and makes its object.
+// Invariant: whatever goes wrong leaves as a ProcessStartError of phase `load` or `construct`, with the file and the cause.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { processSpecOf, type ProcessSpec } from '../decorators/index.js';
+import { ProcessStartError } from '../errors.js';
+import { constructInjected, isInjectable } from './injection.js';
+import { registerTypeScript } from './typescript.js';
+
+export type ProcessClass = new (...args: unknown[]) => object;
+
+export interface LoadOptions {
+  /** Above 0 the file is evaluated anew, as a restart in the same thread needs. Modules it imports are not. */
+  readonly version?: number | undefined;
+}
+
+/** Where a class was loaded from: its container and its errors need the file. */
+const files = new WeakMap<object, string>();
+
+/** Imports an absolute path and checks what it exports. */
+export async function loadProcessClass(file: string, options: LoadOptions = {}): Promise<{ ctor: ProcessClass; spec: ProcessSpec }> {
+  const refuse = (problem: string, cause?: unknown) =>
+    new ProcessStartError(`cannot load ${file}: ${problem}`, { file, phase: 'load', ...(cause === undefined ? {} : { cause }) });
+
+  let exported: Record<string, unknown>;
+  try {
+    await registerTypeScript(file);
+    await preloadMetadata(file);
+    const version = options.version !== undefined && options.version > 0 ? `?v=${options.version}` : '';
+    exported = (await import(/* @vite-ignore */ pathToFileURL(file).href + version)) as Record<string, unknown>;
+  } catch (error) {
+    throw refuse(explain(error, file), error);
+  }
+
+  const ctor = defaultExport(exported);
+  if (ctor === undefined) {
+    const names = Object.keys(exported).filter((name) => name !== 'default');
+    const found = names.length > 0 ? `it exports only ${names.join(', ')}` : 'it exports nothing';
+    throw refuse(`it has no default export (${found}); write \`export default class …\``);
+  }
+  if (typeof ctor !== 'function') throw refuse(`its default export is ${article(ctor)}, not a class; write \`export default class …\``);
+  let spec: ProcessSpec | undefined;
+  try {
+    spec = processSpecOf(ctor);
+  } catch (error) {
+    throw refuse(explain(error, file), error);
+  }
+  if (!spec && !/^class\b/.test(Function.prototype.toString.call(ctor))) {
+    throw refuse(`its default export is a function${ctor.name ? ` (${ctor.name})` : ''}, not a class; write \`export default class …\``);
+  }
+  if (!spec) throw refuse(`the class ${ctor.name || 'it exports'} has no @Process(); put \`@Process()\` above \`export default class ${ctor.name}\``);
+  files.set(ctor, file);
+  return { ctor: ctor as ProcessClass, spec };
+}
+
+/**
+ * Makes the object: `new ctor()`, or for a class that tsyringe knows, resolution in a container of its own in which every
+ * own property of `dependencies` is registered under its name. `init()` is the caller's.
+ */
+export async function constructProcess(ctor: ProcessClass, dependencies?: unknown): Promise<object> {
+  const file = files.get(ctor) ?? '';
+  try {
+    return isInjectable(ctor) ? await constructInjected(ctor, dependencies, file) : new ctor();
+  } catch (error) {
+    const place = file ? ` of ${file}` : '';
+    throw new ProcessStartError(`cannot construct ${ctor.name}${place}: ${text(error)}`, { file, phase: 'construct', cause: error });
+  }
+}
+
+/**
+ * Decorators write `design:paramtypes` only if reflect-metadata was there when the class was defined, and tsyringe refuses to
+ * load without it. It costs some milliseconds, so only files that name either get it, and they get it before they run.
+ */
+async function preloadMetadata(file: string): Promise<void> {
+  if (/(['"])(?:tsyringe|reflect-metadata)\1/.test(readFileSync(file, 'utf8'))) await import('reflect-metadata');
+}
+
+/** The default export; for a CommonJS module that a compiler wrote, the default it meant. */
+function defaultExport(exported: Record<string, unknown>): unknown {
+  const value = exported['default'];
+  if (typeof value === 'object' && value !== null && '__esModule' in value) return (value as { default?: unknown }).default;
+  return value;
+}
+
+function explain(error: unknown, file: string): string {
+  if (!(error instanceof Error)) return `it threw ${text(error)} while it was evaluated`;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (error.name === 'SyntaxError') {
+    const link = /does not provide an export named/.test(error.message);
+    return link ? `${error.message} (if that is a type, write \`import type\`)` : `syntax error: ${located(error)}`;
+  }
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return `an import of it was not found: ${error.message}`;
+  if (code === 'INVALID_PROCESS' || code === 'INVALID_OPTION' || code === 'UNKNOWN_OPTION') return error.message;
+  return `it threw while it was evaluated: ${error.name}: ${error.message}${evaluatedAt(error, file)}`;
+}
+
+/** A syntax error's message with its place: ours carry it in the message, Node's in the first line of the stack. */
+function located(error: Error): string {
+  const place = /^(file:\/\/\S+?|\/\S+?):(\d+)(?::\d+)?$/m.exec(error.stack?.split('\n')[0] ?? '');
+  if (!place || error.message.includes(':' + place[2])) return error.message;
+  const path = place[1]!.startsWith('file:') ? fileURLToPath(place[1]!) : place[1]!;
+  return `${error.message} (${path}:${place[2]})`;
+}
+
+function evaluatedAt(error: Error, file: string): string {
+  const frame = error.stack?.split('\n').find((line) => line.includes(file));
+  const line = frame?.slice(frame.indexOf(file) + file.length).match(/^(?:\?v=\d+)?:(\d+)/)?.[1];
+  return line ? ` (${file}:${line})` : '';
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error);
+}
+
+function article(value: unknown): string {
+  if (value === null) return 'null';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}

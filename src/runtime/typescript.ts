@@ -1,0 +1,47 @@
+// Lets the calling thread import one TypeScript process file and what it imports; everything else is loaded as before.
+// Invariant: nothing of this is loaded for .js and .mjs, and no environment variable or process-wide loader is touched.
+import * as nodeModule from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { MessageChannel } from 'node:worker_threads';
+import type * as Hooks from './typescript/hooks.js';
+
+type AddRoot = (url: string) => void;
+
+/** Per thread, and shared by all copies of the package in it: hooks must not pile up. */
+const REGISTERED = Symbol.for('mimas.typescript');
+/** By its place in dist, so that it is plain JavaScript for Node even where this file itself runs from source (tests). */
+const hooksUrl = () => pathToFileURL(nodeModule.createRequire(import.meta.url).resolve('#mimas/runtime/typescript/hooks.js')).href;
+
+/**
+ * Call it in the thread or process that will import `file`, before the import. May be called again, for the same or
+ * another file. Files that are not .ts or .mts cost nothing.
+ */
+export async function registerTypeScript(file: string): Promise<void> {
+  if (!/\.m?ts$/.test(file)) return;
+  const shared = globalThis as { [REGISTERED]?: Promise<AddRoot> };
+  const addRoot = await (shared[REGISTERED] ??= install());
+  addRoot(pathToFileURL(file).href);
+}
+
+async function install(): Promise<AddRoot> {
+  // Makes stack traces show lines of the source; maps are read only when a stack is, and only of files that carry one.
+  process.setSourceMapsEnabled(true);
+  if (canHookInThread()) {
+    const { addRoot, load, resolve } = (await import(hooksUrl())) as typeof Hooks;
+    (nodeModule as unknown as { registerHooks(hooks: object): void }).registerHooks({ load, resolve });
+    return addRoot;
+  }
+  const { port1, port2 } = new MessageChannel();
+  nodeModule.register(hooksUrl(), { data: { port: port2 }, transferList: [port2] });
+  return (url) => port1.postMessage(url);
+}
+
+/**
+ * `registerHooks` saves a thread (some 25 ms), but until 22.19 and 24.5 it broke the named exports of CommonJS packages
+ * (nodejs/node#59011); `register` is deprecated from 25.9.
+ */
+function canHookInThread(): boolean {
+  if (!('registerHooks' in nodeModule)) return false;
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  return major === 22 ? minor >= 19 : major === 24 ? minor >= 5 : major > 24;
+}

@@ -1,0 +1,100 @@
+// One TypeScript file to JavaScript that this Node runs, synchronously, with an inline source map.
+// oxc does everything but standard decorators, which it leaves as they stand; only files that have those go to esbuild.
+import { createRequire } from 'node:module';
+import { settingsFor, type CompilerSettings } from './tsconfig.js';
+
+// The parts of the two compilers that are used here. Each is required by the first file that needs it.
+interface Oxc {
+  transformSync(file: string, source: string, options: object): {
+    readonly code: string;
+    readonly map?: object;
+    readonly errors: readonly { readonly severity: string; readonly message: string; readonly labels: readonly { readonly start: number }[] }[];
+  };
+}
+interface Esbuild {
+  transformSync(source: string, options: object): { readonly code: string };
+}
+interface EsbuildFailure {
+  readonly errors?: readonly { readonly text: string; readonly location: { readonly line: number; readonly column: number } | null }[];
+}
+
+/** Where the helpers live that oxc's output imports. */
+export const HELPERS = '@oxc-project/runtime/helpers/';
+
+const require = createRequire(import.meta.url);
+/** An `@name` that starts an expression, outside lines that are comments. A needless hit costs a compiler run, no more. */
+const DECORATOR = /^(?!\s*(?:\*|\/[*/])).*?(?:^|[\s({;,])@[\p{L}_$(]/mu;
+const CONTAINER = /(['"])(?:tsyringe|reflect-metadata)\1/;
+const PARAMETER_DECORATOR = /^Parameter decorators only work/;
+
+/** Compiles the text of `file`. @throws SyntaxError naming file, line and column. */
+export function compile(file: string, source: string): string {
+  const settings = settingsFor(file);
+  const says = settings.experimentalDecorators;
+  const container = CONTAINER.test(source);
+  // Where no flag decides, standard decorators are the language; but a container needs the metadata that only legacy ones get.
+  const legacy = says ?? container;
+  if (!legacy && DECORATOR.test(source)) {
+    try {
+      return lowerStandard(file, source, settings);
+    } catch (error) {
+      const failure = (error as EsbuildFailure).errors?.[0];
+      if (!failure) throw error;
+      if (says === false || !PARAMETER_DECORATOR.test(failure.text)) {
+        throw syntaxError(file, failure.text, (failure.location?.line ?? 1), (failure.location?.column ?? 0) + 1);
+      }
+    }
+  }
+  // Metadata refers to types at run time, so an imported interface in a decorated signature breaks the module (TS1272).
+  // It is therefore emitted where it was asked for, or where a container will read it.
+  return lowerLegacy(file, source, settings, settings.emitDecoratorMetadata ?? (container || !legacy));
+}
+
+function lowerLegacy(file: string, source: string, settings: CompilerSettings, metadata: boolean): string {
+  const oxc = require('oxc-transform') as Oxc;
+  const define = settings.useDefineForClassFields;
+  const { code, map, errors } = oxc.transformSync(file, source, {
+    sourceType: 'module',
+    // es2021 makes oxc lower class fields, which it must to give them the older meaning of an assignment.
+    target: define ? 'es2022' : 'es2021',
+    sourcemap: true,
+    decorator: { legacy: true, emitDecoratorMetadata: metadata, strictNullChecks: settings.strictNullChecks },
+    typescript: { onlyRemoveTypeImports: settings.verbatimModuleSyntax, removeClassFieldsWithoutInitializer: !define },
+    assumptions: { setPublicClassFields: !define },
+    jsx: settings.jsx,
+  });
+  const failure = errors.find(({ severity }) => severity === 'Error');
+  if (failure) {
+    const before = source.slice(0, failure.labels[0]?.start ?? 0).split('\n');
+    throw syntaxError(file, failure.message, before.length, (before.at(-1)?.length ?? 0) + 1);
+  }
+  const inline = Buffer.from(JSON.stringify({ ...map, sources: [file], sourcesContent: undefined })).toString('base64');
+  return `${code}\n//# sourceMappingURL=data:application/json;base64,${inline}`;
+}
+
+function lowerStandard(file: string, source: string, settings: CompilerSettings): string {
+  const esbuild = require('esbuild') as Esbuild;
+  return esbuild.transformSync(source, {
+    loader: file.endsWith('x') ? 'tsx' : 'ts',
+    sourcefile: file,
+    sourcemap: 'inline',
+    sourcesContent: false,
+    target: 'es2022',
+    logLevel: 'silent',
+    tsconfigRaw: {
+      compilerOptions: {
+        useDefineForClassFields: settings.useDefineForClassFields,
+        verbatimModuleSyntax: settings.verbatimModuleSyntax,
+        jsx: settings.jsx.runtime === 'classic' ? 'react' : 'react-jsx',
+        ...(settings.jsx.importSource ? { jsxImportSource: settings.jsx.importSource } : {}),
+      },
+    },
+  }).code;
+}
+
+function syntaxError(file: string, message: string, line: number, column: number): SyntaxError {
+  const error = new SyntaxError(`${message} (${file}:${line}:${column})`);
+  // The compiler's own frames say nothing about the user's file.
+  error.stack = `${file}:${line}:${column}\nSyntaxError: ${message}`;
+  return error;
+}
