@@ -8,7 +8,7 @@ import { Call } from './call.js';
 import { ValueCodec, type Encoded } from './codec.js';
 import { currentContext, nextTraceparent } from './context.js';
 import { DEFAULT_LIMITS } from './frames.js';
-import { metaOf } from './live.js';
+import { metaOf } from './live-table.js';
 import type { Meter, MethodMeter } from './meter.js';
 import { Exports } from './references.js';
 import { methodNotFound, type RemoteTarget } from './remote.js';

@@ -6,7 +6,7 @@ import { ValueCodec, type Encoded } from './codec.js';
 import { Dispatcher } from './dispatcher.js';
 import { BATCH_ENTRIES, DEFAULT_LIMITS, Kind, PROTOCOL_VERSION } from './frames.js';
 import type { Link } from './link.js';
-import { LiveTable } from './live.js';
+import { LiveTable } from './live-table.js';
 import { Outbox } from './outbox.js';
 import { Exports, type Scope } from './references.js';
 import { describeService, readService, type MethodInfo, type Service } from './service.js';

@@ -93,24 +93,26 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
 async function openCalls(started: Started, { order, client }: StartOptions, common: Omit<SessionOptions, 'link' | 'peer'>): Promise<Session> {
   if (!started.address) throw new LinkClosedError(`${started.name} told no address to call it at`);
   const link = await connect(started.address, { token: order.token, tls: order.tls, maxFrame: order.maxFrame });
+  let greet!: () => void;
+  let refuse!: (error: Error) => void;
   const greeted = new Promise<void>((resolve, reject) => {
-    session = new Session({
-      ...common,
-      link,
-      peer: started.name,
-      exports: client.exports,
-      onHello: (methods) => {
-        client.describeMethods(methods);
-        resolve();
-      },
-      onClosed: (error) => {
-        reject(new LinkClosedError(`${formatAddress(started.address!)} closed before it said what it serves`, { cause: error }));
-        common.onClosed?.(error);
-      },
-    });
+    greet = resolve;
+    refuse = reject;
   });
-  // eslint-disable-next-line no-unassigned-vars -- assigned by the executor above, which runs at once
-  var session!: Session;
+  const session = new Session({
+    ...common,
+    link,
+    peer: started.name,
+    exports: client.exports,
+    onHello: (methods) => {
+      client.describeMethods(methods);
+      greet();
+    },
+    onClosed: (error) => {
+      refuse(new LinkClosedError(`${formatAddress(started.address!)} closed before it said what it serves`, { cause: error }));
+      common.onClosed?.(error);
+    },
+  });
   await greeted;
   return session;
 }
