@@ -1,6 +1,10 @@
 // Live things: values that cross as references, not as data. The session says how; the codec only recognises them.
 import { types } from 'node:util';
+import type { TransferListItem } from 'node:worker_threads';
 import { REMOTE } from './plain-writer.js';
+
+/** What a transfer list may name. */
+export type Transferable = TransferListItem;
 
 /** 'stream': anything (async) iterable that is not data. 'signal': an AbortSignal. 'proxy': a proxy to a process. */
 export type LiveKind = 'function' | 'stream' | 'readable' | 'proxy' | 'signal';

@@ -94,6 +94,11 @@ export class PlainWriter {
     return text;
   }
 
+  /** Gives up what was packed last. */
+  discard(): void {
+    this.release();
+  }
+
   private release(): void {
     this.position = this.start;
     if (this.target.length > KEEP) this.renew();
@@ -218,7 +223,8 @@ export class PlainWriter {
       this.target[this.position++] = 0x72;
       this.target[this.position++] = this.shapes.define(keys);
       this.array(keys);
-    } else return this.map(value, count);
+    } else if (count > 0 || (value as Record<symbol, unknown>)[Symbol.toStringTag] === undefined) return this.map(value, count);
+    else return false; // Math, Atomics, Intl …: host objects that look empty
     // oxlint-disable-next-line guard-for-in
     for (const key in value) {
       if (!this.write(value[key])) return false;

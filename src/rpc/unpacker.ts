@@ -67,7 +67,7 @@ export class Unpacker {
   /** @throws ProtocolError when the bytes are not a complete packed value */
   unpack(payload: unknown): unknown {
     loaded ??= load();
-    this.reader ??= new loaded.Unpackr(this.kind === 'link' ? { sequential: true, copyBuffers: true } : { useRecords: false, copyBuffers: this.kind === 'single' });
+    this.reader ??= new loaded.Unpackr(this.kind === 'link' ? { sequential: true, mapsAsObjects: true, copyBuffers: true } : { useRecords: false, mapsAsObjects: true, copyBuffers: this.kind === 'single' });
     try {
       if (typeof payload === 'string') return this.unpackText(this.reader, payload);
       if (payload instanceof Uint8Array) return this.unpackBytes(this.reader, payload);
