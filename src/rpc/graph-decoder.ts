@@ -160,7 +160,10 @@ class Rebuilder {
 function sparse(length: unknown): unknown[] {
   if (typeof length !== 'number' || length !== length >>> 0) throw bad('array length');
   const array: unknown[] = [];
-  if (length > 1024) array[2 ** 32 - 2] = undefined;
+  if (length > 1024) {
+    array[2 ** 32 - 2] = undefined;
+    delete array[2 ** 32 - 2];
+  }
   array.length = length;
   return array;
 }

@@ -103,5 +103,7 @@ function hasMarker(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (value === loaded?.C1) return true;
   if (ArrayBuffer.isView(value)) return false;
-  return Object.values(value).some(hasMarker);
+  if (!Array.isArray(value)) return Object.values(value).some(hasMarker);
+  for (const item of value) if (typeof item === 'object' && hasMarker(item)) return true;
+  return false;
 }
