@@ -161,7 +161,7 @@ describe('host objects', () => {
     expect(arrived.view.buffer).toBe(arrived.memory);
     expect(arrived.blob.size).toBe(1);
     expect(arrived.port1).toBeInstanceOf(MessagePort);
-    (arrived.port1 as MessagePort).close();
+    (arrived.port1 as typeof port1).close();
   });
 
   it('are refused over bytes, and a port needs the transfer list', () => {
