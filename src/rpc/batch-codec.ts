@@ -1,0 +1,53 @@
+// The calls of a tick as one frame on a byte link; attachments follow the packed part as they are, never copied into it.
+// Body: u32le packed length, u32le attachment count, u32le length of each attachment, packed bytes, attachment bytes.
+// Carries undefined, -0, NaN, lone surrogates and the difference between number and bigint exactly.
+import { ProtocolError } from '../errors.js';
+import { PlainWriter } from './plain-writer.js';
+import { Unpacker } from './unpacker.js';
+
+const HEADER = 8;
+const MAX_PACKED = 0xffff_ffff;
+
+let writer: PlainWriter | undefined;
+let unpacker: Unpacker | undefined;
+
+/**
+ * The frame of `entries` (primitives, arrays of them, packed payloads) as chunks to be written in a row: one with header and
+ * entries, then the attachments themselves.
+ */
+export function packBatch(entries: readonly unknown[], attachments: readonly Uint8Array[] = []): Uint8Array[] {
+  writer ??= new PlainWriter(MAX_PACKED, 64);
+  if (!writer.pack(entries, undefined, 'batch')) throw new TypeError('a batch carries primitives, arrays and bytes only');
+  const packed = writer.bytes();
+  const head = HEADER + 4 * attachments.length;
+  const chunk = Buffer.allocUnsafe(head + packed.byteLength);
+  chunk.writeUInt32LE(packed.byteLength, 0);
+  chunk.writeUInt32LE(attachments.length, 4);
+  attachments.forEach((attachment, index) => chunk.writeUInt32LE(attachment.byteLength, HEADER + 4 * index));
+  chunk.set(packed, head);
+  return [chunk, ...attachments];
+}
+
+/** Payloads and attachments are views on `frame`; the value codec copies what it hands out. @throws ProtocolError */
+export function unpackBatch(frame: Uint8Array): { entries: unknown[]; attachments: Uint8Array[] } {
+  if (frame.byteLength < HEADER) throw new ProtocolError('frame too short');
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const packedLength = view.getUint32(0, true);
+  const count = view.getUint32(4, true);
+  const head = HEADER + 4 * count;
+  if (head + packedLength > frame.byteLength) throw new ProtocolError('frame shorter than it claims');
+  unpacker ??= new Unpacker('batch');
+  const entries = unpacker.unpack(frame.subarray(head, head + packedLength));
+  if (!Array.isArray(entries)) throw new ProtocolError('a batch has to be a list');
+
+  const attachments: Uint8Array[] = [];
+  let offset = head + packedLength;
+  for (let index = 0; index < count; index++) {
+    const length = view.getUint32(HEADER + 4 * index, true);
+    if (offset + length > frame.byteLength) throw new ProtocolError('attachment longer than the frame');
+    attachments.push(frame.subarray(offset, offset + length));
+    offset += length;
+  }
+  if (offset !== frame.byteLength) throw new ProtocolError('frame longer than it claims');
+  return { entries, attachments };
+}

@@ -1,0 +1,217 @@
+// Values to what a link carries, and back: exactly what structured clone keeps, on every transport.
+// Invariant: an encode that throws leaves the link as it was: no definition, no detached buffer, no reference handed out (but by exportLive itself).
+import { types } from 'node:util';
+import { ProtocolError } from '../errors.js';
+import { rebuild } from './graph-decoder.js';
+import { GraphEncoder, tooLarge } from './graph-encoder.js';
+import type { LiveReferences, Transferable } from './live.js';
+import { PlainWriter, TooLarge, isWellFormed } from './plain-writer.js';
+import { Shapes } from './shapes.js';
+import { Unpacker } from './unpacker.js';
+
+export type { LiveKind, LiveReferences, Transferable } from './live.js';
+
+/** How a payload is to be read. */
+export const Tag = {
+  /** A primitive, or an array of at most `INLINE_LENGTH` primitives, as it is. */
+  INLINE: 0,
+  /** Packed with this link's record definitions: to be decoded in the order of encoding. */
+  PLAIN: 1,
+  /** Packed without them: any codec of the other side decodes it, at any time. */
+  STANDALONE: 2,
+  /** A packed table (graph-table.ts) with attachments; standalone as well. */
+  GRAPH: 3,
+} as const;
+
+export const INLINE_LENGTH = 8;
+export const MAX_DEPTH = 1000;
+const INT64 = 2n ** 63n;
+const NONE: readonly never[] = [];
+
+export interface CodecOptions {
+  /** 'objects': a MessagePort or memory. 'bytes': a socket. */
+  level: 'objects' | 'bytes';
+  /** Upper bound of one value on the wire, attachments included. */
+  maxFrame: number;
+  maxDepth?: number;
+  live?: LiveReferences;
+}
+
+export interface EncodeOptions {
+  /** Never use link state, so that the result can be kept, sent later or sent again. */
+  standalone?: boolean;
+  transfer?: readonly Transferable[];
+  /** What error paths begin with: 'args', 'result'. */
+  root?: string;
+  /** Drop the stacks of errors. */
+  redact?: boolean;
+}
+
+export interface Encoded {
+  tag: number;
+  /** INLINE: the value; else a string of bytes on 'objects' links, a Uint8Array on 'bytes' links. */
+  payload: unknown;
+  /** ArrayBuffers and host objects on 'objects' links, Uint8Arrays on 'bytes' links. */
+  attachments: readonly unknown[] | undefined;
+  transfer: readonly Transferable[] | undefined;
+  /** Approximate bytes on the wire. */
+  size: number;
+}
+
+export class ValueCodec {
+  private readonly writer: PlainWriter;
+  private readonly shapes = new Shapes();
+  private readonly linked = new Unpacker('link');
+  private readonly single = new Unpacker('single');
+  private readonly maxDepth: number;
+  /** The one result of all encodes. */
+  private readonly encoded: Encoded = { tag: 0, payload: undefined, attachments: undefined, transfer: undefined, size: 0 };
+
+  constructor(private readonly options: CodecOptions) {
+    this.maxDepth = options.maxDepth ?? MAX_DEPTH;
+    this.writer = new PlainWriter(options.maxFrame, this.maxDepth);
+  }
+
+  /**
+   * Encodes `value` at once. The result is one object reused by every call: take its fields before the next one.
+   * PLAIN results have to be sent in the order of encoding; call `abandon` if one is not sent after all.
+   * @throws NotCloneableError, FrameTooLargeError
+   */
+  encode(value: unknown, options?: EncodeOptions): Encoded {
+    const transfer = options?.transfer;
+    if (transfer === undefined || transfer.length === 0) {
+      if (typeof value !== 'object' || value === null) {
+        const size = inlineSize(value);
+        if (size >= 0) return this.inline(value, size);
+      } else if (Array.isArray(value) && value.length <= INLINE_LENGTH) {
+        const size = inlineArraySize(value);
+        if (size >= 0) return this.inline(value.slice(), size);
+      }
+      if (this.pack(value, options?.standalone === true)) return this.encoded;
+    }
+    return this.encodeGraph(value, options);
+  }
+
+  /** @throws ProtocolError when the payload is not what `encode` makes */
+  decode(tag: number, payload: unknown, attachments: readonly unknown[] = NONE): unknown {
+    switch (tag) {
+      case Tag.INLINE: return readInline(payload);
+      case Tag.PLAIN: return this.linked.unpack(payload);
+      case Tag.STANDALONE: return this.single.unpack(payload);
+      case Tag.GRAPH: return this.decodeGraph(payload, attachments);
+      default: throw new ProtocolError(`unknown tag ${String(tag)}`);
+    }
+  }
+
+  /** Says that something encoded as PLAIN was not sent: everything after it defines its records anew. */
+  abandon(): void {
+    this.shapes.reset();
+  }
+
+  private inline(value: unknown, size: number): Encoded {
+    if (size > this.options.maxFrame) throw tooLarge(size, this.options.maxFrame);
+    return this.result(Tag.INLINE, value, size);
+  }
+
+  private pack(value: unknown, standalone: boolean): boolean {
+    try {
+      if (!this.writer.pack(value, standalone ? undefined : this.shapes)) return false;
+    } catch (error) {
+      throw error instanceof TooLarge ? tooLarge(error.size, this.options.maxFrame) : error;
+    }
+    const { size } = this.writer;
+    this.result(standalone ? Tag.STANDALONE : Tag.PLAIN, this.take(), size);
+    return true;
+  }
+
+  private take(): unknown {
+    return this.options.level === 'objects' ? this.writer.text() : this.writer.bytes();
+  }
+
+  private encodeGraph(value: unknown, options: EncodeOptions = {}): Encoded {
+    const { level, maxFrame, live } = this.options;
+    const { transfer = NONE, root = 'value', redact = false } = options;
+    const graph = new GraphEncoder({ level, maxDepth: this.maxDepth, maxFrame, live, transfer, root, redact });
+    graph.flatten(value);
+    let size = this.packTable(graph);
+    let payload = this.take();
+    if (graph.hasLive) {
+      graph.exportLive();
+      size = this.packTable(graph);
+      payload = this.take();
+    }
+    const { attachments, transfer: moved } = graph.finish();
+    const { encoded } = this;
+    encoded.tag = Tag.GRAPH;
+    encoded.payload = payload;
+    encoded.attachments = attachments;
+    encoded.transfer = moved;
+    encoded.size = size;
+    return encoded;
+  }
+
+  /** @throws FrameTooLargeError */
+  private packTable(graph: GraphEncoder): number {
+    const { maxFrame } = this.options;
+    try {
+      if (!this.writer.pack(graph.table, undefined, 'table')) throw new ProtocolError('a live reference was described by something that is not plain data');
+    } catch (error) {
+      throw error instanceof TooLarge ? tooLarge(error.size + graph.attachedBytes, maxFrame) : error;
+    }
+    const size = this.writer.size + graph.attachedBytes;
+    if (size <= maxFrame) return size;
+    this.writer.discard();
+    throw tooLarge(size, maxFrame);
+  }
+
+  private decodeGraph(payload: unknown, attachments: readonly unknown[]): unknown {
+    const { level, maxFrame, live } = this.options;
+    try {
+      return rebuild(this.single.unpack(payload), { attachments, level, maxFrame, live });
+    } catch (error) {
+      throw error instanceof ProtocolError ? error : new ProtocolError(`malformed value: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  private result(tag: number, payload: unknown, size: number): Encoded {
+    const { encoded } = this;
+    encoded.tag = tag;
+    encoded.payload = payload;
+    encoded.attachments = undefined;
+    encoded.transfer = undefined;
+    encoded.size = size;
+    return encoded;
+  }
+}
+
+/** Bytes that a primitive takes, or -1 when it cannot go as it is. */
+function inlineSize(value: unknown): number {
+  switch (typeof value) {
+    case 'number': return value === 0 && 1 / value < 0 ? -1 : 9;
+    case 'string': return isWellFormed(value) ? value.length + 5 : -1;
+    case 'undefined':
+    case 'boolean': return 1;
+    case 'bigint': return value >= -INT64 && value < INT64 ? 9 : -1;
+    case 'object': return value === null ? 1 : -1;
+    default: return -1;
+  }
+}
+
+function inlineArraySize(array: readonly unknown[]): number {
+  let size = 1;
+  for (let i = 0; i < array.length; i++) {
+    const value = array[i];
+    const bytes = inlineSize(value);
+    if (bytes < 0) return -1;
+    size += bytes;
+  }
+  // Holes and extra properties show in the number of keys alone.
+  return Object.keys(array).length === array.length ? size : -1;
+}
+
+/** A copy, since a kept payload may be decoded again. */
+function readInline(payload: unknown): unknown {
+  if (Array.isArray(payload) && payload.length <= INLINE_LENGTH && inlineArraySize(payload) >= 0) return payload.slice();
+  if (typeof payload === 'symbol' || typeof payload === 'function' || (typeof payload === 'object' && payload !== null) || types.isProxy(payload)) throw new ProtocolError('malformed inline value');
+  return payload;
+}

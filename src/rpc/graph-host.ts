@@ -1,0 +1,76 @@
+// What the engine and Node know about memory and host objects: how a view lies on its buffer, what only threads can share.
+import { types } from 'node:util';
+import { viewIndex } from './graph-table.js';
+
+const { WebAssembly } = globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => object } };
+
+/** Host objects that look like empty data. */
+export const OPAQUE: ReadonlySet<unknown> = new Set<unknown>([Atomics, Math, JSON, Reflect, Intl, WebAssembly, globalThis]);
+
+interface Resizable { readonly resizable?: boolean; readonly maxByteLength: number; resize(length: number): void }
+
+/** A detached buffer looks empty; only building a view on it tells. */
+export function isDetached(buffer: ArrayBuffer): boolean {
+  if (buffer.byteLength !== 0) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** `max` is set for a resizable buffer and then counts as its size: the receiver reserves that much. */
+export function flattenBuffer(buffer: ArrayBuffer): { size: number; max: number | undefined } {
+  const { resizable, maxByteLength } = buffer as ArrayBuffer & Resizable;
+  return resizable ? { size: maxByteLength, max: maxByteLength } : { size: buffer.byteLength, max: undefined };
+}
+
+export interface FlatView { index: number; buffer: ArrayBufferLike; offset: number; length: number | undefined; own: boolean }
+
+/**
+ * Where a view lies. `own`: it lies on what may be Node's pool (shared by unrelated Buffers), so `buffer` is a copy of its own bytes.
+ * `length` is undefined when the view follows the length of a resizable buffer.
+ */
+export function flattenView(view: ArrayBufferView): FlatView {
+  const index = viewIndex(view);
+  const unit = (view as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1;
+  const { buffer, byteOffset, byteLength } = view;
+  if (byteLength < buffer.byteLength && buffer.byteLength === Buffer.poolSize && types.isArrayBuffer(buffer)) {
+    return { index, buffer: buffer.slice(byteOffset, byteOffset + byteLength), offset: 0, length: byteLength / unit, own: true };
+  }
+  const follows = (buffer as ArrayBuffer & Resizable).resizable === true && followsBuffer(view, buffer as ArrayBuffer & Resizable, unit);
+  return { index, buffer, offset: byteOffset, length: follows ? undefined : byteLength / unit, own: false };
+}
+
+/** No property tells whether a view tracks its buffer; growing the buffer by one element for a moment does. */
+function followsBuffer(view: ArrayBufferView, buffer: ArrayBuffer & Resizable, unit: number): boolean {
+  const { byteLength } = buffer;
+  if (byteLength + unit > buffer.maxByteLength) return false;
+  const before = view.byteLength;
+  buffer.resize(byteLength + unit);
+  const follows = view.byteLength !== before;
+  buffer.resize(byteLength);
+  return follows;
+}
+
+const HOST_SYMBOLS = new Set(['messaging_clone_symbol', 'messaging_transfer_symbol']);
+
+/** Node's own cloneable and transferable objects (Blob, KeyObject, FileHandle, BlockList …) and those of the engine. */
+export function isShareable(value: object): boolean {
+  if (types.isSharedArrayBuffer(value) || types.isCryptoKey(value) || types.isKeyObject(value)) return true;
+  if (value instanceof Blob || value instanceof MessagePort || value instanceof WebAssembly.Module) return true;
+  for (let at: object | null = value; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at) as object | null) {
+    if (Object.getOwnPropertySymbols(at).some((symbol) => HOST_SYMBOLS.has(symbol.description ?? ''))) return true;
+  }
+  return false;
+}
+
+/** These have one owner: without a place in the transfer list they cannot leave. */
+export function mustMove(value: object): boolean {
+  const name = (value.constructor as { name?: string } | undefined)?.name;
+  return value instanceof MessagePort || value instanceof WritableStream || value instanceof TransformStream || name === 'FileHandle';
+}
+
+export const shareHint = (value: object): string =>
+  types.isSharedArrayBuffer(value) ? 'memory is shared between threads only; send a copy of the bytes' : 'it crosses between threads only; send what it stands for as plain data';

@@ -1,0 +1,59 @@
+// The table that a GRAPH payload is: `[root, ...nodes]`, one flat array a node, packed without records.
+// A value inside a node is a primitive, or `[index]`: a reference to the node of that index. So sharing and cycles need nothing special.
+
+/** The first element of a node; what follows is listed beside it. */
+export const Node = {
+  /** key, value, key, value … */
+  OBJECT: 0,
+  /** value … */
+  ARRAY: 1,
+  /** length, key, value, key, value …: with holes (number keys) or extra properties (string keys) */
+  SPARSE: 2,
+  /** key, value … */
+  MAP: 3,
+  /** value … */
+  SET: 4,
+  /** milliseconds, NaN when invalid */
+  DATE: 5,
+  /** source, flags */
+  REGEXP: 6,
+  /** the primitive inside a Number, String, Boolean or BigInt object */
+  BOX: 7,
+  /** bytes, maxByteLength or undefined */
+  BUFFER: 8,
+  /** attachment index, maxByteLength or undefined */
+  ATTACHED_BUFFER: 9,
+  /** class index, reference to the buffer, byteOffset, length or undefined when it follows the buffer */
+  VIEW: 10,
+  /** see wire-error.ts */
+  ERROR: 11,
+  /** attachment index: something that only threads can share, as it is */
+  ATTACHED: 12,
+  /** kind, description */
+  LIVE: 13,
+} as const;
+
+export interface ViewClass {
+  readonly prototype: ArrayBufferView;
+  readonly BYTES_PER_ELEMENT?: number;
+  new (buffer: ArrayBuffer, offset: number, length?: number): ArrayBufferView;
+}
+
+/** In wire order; only ever append. Float16Array is missing on older engines and then refused on decode. */
+export const VIEW_NAMES = [
+  'DataView', 'Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array',
+  'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array', 'Float16Array',
+] as const;
+
+export const viewClass = (index: number): ViewClass | undefined => {
+  const name = VIEW_NAMES[index];
+  return name === undefined ? undefined : (globalThis as unknown as Record<string, ViewClass | undefined>)[name];
+};
+
+const tagOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)!.get!;
+
+/** The wire index of a view's class, whatever realm or subclass it is of. */
+export function viewIndex(view: ArrayBufferView): number {
+  const name = tagOf.call(view) as string | undefined;
+  return name === undefined ? 0 : VIEW_NAMES.indexOf(name as (typeof VIEW_NAMES)[number]);
+}
