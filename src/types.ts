@@ -29,7 +29,7 @@ export interface CallOptions {
 }
 
 /** An object that can be moved instead of copied. */
-export type Transferable = ArrayBuffer | import('node:worker_threads').MessagePort;
+export type Transferable = import('node:worker_threads').TransferListItem;
 
 type AnyMethod = (...args: never[]) => unknown;
 type IsAny<T> = 0 extends 1 & T ? true : false;

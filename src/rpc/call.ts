@@ -111,7 +111,12 @@ export class Call implements PendingCall, Due {
   /** The error with the caller's frames behind the process's own. Runs inside the caller's await, so those frames are known. */
   thrown(): unknown {
     const { error } = this;
-    if (error instanceof Error && error !== this.options.signal?.reason) joinStacks(error, this.client.describe);
+    // The caller's own reason is the caller's own object.
+    if (!(error instanceof Error) || error === this.options.signal?.reason) return error;
+    const caller: { stack?: string } = {};
+    Error.captureStackTrace(caller, Call.prototype.thrown);
+    const stack = joinStacks(error.stack ?? String(error), caller.stack, this.client.describe);
+    Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
     return error;
   }
 

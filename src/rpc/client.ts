@@ -96,9 +96,9 @@ export class Client implements RemoteTarget {
     return this.#state.kind === 'waiting' ? this.#state.reason : 'a free place';
   }
 
-  /** Resolves when every call has settled. */
+  /** Resolves when every call that was sent has settled. */
   idle(): Promise<void> {
-    return this.#inFlight + this.queued === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
+    return this.#inFlight === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
   }
 
   // ── the incarnations ──
@@ -120,12 +120,13 @@ export class Client implements RemoteTarget {
     this.pump();
   }
 
-  /** The session is gone; calls wait from now on. `error` makes the error of a call that was sent. */
-  detach(session: Session, error: (call: Call, maybeExecuted: boolean) => Error, reason: string): void {
+  /** The session is gone; calls wait from now on. `error` makes the error of a call of `method` that was sent. */
+  detach(session: Session, error: (method: string) => Error, reason: string): void {
     if (this.#state.kind === 'open' && this.#state.session === session) this.#state = { kind: 'waiting', reason };
-    for (const call of session.abandon() as Call[]) {
-      if (call.snapshot && call.attempts < MAX_ATTEMPTS && this.#state.kind === 'waiting') this.#requeue(call);
-      else call.fail(error(call, true));
+    for (const call of session.abandon(error)) {
+      // A control call is none of ours to repeat.
+      if (call instanceof Call && (call.snapshot || call.args) && call.attempts < MAX_ATTEMPTS && this.#state.kind === 'waiting') this.#requeue(call);
+      else call.fail(error(call.label));
     }
   }
 
@@ -333,7 +334,7 @@ export class Client implements RemoteTarget {
       }
     } else if (call.failed) method.meter?.record(0, true);
     if (this.#queueHead < this.#queue.length) this.pump();
-    if (this.#idle.length > 0 && this.#inFlight + this.queued === 0) {
+    if (this.#idle.length > 0 && this.#inFlight === 0) {
       const idle = this.#idle;
       this.#idle = [];
       for (const resolve of idle) resolve();

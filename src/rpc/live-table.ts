@@ -158,13 +158,13 @@ export class LiveTable implements LiveReferences, StreamWires {
     for (const resolve of waiters) resolve();
   }
 
-  ended(reason: Error): void {
+  ended(explain: (method: string) => Error): void {
     this.drained();
     for (const stream of this.#outgoing.values()) stream.stop();
     const incoming = [...this.#incoming.values()];
     this.#incoming.clear();
-    for (const stream of incoming) stream.fail(this.session.options.explain?.(reason, stream.label) ?? reason);
-    for (const controller of this.#signals.values()) controller.abort(reason);
+    for (const stream of incoming) stream.fail(explain(stream.label));
+    for (const controller of this.#signals.values()) controller.abort(explain('signal'));
     this.#signals.clear();
   }
 

@@ -1,10 +1,9 @@
 // Live things: values that cross as references, not as data. The session says how; the codec only recognises them.
 import { types } from 'node:util';
-import type { TransferListItem } from 'node:worker_threads';
+import type { Transferable } from '../types.js';
 import { REMOTE } from './plain-writer.js';
 
-/** What a transfer list may name. */
-export type Transferable = TransferListItem;
+export type { Transferable };
 
 /** 'stream': anything (async) iterable that is not data. 'signal': an AbortSignal. 'proxy': a proxy to a process. */
 export type LiveKind = 'function' | 'stream' | 'readable' | 'proxy' | 'signal';

@@ -40,8 +40,8 @@ export interface SessionOptions {
   /** The link ended; pending calls are the owner's to settle through `abandon`. */
   onClosed?(error: Error | undefined): void;
   onDrain?(): void;
-  /** Turns the end of the link into the error that a stream of `method` ends with. */
-  explain?(reason: Error, method: string): Error;
+  /** The owner calls `abandon` itself, once it knows why the link ended. */
+  readonly owned?: boolean;
 }
 
 export class Session {
@@ -149,11 +149,12 @@ export class Session {
     if (sent.scope) this.exports.settle(sent.scope);
   }
 
-  /** Takes every call that has no answer out of the table; the link is gone or given up. */
-  abandon(): PendingCall[] {
+  /** Takes every call that has no answer out of the table, and ends every stream: the link is gone or given up. */
+  abandon(explain: (method: string) => Error): PendingCall[] {
     const sent = [...this.#pending.values()];
     this.#pending.clear();
     for (const { scope } of sent) if (scope) this.exports.settle(scope);
+    this.live.ended(explain);
     return sent.map(({ call }) => call);
   }
 
@@ -370,7 +371,7 @@ export class Session {
     for (const resolve of this.#pings.values()) resolve();
     this.#pings.clear();
     this.dispatcher.ended(reason);
-    this.live.ended(reason);
+    if (!this.options.owned) for (const call of this.abandon(() => reason)) call.fail(reason);
     this.options.onClosed?.(error);
   }
 }

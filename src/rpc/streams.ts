@@ -43,7 +43,7 @@ export class OutgoingStream {
         if (this.#credit <= 0 && !this.#stopped) await new Promise<void>((resolve) => (this.#wake = resolve));
         if (this.#stopped) return;
         const step = this.iterator.next();
-        const { done, value } = step instanceof Promise || typeof (step as PromiseLike<unknown>).then === 'function' ? await step : (step as IteratorResult<unknown>);
+        const { done, value } = 'then' in step ? await step : step;
         if (this.#stopped) return;
         if (done) {
           this.wires.sendEnd(this.id, value);

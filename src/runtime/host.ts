@@ -79,7 +79,7 @@ export class Host implements HostControl {
     };
     const { ctor, spec } = await loadProcessClass(file, order.generation > 0 ? { version: order.generation } : {});
     enter('construct');
-    const instance = (await constructProcess(ctor, dependencies as Record<string, unknown> | undefined, file)) as Instance;
+    const instance = (await constructProcess(ctor, dependencies)) as Instance;
     enter('init');
     if (typeof instance['init'] === 'function') {
       try {

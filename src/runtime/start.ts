@@ -27,27 +27,22 @@ export interface StartOptions {
   /** Longest time to become ready, ms. */
   readonly startupTimeout: number;
   readonly signal?: AbortSignal | undefined;
-  /** The link for calls ended. */
-  onLinkClosed(running: RunningProcess, error: Error | undefined): void;
-  explain(reason: Error, method: string): Error;
+  /** A link ended after the process was ready. */
+  onLinkClosed(session: Session, error: Error | undefined): void;
 }
 
 export async function startProcess(options: StartOptions): Promise<RunningProcess> {
   const { order, client, startupTimeout, signal } = options;
   const incarnation = await options.launch(options.launchOptions);
-  let running: RunningProcess | undefined;
   let phase: StartPhase = 'load';
-  const { maxFrame } = order;
-  const common: Omit<SessionOptions, 'link' | 'peer'> = {
-    self: order.owner,
-    ...(maxFrame === undefined ? {} : { maxFrame }),
-    explain: options.explain,
-    onDrain: () => client.pump(),
-    onHello: (methods) => client.describeMethods(methods),
-    onClosed: (error) => running && options.onLinkClosed(running, error),
-  };
   const ipc = order.transport === 'ipc';
-  const control = new Session({ link: incarnation.link, peer: order.name ?? 'process', ...common, ...(ipc ? { exports: client.exports } : { onHello: () => {}, onClosed: () => {} }) });
+  const control: Session = new Session({
+    ...sessionOptions(options),
+    link: incarnation.link,
+    peer: order.name ?? 'process',
+    onClosed: (error) => options.onLinkClosed(control, error),
+    ...(ipc ? { exports: client.exports } : { onHello: () => {} }),
+  });
   const withTail = async <E extends Error>(error: E): Promise<E> => {
     await incarnation.outputEnded(OUTPUT_GRACE_MS);
     const stderrTail = incarnation.stderrTail();
@@ -72,15 +67,14 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
       const started = (await callControl(control, 'start', order, (next: StartPhase) => {
         phase = next;
       })) as Started;
-      const calls = ipc ? control : await openCalls(started, options, common);
+      const calls = ipc ? control : await openCalls(started, options);
       return { incarnation, started, control, calls };
     };
-    running = await Promise.race([bringUp(), dead, slow, aborted]);
-    return running;
+    return await Promise.race([bringUp(), dead, slow, aborted]);
   } catch (error) {
     const failure = asStartError(error, order.file, phase, signal);
     if (failure instanceof ProcessStartError || failure instanceof InitError) await withTail(failure as Error);
-    control.abandon();
+    for (const call of control.abandon(() => failure as Error)) call.fail(failure);
     incarnation.kill();
     await incarnation.gone();
     throw failure;
@@ -90,7 +84,9 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
   }
 }
 
-async function openCalls(started: Started, { order, client }: StartOptions, common: Omit<SessionOptions, 'link' | 'peer'>): Promise<Session> {
+/** Connects to where the process says it serves, and waits for its greeting. */
+export async function openCalls(started: Started, options: StartOptions): Promise<Session> {
+  const { order, client } = options;
   if (!started.address) throw new LinkClosedError(`${started.name} told no address to call it at`);
   const link = await connect(started.address, { token: order.token, tls: order.tls, maxFrame: order.maxFrame });
   let greet!: () => void;
@@ -99,8 +95,8 @@ async function openCalls(started: Started, { order, client }: StartOptions, comm
     greet = resolve;
     refuse = reject;
   });
-  const session = new Session({
-    ...common,
+  const session: Session = new Session({
+    ...sessionOptions(options),
     link,
     peer: started.name,
     exports: client.exports,
@@ -110,11 +106,21 @@ async function openCalls(started: Started, { order, client }: StartOptions, comm
     },
     onClosed: (error) => {
       refuse(new LinkClosedError(`${formatAddress(started.address!)} closed before it said what it serves`, { cause: error }));
-      common.onClosed?.(error);
+      options.onLinkClosed(session, error);
     },
   });
   await greeted;
   return session;
+}
+
+function sessionOptions({ order, client }: StartOptions): Omit<SessionOptions, 'link' | 'peer'> {
+  return {
+    self: order.owner,
+    owned: true,
+    ...(order.maxFrame === undefined ? {} : { maxFrame: order.maxFrame }),
+    onDrain: () => client.pump(),
+    onHello: (methods) => client.describeMethods(methods),
+  };
 }
 
 /** Calls one of the host's control functions. */

@@ -1,10 +1,13 @@
 // Addresses of processes: `unix:/path`, `tcp://host:port`, `tls://host:port`, `ws://host:port/path`, `wss://…`.
 import { InvalidOptionError } from '../errors.js';
 
-export type Address =
-  | { readonly kind: 'unix'; readonly path: string }
-  | { readonly kind: 'tcp' | 'tls'; readonly host: string; readonly port: number }
-  | { readonly kind: 'ws' | 'wss'; readonly host: string; readonly port: number; readonly path: string };
+interface UnixAddress { readonly kind: 'unix'; readonly path: string }
+interface TcpAddress<Kind> { readonly kind: Kind; readonly host: string; readonly port: number }
+interface UrlAddress<Kind> extends TcpAddress<Kind> { readonly path: string }
+
+export type SocketAddress = UnixAddress | TcpAddress<'tcp'> | TcpAddress<'tls'>;
+export type WsAddress = UrlAddress<'ws'> | UrlAddress<'wss'>;
+export type Address = SocketAddress | WsAddress;
 
 const DEFAULT_PORTS: Record<string, number> = { 'ws:': 80, 'wss:': 443 };
 

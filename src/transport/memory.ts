@@ -39,7 +39,7 @@ class MemoryLink implements Link {
     // Behind what was sent.
     queueMicrotask(() => {
       this.#end(error);
-      peer?.#end(error ? new LinkClosedError('the other side closed the link', { cause: error }) : undefined);
+      if (peer) peer.#end(error ? new LinkClosedError('the other side closed the link', { cause: error }) : undefined);
     });
   }
 

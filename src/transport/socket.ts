@@ -4,7 +4,7 @@ import net from 'node:net';
 import { LinkClosedError, InvalidOptionError } from '../errors.js';
 import { DEFAULT_LIMITS } from '../rpc/frames.js';
 import type { Link } from '../rpc/link.js';
-import { formatAddress, isLoopback, type Address } from './address.js';
+import { formatAddress, isLoopback, type Address, type SocketAddress } from './address.js';
 import { admit, present } from './auth.js';
 import { StreamLink } from './stream-link.js';
 
@@ -40,8 +40,6 @@ export interface Listener {
   /** Takes no more peers, ends the links it has, removes a socket file. */
   close(): Promise<void>;
 }
-
-type SocketAddress = Exclude<Address, { kind: 'ws' | 'wss' }>;
 
 /** Opens a link. @throws LinkClosedError when nothing answers, UnauthorizedError when the token is refused. */
 export async function connectSocket(address: SocketAddress, options: ConnectOptions): Promise<Link> {

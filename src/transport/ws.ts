@@ -5,11 +5,10 @@ import { LinkClosedError, ProtocolError, UnauthorizedError, InvalidOptionError }
 import { packBatch, unpackBatch } from '../rpc/batch-codec.js';
 import { DEFAULT_LIMITS } from '../rpc/frames.js';
 import type { Link, LinkEvents } from '../rpc/link.js';
-import { formatAddress, isLoopback, type Address } from './address.js';
+import { formatAddress, isLoopback, type WsAddress } from './address.js';
 import { sameToken } from './auth.js';
 import type { ConnectOptions, Listener, ListenOptions } from './socket.js';
 
-type WsAddress = Extract<Address, { kind: 'ws' | 'wss' }>;
 const BATCH_SLACK = 1024 * 1024;
 const CONGESTED_BYTES = 1024 * 1024;
 /** Time for the close handshake before the socket is cut. */

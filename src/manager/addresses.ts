@@ -1,0 +1,16 @@
+// Where spawned processes listen: loopback and any free port, or a socket file in a folder that only this user can enter.
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Address } from '../transport/address.js';
+
+export const LOOPBACK = '127.0.0.1';
+
+export function addressFor(transport: 'unix' | 'tcp' | 'ws', tls: boolean, id: string, folder: () => string): Address {
+  if (transport === 'unix') return { kind: 'unix', path: join(folder(), `${id.slice(-10)}.sock`) };
+  if (transport === 'tcp') return { kind: tls ? 'tls' : 'tcp', host: LOOPBACK, port: 0 };
+  return { kind: tls ? 'wss' : 'ws', host: LOOPBACK, port: 0, path: '/' };
+}
+
+/** A new folder with mode 0700. Short: the path of a unix socket has about 100 characters at the most. */
+export const makeSocketFolder = (): string => mkdtempSync(join(tmpdir(), 'mimas-'));

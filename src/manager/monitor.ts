@@ -1,0 +1,106 @@
+// Health and metrics of one process: asks it, bounds the waiting, and turns raw readings into rates.
+import { callControl, type RunningProcess } from '../runtime/start.js';
+import type { Usage } from '../runtime/protocol.js';
+import type { HealthCheckResult, HealthStatus, ProcessMetrics } from '../types.js';
+import { answers } from './probe.js';
+import type { ManagedProcess } from './managed-process.js';
+
+/** Longest wait for readings, ms. */
+const USAGE_TIMEOUT = 1_000;
+/** Answers may need this much longer than the checks in them, ms. */
+const HEALTH_SLACK = 500;
+
+interface Readings {
+  last: Usage;
+  cpu: number;
+  loop: number;
+}
+
+export class ProcessMonitor {
+  #readings: Readings | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #level: HealthStatus['status'] = 'healthy';
+  #startedAt = 0;
+
+  constructor(private readonly process: ManagedProcess) {}
+
+  started(running: RunningProcess): void {
+    this.#readings = undefined;
+    this.#startedAt = performance.now();
+    void this.#usage(running);
+    const interval = this.process.options.healthInterval ?? running.started.healthInterval;
+    if (interval === undefined) return;
+    this.#timer = setInterval(() => void this.health(), interval);
+    this.#timer.unref();
+  }
+
+  stopped(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async health(): Promise<HealthStatus> {
+    const status = await this.#ask();
+    if (status.status !== this.#level) {
+      this.#level = status.status;
+      this.process.events.emit('health', status);
+    }
+    return status;
+  }
+
+  async #ask(): Promise<HealthStatus> {
+    const { running, options, name } = this.process;
+    if (!running) return unhealthy({ name: 'process', status: 'fail', message: `${name} is ${this.process.status}` });
+    const { healthTimeout } = options;
+    let report: HealthStatus | undefined;
+    const asked = callControl(running.control, 'health', healthTimeout).then((answer) => (report = answer));
+    asked.catch(() => {});
+    if (!(await answers(Promise.race([asked, running.incarnation.exited]), healthTimeout + HEALTH_SLACK)) || !report) {
+      void this.process.probe();
+      return unhealthy({ name: 'responsive', status: 'fail', message: `${name} gave no answer within ${healthTimeout + HEALTH_SLACK} ms` });
+    }
+    return options.maxCpu === undefined ? report : this.#withCpu(report, running, options.maxCpu);
+  }
+
+  async #withCpu(report: HealthStatus, running: RunningProcess, maxCpu: number): Promise<HealthStatus> {
+    await this.#usage(running);
+    const cpu = this.#readings?.cpu ?? 0;
+    if (cpu <= maxCpu) return report;
+    const check: HealthCheckResult = { name: 'cpu', status: 'warn', message: `${cpu.toFixed(1)} % of a core, the limit is ${maxCpu} %`, details: { cpu, maxCpu } };
+    return { ...report, status: report.status === 'healthy' ? 'degraded' : report.status, checks: [...report.checks, check] };
+  }
+
+  async metrics(): Promise<ProcessMetrics> {
+    const { running, client, meter, restarts } = this.process;
+    if (running) await this.#usage(running);
+    const readings = running ? this.#readings : undefined;
+    return {
+      cpu: readings?.cpu ?? 0,
+      memory: readings?.last.memory ?? 0,
+      eventLoopUtilization: readings?.loop ?? 0,
+      ...meter.snapshot(),
+      inFlight: client.inFlight,
+      queued: client.queued,
+      restarts,
+      uptime: running ? performance.now() - this.#startedAt : 0,
+    };
+  }
+
+  /** Takes new readings; keeps the old ones when the process does not answer in time. */
+  async #usage(running: RunningProcess): Promise<void> {
+    const asked = callControl(running.control, 'usage').then((now) => {
+      const { last } = this.#readings ?? { last: undefined };
+      if (!last) this.#readings = { last: now, cpu: 0, loop: 0 };
+      else if (now.at > last.at) {
+        const active = now.loopActive - last.loopActive;
+        const total = active + now.loopIdle - last.loopIdle;
+        // Microseconds of CPU per millisecond of time, as percent.
+        this.#readings = { last: now, cpu: Math.max(0, ((now.cpu - last.cpu) / (now.at - last.at)) * 0.1), loop: total > 0 ? active / total : 0 };
+      }
+    });
+    asked.catch(() => {});
+    await answers(Promise.race([asked, running.incarnation.exited]), USAGE_TIMEOUT);
+  }
+}
+
+const unhealthy = (check: HealthCheckResult): HealthStatus => ({ status: 'unhealthy', checks: [check], timestamp: Date.now() });

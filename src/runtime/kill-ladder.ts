@@ -1,0 +1,52 @@
+// The one way down for a process: drain, shutdown hooks, a polite signal, then force. Each step has its own deadline within
+// the grace; "stopped" is only said when nothing is left, grandchildren in the process group included.
+import { callControl, type RunningProcess } from './start.js';
+import { within } from './within.js';
+
+export interface StopSteps {
+  readonly reason: string;
+  readonly signal?: string | undefined;
+  /** All steps together, ms; 0 kills at once. */
+  readonly grace: number;
+  /** Cuts the grace short: kill now. */
+  readonly hurry: AbortSignal;
+  /** Resolves when the caller's side has nothing in flight. */
+  idle(): Promise<void>;
+  /** A hook threw or was not done in time. */
+  onHookFailed(message: string): void;
+}
+
+// Shares of the grace. What a step does not use, the next ones have.
+const DRAIN_SHARE = 0.5;
+const HOOKS_SHARE = 0.8;
+const EXIT_SHARE = 0.9;
+
+export async function stopProcess({ incarnation, control, calls }: RunningProcess, steps: StopSteps): Promise<void> {
+  const started = performance.now();
+  const until = (share: number) => Math.max(0, steps.grace * share - (performance.now() - started));
+  const hurried = new Promise<void>((resolve) => {
+    if (steps.hurry.aborted) resolve();
+    else steps.hurry.addEventListener('abort', () => resolve(), { once: true });
+  });
+  let gone = false;
+  const exited = incarnation.exited.then(() => void (gone = true));
+  const step = async (work: Promise<unknown>, share: number) => {
+    if (!gone && !steps.hurry.aborted && until(share) > 0) await within(Promise.race([work, hurried, exited]), until(share));
+  };
+  await step(steps.idle(), DRAIN_SHARE);
+  if (!gone && !steps.hurry.aborted && until(HOOKS_SHARE) > 0) {
+    const order = { reason: steps.reason, signal: steps.signal, drain: until(DRAIN_SHARE), hooks: until(HOOKS_SHARE) };
+    const stopped = callControl(control, 'stop', order).then(
+      ({ failed }) => failed.forEach((message) => steps.onHookFailed(message)),
+      () => {},
+    );
+    await step(stopped, HOOKS_SHARE);
+    if (calls !== control) calls.close();
+    // The host leaves when its owner hangs up after a stop.
+    control.close();
+    await step(exited, EXIT_SHARE);
+  }
+  if (!gone && until(1) > 0 && !steps.hurry.aborted && incarnation.terminate('SIGTERM')) await step(exited, 1);
+  if (!gone) incarnation.kill();
+  await incarnation.gone();
+}
