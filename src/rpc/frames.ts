@@ -1,0 +1,59 @@
+// The vocabulary of the protocol. A batch is one flat array: kind, then that kind's slots, then the next kind …
+// A value takes three slots: tag, payload, number of attachments (see codec.ts); attachments follow the batch in order.
+
+export const PROTOCOL_VERSION = 1;
+
+export const Kind = {
+  /** server → client, first: version, process name, [method name, stream 0|1, timeout|-1, idempotent 0|1, concurrency|0]… */
+  HELLO: 0,
+  /** id, method number, tag, payload — the common call: no attachment, no meta */
+  CALL: 1,
+  /** id, method number, tag, payload, attachments, meta */
+  CALL_FULL: 2,
+  /** id, reference, member name ('' for a function), tag, payload, attachments, meta */
+  CALL_REFERENCE: 3,
+  /** id, tag, payload — no attachment */
+  RESULT: 4,
+  /** id, value */
+  RESULT_FULL: 5,
+  /** id, value: the error */
+  ERROR: 6,
+  /** id, value: the reason */
+  CANCEL: 7,
+  /** stream, cost, value */
+  NEXT: 8,
+  /** stream, value: the return value */
+  END: 9,
+  /** stream, value: the error */
+  FAIL: 10,
+  /** stream, credit */
+  CREDIT: 11,
+  /** stream: the consumer left */
+  STOP: 12,
+  /** reference: the peer keeps it beyond its call */
+  RETAIN: 13,
+  /** reference: the peer dropped it */
+  RELEASE: 14,
+  /** reference of a signal, value: the reason */
+  ABORT: 15,
+  /** number, echoed by PONG */
+  PING: 16,
+  PONG: 17,
+} as const;
+
+/** Limits of one link. Exported so that they can be read in one place; all can be set by option. */
+export const DEFAULT_LIMITS = {
+  /** Largest call or result, bytes. */
+  maxFrame: 64 * 1024 * 1024,
+  /** Deepest nesting of a value. */
+  maxDepth: 1000,
+  /** Calls of one link that may run at once; more wait at the caller. */
+  maxInFlight: 16_384,
+  /** Calls that may wait for a process that restarts or is full. */
+  maxQueue: 1_000_000,
+  /** Longest a connection may stay silent before it has shown its token, ms. */
+  handshakeTimeout: 5_000,
+} as const;
+
+/** How many entries go into one message before it is sent without waiting for the end of the tick. */
+export const BATCH_ENTRIES = 16;

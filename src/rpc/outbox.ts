@@ -1,0 +1,58 @@
+// Collects the entries of a tick into one batch, because one message per call costs more than the call itself.
+// Flushes at the end of the tick, or early once enough is gathered so that both sides work at the same time.
+import { BATCH_ENTRIES } from './frames.js';
+import type { Link } from './link.js';
+import type { Transferable } from '../types.js';
+
+/** A batch with more than this is sent without waiting for the end of the tick. */
+export const MAX_BATCH_BYTES = 65_536;
+
+export class Outbox {
+  /** Push the slots of one entry here, then call `commit`. */
+  entries: unknown[] = [];
+  congested = false;
+  #attachments: unknown[] = [];
+  #transfer: Transferable[] = [];
+  #bytes = 0;
+  #count = 0;
+  #scheduled = false;
+  /** Early-flush threshold; the session raises it when many calls are in flight. */
+  limit = BATCH_ENTRIES;
+
+  constructor(private readonly link: Link) {}
+
+  /** Adds what belongs to the value that was just pushed. */
+  attach(attachments: readonly unknown[], transfer: readonly Transferable[] | undefined): void {
+    for (const attachment of attachments) this.#attachments.push(attachment);
+    if (transfer) for (const item of transfer) this.#transfer.push(item);
+  }
+
+  /** Ends an entry of about `size` bytes. */
+  commit(size = 0): void {
+    this.#bytes += size;
+    // Large values are not gathered: a batch must not grow far past the frame limit of the peer.
+    if (++this.#count >= this.limit || this.#bytes > MAX_BATCH_BYTES) this.flush();
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      process.nextTick(this.#flushScheduled);
+    }
+  }
+
+  readonly #flushScheduled = () => {
+    this.#scheduled = false;
+    this.flush();
+  };
+
+  flush(): void {
+    if (this.#count === 0) return;
+    const { entries } = this;
+    const attachments = this.#attachments;
+    const transfer = this.#transfer;
+    this.entries = [];
+    if (attachments.length > 0) this.#attachments = [];
+    if (transfer.length > 0) this.#transfer = [];
+    this.#bytes = 0;
+    this.#count = 0;
+    if (!this.link.send(entries, attachments, transfer)) this.congested = true;
+  }
+}

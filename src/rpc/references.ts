@@ -1,0 +1,115 @@
+// Things that cross a link by reference: functions, signals and proxies of processes. What an argument brought lives for
+// the length of its call; `keep(fn)` holds a function longer; proxies live until the peer drops them or the link ends.
+import { CallbackReleasedError } from '../errors.js';
+
+/** What a peer may call through a reference. */
+export interface Exported {
+  invoke(member: string, args: unknown[], headers: Readonly<Record<string, string>> | undefined): unknown;
+  /** Detaches listeners; runs once. */
+  release?(): void;
+}
+
+/** Collects the references that one encode made, so that they can be given up together. */
+export type Scope = number[];
+
+/** The table of what this side has lent out. Reference 0 is the process's control surface, which only its owner reaches. */
+export class Exports {
+  readonly #table = new Map<number, Exported>();
+  readonly #retained = new Set<number>();
+  #next = 1;
+
+  get size(): number {
+    return this.#table.size;
+  }
+
+  add(exported: Exported, scope?: Scope): number {
+    const reference = this.#next++;
+    this.#table.set(reference, exported);
+    scope?.push(reference);
+    return reference;
+  }
+
+  /** Puts `exported` at reference 0. */
+  control(exported: Exported): void {
+    this.#table.set(0, exported);
+  }
+
+  get(reference: number): Exported | undefined {
+    return this.#table.get(reference);
+  }
+
+  /** The peer holds it beyond its call. */
+  retain(reference: number): void {
+    if (this.#table.has(reference)) this.#retained.add(reference);
+  }
+
+  release(reference: number): void {
+    if (reference === 0) return;
+    this.#retained.delete(reference);
+    const exported = this.#table.get(reference);
+    this.#table.delete(reference);
+    exported?.release?.();
+  }
+
+  /** The call of `scope` has settled: what was not retained goes. */
+  settle(scope: Scope): void {
+    for (const reference of scope) if (!this.#retained.has(reference)) this.release(reference);
+  }
+
+  clear(): void {
+    for (const reference of [...this.#table.keys()]) this.release(reference);
+  }
+}
+
+/** A function that came over a link. `keep` and the end of its call look here. */
+export interface Borrowed {
+  kept: boolean;
+  expired: boolean;
+  retain(): void;
+  release(): void;
+}
+
+const borrowed = new WeakMap<Function, Borrowed>();
+const keptHere = new WeakMap<Function, Set<() => void>>();
+
+export function borrow<F extends Function>(stub: F, state: Borrowed): F {
+  borrowed.set(stub, state);
+  return stub;
+}
+
+export const expiredCallback = (name: string): CallbackReleasedError =>
+  new CallbackReleasedError(`the callback passed to ${name} was called after its call had settled; hold it with keep(fn) while the call runs`);
+
+/**
+ * Holds a function beyond the call that it is an argument of.
+ *
+ * In the process that got the function: `this.listener = keep(listener)`. In the caller: `await calc.subscribe(keep(fn))`.
+ * The result is the function, disposable: `using` or `[Symbol.dispose]()` lets it go on both sides.
+ */
+export function keep<F extends (...args: never[]) => unknown>(fn: F): F & Disposable {
+  const state = borrowed.get(fn);
+  const held = ((...args: never[]) => fn(...args)) as F & Disposable;
+  if (state) {
+    if (state.expired) throw expiredCallback('a process');
+    state.kept = true;
+    state.retain();
+    held[Symbol.dispose] = () => {
+      if (!state.kept) return;
+      state.kept = false;
+      state.expired = true;
+      state.release();
+    };
+    return held;
+  }
+  const releases = new Set<() => void>();
+  keptHere.set(held, releases);
+  held[Symbol.dispose] = () => {
+    for (const release of releases) release();
+    releases.clear();
+    keptHere.delete(held);
+  };
+  return held;
+}
+
+/** Where to note how a function that `keep` holds here is let go; undefined when it is not held. */
+export const keptReleases = (fn: Function): Set<() => void> | undefined => keptHere.get(fn);

@@ -1,0 +1,71 @@
+// The object that stands for a process: a method per public method, nothing else. Known methods are own properties, so a
+// call meets no Proxy trap; only unknown names reach the Proxy behind it, which answers with a did-you-mean.
+import { inspect } from 'node:util';
+import { closest, MethodNotFoundError } from '../errors.js';
+import type { CallOptions } from '../types.js';
+
+/** What a proxy stands for. Everything that can be called (a process, a pool, a lent proxy) implements this one verb. */
+export interface RemoteTarget {
+  readonly name: string;
+  readonly id: string;
+  methods(): readonly string[];
+  invoke(method: string, args: unknown[], options: CallOptions): unknown;
+  /** What `$handle` gives. */
+  readonly handle?: unknown;
+}
+
+const TARGET = Symbol.for('mimas.remote');
+const NONE: CallOptions = Object.freeze({});
+
+export const remoteTargetOf = (value: unknown): RemoteTarget | undefined =>
+  (typeof value === 'object' || typeof value === 'function') && value !== null ? ((value as Record<symbol, RemoteTarget | undefined>)[TARGET] ?? undefined) : undefined;
+
+/** Makes the proxy of `target`. */
+export function createRemote(target: RemoteTarget, options: CallOptions = NONE): object {
+  const unknown = new Proxy(Object.create(null) as object, {
+    get(_, name, receiver) {
+      if (typeof name === 'symbol' || name === 'then' || name === 'catch' || name === 'finally' || name === 'toJSON') return undefined;
+      if (!target.methods().includes(name)) return (..._args: unknown[]) => Promise.reject(methodNotFound(target, name));
+      const method = methodOf(target, name, options);
+      Object.defineProperty(receiver as object, name, { value: method, enumerable: true, configurable: true });
+      return method;
+    },
+    has: (_, name) => typeof name === 'string' && target.methods().includes(name),
+    set(_, name) {
+      throw new TypeError(`${target.name}: cannot set ${String(name)} on the proxy of a process; its state lives in the process`);
+    },
+  });
+  const remote = Object.create(unknown) as Record<string | symbol, unknown>;
+  const hidden = (name: string | symbol, value: unknown) => Object.defineProperty(remote, name, { value, enumerable: false });
+  hidden(TARGET, target);
+  hidden('$with', (more: CallOptions) => createRemote(target, mergeOptions(options, more)));
+  hidden('__processId', target.id);
+  Object.defineProperty(remote, '$handle', { get: () => target.handle, enumerable: false });
+  hidden(Symbol.toStringTag, `Remote(${target.name})`);
+  hidden(inspect.custom, () => `Remote<${target.name}> { id: '${target.id}', methods: [${target.methods().join(', ')}] }`);
+  for (const name of target.methods()) Object.defineProperty(remote, name, { value: methodOf(target, name, options), enumerable: true, configurable: true });
+  return remote;
+}
+
+function methodOf(target: RemoteTarget, name: string, options: CallOptions): (...args: unknown[]) => unknown {
+  const method = (...args: unknown[]) => target.invoke(name, args, options);
+  Object.defineProperty(method, 'name', { value: name });
+  return method;
+}
+
+function mergeOptions(base: CallOptions, more: CallOptions): CallOptions {
+  const headers = base.headers && more.headers ? { ...base.headers, ...more.headers } : (more.headers ?? base.headers);
+  return headers ? { ...base, ...more, headers } : { ...base, ...more };
+}
+
+export function methodNotFound(target: Pick<RemoteTarget, 'name' | 'methods'>, name: string): MethodNotFoundError {
+  const methods = target.methods();
+  const suggestion = closest(name, methods);
+  const hint = suggestion ? `did you mean ${suggestion}()?` : `it has ${methods.length > 0 ? methods.map((method) => `${method}()`).join(', ') : 'no public method'}`;
+  return new MethodNotFoundError(`${target.name} has no public method ${name}(): ${hint} Methods must be decorated with @Public()`, {
+    method: name,
+    process: target.name,
+    methods,
+    ...(suggestion === undefined ? {} : { suggestion }),
+  });
+}

@@ -1,0 +1,26 @@
+// The first file of a child process. The channel is the pipe that the owner left at descriptor 3; when it ends, so does this.
+import { Socket } from 'node:net';
+import { StreamLink } from '../transport/stream-link.js';
+import { Host } from './host.js';
+import { watchStart } from './watch-start.js';
+
+/** For the shutdown hooks of a process whose owner vanished; the guardian comes a little later. */
+const ORPHAN_HOOKS_MS = 400;
+
+const { maxFrame, name } = JSON.parse(process.env['MIMAS_CHANNEL'] ?? '{}') as { maxFrame?: number; name?: string };
+delete process.env['MIMAS_CHANNEL'];
+if (name) process.title = `mimas: ${name}`;
+
+const channel = new Socket({ fd: 3, readable: true, writable: true });
+const host = new Host(new StreamLink(channel, { label: 'main', trusted: true, maxFrame }), maxFrame, (stopped) => {
+  if (stopped) process.exit(0);
+  void host.stop({ reason: 'owner gone', signal: undefined, drain: 0, hooks: ORPHAN_HOOKS_MS }).finally(() => process.exit(1));
+});
+watchStart(host);
+
+const leave = (signal: NodeJS.Signals) => {
+  void host.stop({ reason: 'signal', signal, drain: 0, hooks: 5_000 }).finally(() => process.exit(0));
+};
+process.once('SIGTERM', leave);
+// The owner gets the terminal's Ctrl+C as well, and decides.
+process.on('SIGINT', () => {});

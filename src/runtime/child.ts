@@ -1,0 +1,64 @@
+// Isolation `child`: the host lives in a Node process of its own, in its own process group, reached over an inherited pipe.
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { StreamLink } from '../transport/stream-link.js';
+import { environmentOf } from './environment.js';
+import { guard, unguard } from './guardian.js';
+import { Output } from './output.js';
+import { groupGone, signalGroup } from './process-group.js';
+import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
+
+const BOOT = fileURLToPath(new URL('./boot-child.js', import.meta.url));
+const MIB = 1024 * 1024;
+/** The pipe's number in the child, after stdin, stdout and stderr. */
+export const CHANNEL_FD = 3;
+
+export async function launchChild(options: LaunchOptions): Promise<Incarnation> {
+  const heap = options.maxMemory === undefined ? [] : [`--max-old-space-size=${Math.max(8, Math.round(options.maxMemory / MIB))}`];
+  const child = spawn(process.execPath, [...(options.execArgv ?? []), ...heap, BOOT, ...(options.argv ?? [])], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    detached: true,
+    env: { ...environmentOf(options.env), MIMAS_CHANNEL: JSON.stringify({ maxFrame: options.maxFrame, name: options.name }) },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
+  output.tap(child.stdout!, 'stdout');
+  output.tap(child.stderr!, 'stderr');
+  const exited = exitOf(child, output);
+  const { pid } = child;
+  if (pid !== undefined) guard(pid);
+  const link = new StreamLink(child.stdio[CHANNEL_FD] as unknown as Duplex, { label: `${options.name} (child ${pid ?? '?'})`, trusted: true, maxFrame: options.maxFrame });
+  return {
+    isolation: 'child',
+    link,
+    pid,
+    threadId: undefined,
+    exited,
+    lines: () => output.lines(),
+    stderrTail: () => output.stderrTail(),
+    outputEnded: (limit) => output.ended(limit),
+    terminate: (signal = 'SIGTERM') => pid !== undefined && signalGroup(pid, signal),
+    kill: () => void (pid !== undefined && signalGroup(pid, 'SIGKILL')),
+    async gone() {
+      await exited;
+      if (pid === undefined) return;
+      // What the process started in its group and left behind goes with it.
+      await groupGone(pid);
+      unguard(pid);
+    },
+  };
+}
+
+function exitOf(child: ChildProcess, output: Output): Promise<Exit> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve({ code: null, signal: null, error, outOfMemory: false }));
+    child.once('exit', (code, signal) => {
+      // V8 prints why before it aborts; the text arrives with or just after the exit.
+      const aborted = signal === 'SIGABRT' || code === 134;
+      const settle = () => resolve({ code, signal, outOfMemory: aborted && /heap out of memory|Reached heap limit/i.test(output.stderrTail()) });
+      if (aborted) void output.ended(40).then(settle);
+      else settle();
+    });
+  });
+}

@@ -1,0 +1,46 @@
+// Children must not outlive this program, not even when it is killed with SIGKILL while they are too busy to notice.
+// One tiny shell waits at a pipe whose other end only this program holds: when the pipe breaks, it ends what is left.
+import { spawn, type ChildProcess } from 'node:child_process';
+
+/** Children notice the end of their channel first, and get this long to run their shutdown hooks. */
+const GRACE_SECONDS = 0.5;
+const SCRIPT = `trap '' INT TERM HUP
+list=' '
+while read -r op pid; do
+  case $op in
+    +) list="$list$pid " ;;
+    -) case $list in *" $pid "*) list="\${list%% $pid *} \${list#* $pid }" ;; esac ;;
+  esac
+done
+[ "$list" = ' ' ] && exit 0
+sleep ${GRACE_SECONDS}
+for pid in $list; do kill -KILL -- "-$pid" 2>/dev/null; done
+exit 0`;
+
+let guardian: ChildProcess | undefined;
+let guarded = 0;
+
+/** Ends the process group `pid` should this program vanish. */
+export function guard(pid: number): void {
+  if (process.platform === 'win32' || pid <= 1) return;
+  guarded++;
+  if (!guardian || guardian.exitCode !== null || guardian.signalCode !== null) {
+    // Its own session, so that a Ctrl+C at the terminal does not take it along; exec: no shell of a user's profile.
+    guardian = spawn('/bin/sh', ['-c', SCRIPT], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, env: { PATH: '/usr/bin:/bin' } });
+    guardian.on('error', () => {});
+    guardian.stdin!.on('error', () => {});
+    guardian.unref();
+    (guardian.stdin as unknown as { unref?(): void }).unref?.();
+  }
+  guardian.stdin!.write(`+ ${pid}\n`);
+}
+
+/** The group is gone. The last one sends the guardian home. */
+export function unguard(pid: number): void {
+  if (!guardian) return;
+  guarded--;
+  guardian.stdin!.write(`- ${pid}\n`);
+  if (guarded > 0) return;
+  guardian.stdin!.end();
+  guardian = undefined;
+}

@@ -1,0 +1,29 @@
+// Isolation `none`: the host lives in this very thread. For tests: nothing can be killed from outside, and a crash of the
+// process code is a crash of the program.
+import { threadId } from 'node:worker_threads';
+import { memoryLinks } from '../transport/memory.js';
+import { Host } from './host.js';
+import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
+
+export async function launchInline(options: LaunchOptions): Promise<Incarnation> {
+  const [owner, inside] = memoryLinks(`${options.name} (in process)`);
+  let exit!: (exit: Exit) => void;
+  const exited = new Promise<Exit>((resolve) => (exit = resolve));
+  new Host(inside, options.maxFrame, () => exit({ code: 0, signal: null, outOfMemory: false }));
+  return {
+    isolation: 'none',
+    link: owner,
+    pid: process.pid,
+    threadId,
+    exited,
+    lines: () => [],
+    stderrTail: () => '',
+    outputEnded: () => Promise.resolve(),
+    terminate: () => false,
+    kill() {
+      owner.close();
+      exit({ code: null, signal: 'SIGKILL', outOfMemory: false });
+    },
+    gone: () => Promise.resolve(),
+  };
+}

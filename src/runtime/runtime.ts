@@ -1,0 +1,51 @@
+// What the manager needs of a place where code can live. One implementation a kind of isolation: inline, thread, child.
+import type { Link } from '../rpc/link.js';
+import type { Isolation } from '../types.js';
+import type { LineListener } from './output.js';
+
+/** How an incarnation ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** What was thrown, where the isolation can tell. */
+  readonly error?: Error | undefined;
+  readonly outOfMemory: boolean;
+}
+
+export interface LaunchOptions {
+  /** For the names of threads and messages. */
+  readonly name: string;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly cwd?: string | undefined;
+  readonly argv?: readonly string[] | undefined;
+  readonly execArgv?: readonly string[] | undefined;
+  /** Heap limit, bytes. */
+  readonly maxMemory?: number | undefined;
+  readonly maxFrame?: number | undefined;
+  /** Pass what it prints on to this program's own output. */
+  readonly inheritOutput: boolean;
+  readonly onLine: LineListener;
+}
+
+/** One running thread, child or in-process host. */
+export interface Incarnation {
+  readonly isolation: Isolation;
+  /** The owner's link: control calls, and with `ipc` all calls. */
+  readonly link: Link;
+  readonly pid: number | undefined;
+  readonly threadId: number | undefined;
+  /** Resolves once, when the code no longer runs. Never rejects. */
+  readonly exited: Promise<Exit>;
+  lines(): readonly string[];
+  stderrTail(): string;
+  /** Resolves when the last output has arrived, at the latest after `limit` ms. */
+  outputEnded(limit: number): Promise<void>;
+  /** Ends it the polite way of its kind: SIGTERM for a child; false where there is none. */
+  terminate(signal?: NodeJS.Signals): boolean;
+  /** Ends it for sure, with all it started in its process group. */
+  kill(): void;
+  /** Resolves when nothing of it is left. */
+  gone(): Promise<void>;
+}
+
+export type Launch = (options: LaunchOptions) => Promise<Incarnation>;

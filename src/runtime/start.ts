@@ -1,0 +1,133 @@
+// Brings a process up in its place, and says precisely why when it does not come up. A failed start leaves nothing behind.
+import { InitError, ProcessStartError, LinkClosedError, MemoryLimitError, type StartPhase } from '../errors.js';
+import type { Client } from '../rpc/client.js';
+import { Session, type SessionOptions } from '../rpc/session.js';
+import { connect } from '../transport/index.js';
+import { formatAddress } from '../transport/address.js';
+import type { HostControl, Started, StartOrder } from './protocol.js';
+import type { Exit, Incarnation, Launch, LaunchOptions } from './runtime.js';
+
+/** Output that explains a death may arrive just after it. */
+const OUTPUT_GRACE_MS = 25;
+
+export interface RunningProcess {
+  readonly incarnation: Incarnation;
+  readonly started: Started;
+  /** The owner's link: control calls go here. */
+  readonly control: Session;
+  /** Where calls go: the same as `control` when the transport is `ipc`. */
+  readonly calls: Session;
+}
+
+export interface StartOptions {
+  readonly launch: Launch;
+  readonly launchOptions: LaunchOptions;
+  readonly order: StartOrder;
+  readonly client: Client;
+  /** Longest time to become ready, ms. */
+  readonly startupTimeout: number;
+  readonly signal?: AbortSignal | undefined;
+  /** The link for calls ended. */
+  onLinkClosed(running: RunningProcess, error: Error | undefined): void;
+  explain(reason: Error, method: string): Error;
+}
+
+export async function startProcess(options: StartOptions): Promise<RunningProcess> {
+  const { order, client, startupTimeout, signal } = options;
+  const incarnation = await options.launch(options.launchOptions);
+  let running: RunningProcess | undefined;
+  let phase: StartPhase = 'load';
+  const { maxFrame } = order;
+  const common: Omit<SessionOptions, 'link' | 'peer'> = {
+    self: order.owner,
+    ...(maxFrame === undefined ? {} : { maxFrame }),
+    explain: options.explain,
+    onDrain: () => client.pump(),
+    onHello: (methods) => client.describeMethods(methods),
+    onClosed: (error) => running && options.onLinkClosed(running, error),
+  };
+  const ipc = order.transport === 'ipc';
+  const control = new Session({ link: incarnation.link, peer: order.name ?? 'process', ...common, ...(ipc ? { exports: client.exports } : { onHello: () => {}, onClosed: () => {} }) });
+  const withTail = async <E extends Error>(error: E): Promise<E> => {
+    await incarnation.outputEnded(OUTPUT_GRACE_MS);
+    const stderrTail = incarnation.stderrTail();
+    return stderrTail ? Object.assign(error, { stderrTail }) : error;
+  };
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort: (() => void) | undefined;
+  try {
+    const dead = incarnation.exited.then(async (exit) => {
+      throw await withTail(diedDuringStart(order.file, phase, exit, options.launchOptions.maxMemory));
+    });
+    const slow = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new ProcessStartError(`${order.file}: not ready within ${startupTimeout} ms; it hangs in phase '${phase}' (raise startupTimeout if it needs longer)`, { file: order.file, phase })), startupTimeout);
+    });
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => reject(signal!.reason);
+      if (signal?.aborted) onAbort();
+      else signal?.addEventListener('abort', onAbort, { once: true });
+    });
+    for (const promise of [dead, aborted]) promise.catch(() => {});
+    const bringUp = async (): Promise<RunningProcess> => {
+      const started = (await callControl(control, 'start', order, (next: StartPhase) => {
+        phase = next;
+      })) as Started;
+      const calls = ipc ? control : await openCalls(started, options, common);
+      return { incarnation, started, control, calls };
+    };
+    running = await Promise.race([bringUp(), dead, slow, aborted]);
+    return running;
+  } catch (error) {
+    const failure = asStartError(error, order.file, phase, signal);
+    if (failure instanceof ProcessStartError || failure instanceof InitError) await withTail(failure as Error);
+    control.abandon();
+    incarnation.kill();
+    await incarnation.gone();
+    throw failure;
+  } finally {
+    clearTimeout(timer);
+    if (onAbort) signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+async function openCalls(started: Started, { order, client }: StartOptions, common: Omit<SessionOptions, 'link' | 'peer'>): Promise<Session> {
+  if (!started.address) throw new LinkClosedError(`${started.name} told no address to call it at`);
+  const link = await connect(started.address, { token: order.token, tls: order.tls, maxFrame: order.maxFrame });
+  let greet!: () => void;
+  let refuse!: (error: Error) => void;
+  const greeted = new Promise<void>((resolve, reject) => {
+    greet = resolve;
+    refuse = reject;
+  });
+  const session = new Session({
+    ...common,
+    link,
+    peer: started.name,
+    exports: client.exports,
+    onHello: (methods) => {
+      client.describeMethods(methods);
+      greet();
+    },
+    onClosed: (error) => {
+      refuse(new LinkClosedError(`${formatAddress(started.address!)} closed before it said what it serves`, { cause: error }));
+      common.onClosed?.(error);
+    },
+  });
+  await greeted;
+  return session;
+}
+
+/** Calls one of the host's control functions. */
+export const callControl = <K extends keyof HostControl>(control: Session, name: K, ...args: Parameters<HostControl[K]>): Promise<Awaited<ReturnType<HostControl[K]>>> =>
+  control.callReference(0, name, args) as Promise<Awaited<ReturnType<HostControl[K]>>>;
+
+function asStartError(error: unknown, file: string, phase: StartPhase, signal: AbortSignal | undefined): unknown {
+  if (error instanceof ProcessStartError || error instanceof InitError || error instanceof MemoryLimitError || (signal?.aborted && error === signal.reason)) return error;
+  return new ProcessStartError(`${file}: failed in phase '${phase}': ${error instanceof Error ? error.message : String(error)}`, { file, phase, cause: error });
+}
+
+function diedDuringStart(file: string, phase: StartPhase, exit: Exit, maxMemory: number | undefined): Error {
+  if (exit.outOfMemory) return new MemoryLimitError(`${file}: went over its memory limit during start`, { limit: maxMemory ?? 0, process: file });
+  const how = exit.error ? exit.error.message : exit.signal ? `was ended by ${exit.signal}` : `exited with code ${exit.code}`;
+  return new ProcessStartError(`${file}: ${exit.error ? 'threw' : 'ended'} in phase '${phase}', before it was ready: ${how}`, { file, phase, exitCode: exit.code, signal: exit.signal, ...(exit.error ? { cause: exit.error } : {}) });
+}

@@ -1,0 +1,61 @@
+// Isolation `worker`: the host lives in a worker thread, reached over a MessagePort of its own.
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { InvalidOptionError } from '../errors.js';
+import { PortLink } from '../transport/port.js';
+import { environmentOf } from './environment.js';
+import { Output } from './output.js';
+import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
+
+const BOOT = new URL('./boot-thread.js', import.meta.url);
+const MIB = 1024 * 1024;
+
+export async function launchThread(options: LaunchOptions): Promise<Incarnation> {
+  const { port1, port2 } = new MessageChannel();
+  const worker = startWorker(options, port2);
+  // A thread whose boot fails must not keep the program alive through this port.
+  const link = new PortLink(port1, `${options.name} (worker ${worker.threadId})`);
+  const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
+  output.tap(worker.stdout, 'stdout');
+  output.tap(worker.stderr, 'stderr');
+  const { threadId } = worker;
+  let error: Error | undefined;
+  worker.on('error', (thrown: unknown) => (error = thrown instanceof Error ? thrown : new Error(String(thrown))));
+  const exited = new Promise<Exit>((resolve) => {
+    worker.once('exit', (code) => {
+      port1.close();
+      resolve({ code, signal: null, error, outOfMemory: (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY' });
+    });
+  });
+  return {
+    isolation: 'worker',
+    link,
+    pid: process.pid,
+    threadId,
+    exited,
+    lines: () => output.lines(),
+    stderrTail: () => output.stderrTail(),
+    outputEnded: (limit) => output.ended(limit),
+    terminate: () => false,
+    kill: () => void worker.terminate(),
+    gone: async () => void (await exited),
+  };
+}
+
+function startWorker(options: LaunchOptions, port: import('node:worker_threads').MessagePort): Worker {
+  try {
+    return new Worker(BOOT, {
+      name: options.name,
+      workerData: { port, maxFrame: options.maxFrame },
+      transferList: [port],
+      stdout: true,
+      stderr: true,
+      ...(options.argv ? { argv: [...options.argv] } : {}),
+      ...(options.execArgv ? { execArgv: [...options.execArgv] } : {}),
+      ...(options.env ? { env: environmentOf(options.env) } : {}),
+      ...(options.maxMemory === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: Math.max(4, Math.round(options.maxMemory / MIB)) } }),
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_INVALID_EXEC_ARGV') throw new InvalidOptionError(`execArgv: ${(error as Error).message}; threads take only some flags, isolation 'child' takes all`, { option: 'execArgv', cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,49 @@
+// Typed events whose listeners cannot hurt the one who emits: what they throw (or reject with) goes to `onError`.
+
+export type ErrorSink = (error: unknown, where: string) => void;
+
+/** Loud, but harmless. */
+export const warnAbout: ErrorSink = (error, where) => {
+  process.emitWarning(error instanceof Error ? error : new Error(String(error)), { detail: `thrown by ${where}` });
+};
+
+/** Calls `fn`; whatever goes wrong in it, now or later, goes to `onError`, and what `onError` throws goes nowhere. */
+export function guarded(where: string, onError: ErrorSink, fn: () => unknown): void {
+  const sink = (error: unknown) => {
+    try {
+      onError(error, where);
+    } catch (second) {
+      warnAbout(second, 'onError');
+    }
+  };
+  try {
+    const result = fn();
+    if (result instanceof Promise) result.catch(sink);
+  } catch (error) {
+    sink(error);
+  }
+}
+
+export class Emitter<Events> {
+  readonly #listeners = new Map<keyof Events, Set<(event: never) => unknown>>();
+  readonly #onError: ErrorSink;
+
+  constructor(onError: ErrorSink = warnAbout) {
+    this.#onError = onError;
+  }
+
+  /** Listens; the function returned stops listening. */
+  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => unknown): () => void {
+    let listeners = this.#listeners.get(name);
+    if (!listeners) this.#listeners.set(name, (listeners = new Set()));
+    const own = (event: Events[Name]) => listener(event);
+    listeners.add(own);
+    return () => void listeners.delete(own);
+  }
+
+  emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
+    const listeners = this.#listeners.get(name);
+    if (!listeners?.size) return;
+    for (const listener of [...listeners]) guarded(`a listener of '${String(name)}'`, this.#onError, () => listener(event as never));
+  }
+}

@@ -1,0 +1,311 @@
+// A group of children that live and die together: started in order, each when the one before is ready, stopped in reverse,
+// restarted by strategy within a budget. One operation at a time; when the budget is used up the group stops and escalates.
+import { InvalidOptionError, RestartsExhaustedError, UnitNotFoundError } from '../errors.js';
+import { parseDuration, type Duration } from '../units.js';
+import { systemClock, type Clock } from './clock.js';
+import { Emitter, warnAbout, type ErrorSink } from './emitter.js';
+import { toError } from './engine.js';
+import { Member, type ChildStatus, type GroupChild } from './group-child.js';
+import { refuseUnknown } from './options.js';
+import { resolveRestartPolicy, type RestartPolicyOptions } from './restart-options.js';
+import { RestartTracker } from './restart-policy.js';
+import type { ExitReport } from './syncer.js';
+
+export type { ChildContext, ChildState, ChildStatus, GroupChild } from './group-child.js';
+
+/** Who is restarted with a child that died: nobody, everybody, or those that were started after it. */
+export type GroupStrategy = 'one-for-one' | 'one-for-all' | 'rest-for-one';
+export type GroupState = 'stopped' | 'starting' | 'running' | 'stopping' | 'failed';
+
+export interface GroupOptions {
+  name?: string;
+  /** Default `one-for-one`. */
+  strategy?: GroupStrategy;
+  /** At most so many restarts (default 3; 0: the first death escalates) … */
+  intensity?: number;
+  /** … within this time (default 60 s). */
+  period?: Duration;
+  /** How long to wait before a restart (default: not at all). */
+  backoff?: RestartPolicyOptions['backoff'];
+  clock?: Clock;
+  /** Hears what listeners throw (default: a process warning). */
+  onError?: ErrorSink;
+}
+
+export interface GroupEvents {
+  'child-started': { name: string };
+  'child-stopped': { name: string };
+  'child-exit': { name: string; clean: boolean; error: Error | undefined };
+  'child-restart': { name: string; restarts: number; delay: number };
+  /** A start or stop function threw. */
+  'child-failed': { name: string; during: 'start' | 'stop'; error: Error };
+  /** The budget is used up: the group has stopped all its children. */
+  escalate: { name: string; error: RestartsExhaustedError };
+}
+
+const STRATEGIES: readonly GroupStrategy[] = ['one-for-one', 'one-for-all', 'rest-for-one'];
+const OPTIONS = ['name', 'strategy', 'intensity', 'period', 'backoff', 'clock', 'onError'];
+type Exit = Pick<ExitReport, 'error' | 'clean'>;
+
+export class Group {
+  readonly name: string;
+  readonly strategy: GroupStrategy;
+  readonly #clock: Clock;
+  readonly #events: Emitter<GroupEvents>;
+  readonly #tracker: RestartTracker;
+  readonly #members: Member[] = [];
+  #state: GroupState = 'stopped';
+  #failure: Error | undefined;
+  #restarts = 0;
+  /** Aborts when the group is to stop: whatever waits or starts gives up. */
+  #life = new AbortController();
+  #tail: Promise<unknown> = Promise.resolve();
+  #starting: Promise<void> | undefined;
+  #escalateTo: ((report: Exit) => void) | undefined;
+
+  constructor(children: Iterable<GroupChild>, options: GroupOptions = {}) {
+    refuseUnknown(options, OPTIONS, 'Group');
+    this.name = options.name ?? 'group';
+    this.strategy = options.strategy ?? 'one-for-one';
+    if (!STRATEGIES.includes(this.strategy)) throw new InvalidOptionError(`strategy: ${JSON.stringify(this.strategy)} is not one of ${STRATEGIES.join(', ')}`, { option: 'strategy' });
+    this.#clock = options.clock ?? systemClock;
+    this.#events = new Emitter(options.onError ?? warnAbout);
+    const period = parseDuration(options.period ?? 60_000, 'period');
+    this.#tracker = new RestartTracker({
+      ...resolveRestartPolicy({ backoff: options.backoff ?? { initial: 0, max: 0 }, maxRestarts: options.intensity ?? 3 }, this.name),
+      window: period,
+      stableAfter: period,
+      maxFailures: Infinity,
+    });
+    for (const child of children) this.#insert(child);
+  }
+
+  get state(): GroupState {
+    return this.#state;
+  }
+
+  on<Name extends keyof GroupEvents>(name: Name, listener: (event: GroupEvents[Name]) => unknown): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  status(): { name: string; state: GroupState; strategy: GroupStrategy; restarts: number; error: Error | undefined; children: ChildStatus[] } {
+    return { name: this.name, state: this.#state, strategy: this.strategy, restarts: this.#restarts, error: this.#failure, children: this.#members.map((member) => member.status()) };
+  }
+
+  /** Starts all children in order; resolves when all are ready. When one fails, those before it are stopped and its error is thrown. */
+  start(): Promise<void> {
+    if (this.#starting) return this.#starting;
+    if (this.#state === 'running') return Promise.resolve();
+    const starting = this.#enqueue(() => this.#startAll()).finally(() => {
+      if (this.#starting === starting) this.#starting = undefined;
+    });
+    return (this.#starting = starting);
+  }
+
+  /** Stops all children in reverse order, cutting short whatever start, restart or wait is under way. */
+  stop(): Promise<void> {
+    this.#life.abort(new DOMException(`${this.name} is stopping`, 'AbortError'));
+    this.#starting = undefined;
+    if (this.#state === 'running') this.#state = 'stopping';
+    return this.#enqueue(async () => {
+      if (this.#state === 'stopped' || this.#state === 'failed') return;
+      this.#state = 'stopping';
+      await this.#stopMembers(this.#members);
+      this.#state = 'stopped';
+    });
+  }
+
+  /** Tells that a child has died by itself (the same as `ctx.exited` in its start function). False when it was not running. */
+  notifyExit(name: string, report: Exit = {}): boolean {
+    return this.#onExit(this.#member(name), report);
+  }
+
+  /** Adds a child at the end; in a running group it is started, and not added when that fails. */
+  async add(child: GroupChild): Promise<void> {
+    const member = this.#insert(child);
+    await this.#enqueue(async () => {
+      if (this.#state !== 'running' || member.up) return;
+      try {
+        await this.#startMember(member);
+      } catch (error) {
+        this.#members.splice(this.#members.indexOf(member), 1);
+        throw error;
+      }
+    });
+  }
+
+  /** Stops a child and takes it out. */
+  remove(name: string): Promise<void> {
+    const member = this.#member(name);
+    return this.#enqueue(async () => {
+      await this.#stopMembers([member]);
+      const at = this.#members.indexOf(member);
+      if (at >= 0) this.#members.splice(at, 1);
+    });
+  }
+
+  /** Restarts one child, whatever its state; an explicit restart is not counted, and clears the count. When it fails, the child stays down. */
+  restart(name: string): Promise<void> {
+    const member = this.#member(name);
+    return this.#enqueue(async () => {
+      if (this.#state !== 'running') throw new InvalidOptionError(`${this.name} is ${this.#state}: ${name} cannot be restarted`, { option: 'name' });
+      this.#tracker.reset();
+      await this.#stopMembers([member]);
+      await this.#startMember(member);
+    });
+  }
+
+  /** This group as a child of another one: when its budget is used up, that one decides. */
+  asChild(options: Pick<GroupChild, 'type' | 'critical' | 'optional'> = {}): GroupChild {
+    return {
+      ...options,
+      name: this.name,
+      start: async (ctx) => {
+        this.#escalateTo = ctx.exited;
+        const cut = () => void this.stop();
+        ctx.signal.addEventListener('abort', cut, { once: true });
+        await this.start().finally(() => ctx.signal.removeEventListener('abort', cut));
+      },
+      stop: () => {
+        this.#escalateTo = undefined;
+        return this.stop();
+      },
+    };
+  }
+
+  #insert(child: GroupChild): Member {
+    if (this.#members.some(({ name }) => name === child.name)) throw new InvalidOptionError(`${this.name}: there is a child '${child.name}' already`, { option: 'name' });
+    const member = new Member(child);
+    this.#members.push(member);
+    return member;
+  }
+
+  #member(name: string): Member {
+    const member = this.#members.find((candidate) => candidate.name === name);
+    if (!member) throw new UnitNotFoundError(`${this.name} has no child '${name}'`, { id: name });
+    return member;
+  }
+
+  #enqueue<Result>(operation: () => Promise<Result>): Promise<Result> {
+    const run = this.#tail.then(operation);
+    this.#tail = run.catch(() => undefined);
+    return run;
+  }
+
+  async #startAll(): Promise<void> {
+    if (this.#state === 'running') return;
+    this.#state = 'starting';
+    this.#failure = undefined;
+    this.#tracker.reset();
+    this.#life = new AbortController();
+    try {
+      for (const member of this.#members) {
+        this.#life.signal.throwIfAborted();
+        try {
+          await this.#startMember(member);
+        } catch (error) {
+          if (!member.child.optional) throw error;
+          member.giveUp(toError(error));
+        }
+      }
+      this.#life.signal.throwIfAborted();
+      this.#state = 'running';
+    } catch (error) {
+      await this.#stopMembers(this.#members);
+      this.#state = 'stopped';
+      throw error;
+    }
+  }
+
+  async #startMember(member: Member): Promise<void> {
+    try {
+      await member.start(this.#life.signal, (report) => this.#onExit(member, report));
+    } catch (thrown) {
+      this.#events.emit('child-failed', { name: member.name, during: 'start', error: toError(thrown) });
+      throw thrown;
+    }
+    this.#events.emit('child-started', { name: member.name });
+  }
+
+  async #stopMembers(members: readonly Member[]): Promise<void> {
+    for (const member of [...members].reverse()) {
+      if (!member.up) continue;
+      const error = await member.stop();
+      if (error) this.#events.emit('child-failed', { name: member.name, during: 'stop', error });
+      this.#events.emit('child-stopped', { name: member.name });
+    }
+  }
+
+  #onExit(member: Member, report: Exit): boolean {
+    if (!member.markDown()) return false;
+    const clean = report.clean ?? false;
+    const error = report.error === undefined ? undefined : toError(report.error);
+    this.#events.emit('child-exit', { name: member.name, clean, error });
+    void this.#enqueue(() => this.#recover(member, { clean, error }));
+    return true;
+  }
+
+  /** Brings a dead child back, by strategy. A start that fails on the way is one more death, of the child that failed. */
+  async #recover(dead: Member, exit: { clean: boolean; error: Error | undefined }): Promise<void> {
+    const { signal } = this.#life;
+    let culprit = dead;
+    let { clean, error } = exit;
+    while (culprit.down && this.#state === 'running' && !signal.aborted) {
+      const type = culprit.child.type ?? 'permanent';
+      if (type === 'temporary' || (type === 'transient' && clean)) return culprit.rest(clean ? undefined : error);
+      const decision = this.#tracker.onExit({ clean, now: this.#clock.now() });
+      if (decision.action === 'stop') return this.#exhausted(culprit, error);
+      this.#events.emit('child-restart', { name: culprit.name, restarts: ++this.#restarts, delay: decision.delay });
+      if (!(await this.#wait(decision.delay, signal))) return;
+      const affected = this.#affectedBy(culprit);
+      await this.#stopMembers(affected);
+      let failed: Member | undefined;
+      for (const member of affected) {
+        if (signal.aborted) return;
+        if (!member.wanted || member.up) continue;
+        try {
+          await this.#startMember(member);
+        } catch (thrown) {
+          [failed, clean, error] = [member, false, toError(thrown)];
+          break;
+        }
+      }
+      if (!failed) return this.#tracker.onStart(this.#clock.now());
+      culprit = failed;
+    }
+  }
+
+  #affectedBy(culprit: Member): Member[] {
+    if (this.strategy === 'one-for-all') return [...this.#members];
+    const at = this.#members.indexOf(culprit);
+    return this.strategy === 'rest-for-one' ? this.#members.slice(at) : this.#members.slice(at, at + 1);
+  }
+
+  async #exhausted(culprit: Member, cause: Error | undefined): Promise<void> {
+    const { maxRestarts, window } = this.#tracker.policy;
+    const why = `${this.name}: '${culprit.name}' died, and ${maxRestarts} restarts within ${window} ms are used up${cause ? `; last: ${cause.message}` : ''}`;
+    const error = new RestartsExhaustedError(why, { process: culprit.name, restarts: this.#restarts, cause });
+    culprit.giveUp(error);
+    if (culprit.child.critical === false) return;
+    this.#failure = error;
+    this.#state = 'failed';
+    await this.#stopMembers(this.#members);
+    this.#events.emit('escalate', { name: this.name, error });
+    this.#escalateTo?.({ error, clean: false });
+  }
+
+  /** False when the group was told to stop meanwhile. */
+  #wait(delay: number, signal: AbortSignal): Promise<boolean> {
+    if (delay <= 0 || signal.aborted) return Promise.resolve(!signal.aborted);
+    return new Promise((resolve) => {
+      const done = (go: boolean) => {
+        this.#clock.clearTimeout(timer);
+        signal.removeEventListener('abort', cut);
+        resolve(go);
+      };
+      const cut = () => done(false);
+      const timer = this.#clock.setTimeout(() => done(true), delay);
+      signal.addEventListener('abort', cut, { once: true });
+    });
+  }
+}

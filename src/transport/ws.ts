@@ -1,0 +1,161 @@
+// WebSocket links: one packed batch per binary message; the token stands in the Authorization header of the upgrade.
+import http from 'node:http';
+import { WebSocket, WebSocketServer } from 'ws';
+import { LinkClosedError, ProtocolError, UnauthorizedError, InvalidOptionError } from '../errors.js';
+import { packBatch, unpackBatch } from '../rpc/batch-codec.js';
+import { DEFAULT_LIMITS } from '../rpc/frames.js';
+import type { Link, LinkEvents } from '../rpc/link.js';
+import { formatAddress, isLoopback, type Address } from './address.js';
+import { sameToken } from './auth.js';
+import type { ConnectOptions, Listener, ListenOptions } from './socket.js';
+
+type WsAddress = Extract<Address, { kind: 'ws' | 'wss' }>;
+const BATCH_SLACK = 1024 * 1024;
+const CONGESTED_BYTES = 1024 * 1024;
+/** Time for the close handshake before the socket is cut. */
+const CLOSE_GRACE = 500;
+
+class WsLink implements Link {
+  readonly level = 'bytes';
+  #events: LinkEvents | undefined;
+  #early: Buffer[] | undefined = [];
+  #closed = false;
+  #congested = false;
+  #error: Error | undefined;
+
+  constructor(
+    private readonly socket: WebSocket,
+    readonly label: string,
+    readonly trusted: boolean,
+  ) {
+    socket.on('message', (data, isBinary) => {
+      if (!isBinary) this.close(new ProtocolError(`${label} sent text; this protocol is binary`));
+      else if (this.#early) this.#early.push(data as Buffer);
+      else this.#deliver(data as Buffer);
+    });
+    socket.on('error', (error) => (this.#error = new LinkClosedError(`the link over ${label} broke: ${error.message}`, { cause: error })));
+    socket.on('close', () => this.#end(this.#error));
+  }
+
+  start(events: LinkEvents): void {
+    this.#events = events;
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const message of early) this.#deliver(message);
+  }
+
+  send(entries: unknown[], attachments: unknown[]): boolean {
+    if (this.#closed) return true;
+    const chunks = packBatch(entries, attachments as Uint8Array[]);
+    this.socket.send(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks), this.#sent);
+    if (this.socket.bufferedAmount > CONGESTED_BYTES) this.#congested = true;
+    return !this.#congested;
+  }
+
+  readonly #sent = () => {
+    if (!this.#congested || this.socket.bufferedAmount > 0) return;
+    this.#congested = false;
+    this.#events?.drain();
+  };
+
+  close(error?: Error): void {
+    if (this.#closed) return;
+    if (error) {
+      this.#end(error);
+      this.socket.terminate();
+      return;
+    }
+    this.socket.close();
+    setTimeout(() => this.socket.terminate(), CLOSE_GRACE).unref();
+  }
+
+  ref(): void {
+    rawSocket(this.socket)?.ref();
+  }
+
+  unref(): void {
+    rawSocket(this.socket)?.unref();
+  }
+
+  #deliver(frame: Buffer): void {
+    let batch;
+    try {
+      batch = unpackBatch(frame);
+    } catch (error) {
+      this.close(error instanceof ProtocolError ? error : new ProtocolError(`${this.label} sent a frame that cannot be read`, { cause: error }));
+      return;
+    }
+    this.#events?.batch(batch.entries, batch.attachments);
+  }
+
+  #end(error: Error | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#events?.closed(error);
+  }
+}
+
+/** ws keeps the socket under this name; there is no public way to ref it. */
+const rawSocket = (socket: WebSocket): { ref(): void; unref(): void } | undefined => (socket as unknown as { _socket?: { ref(): void; unref(): void } })._socket;
+
+const limitOf = (maxFrame: number | undefined): number => (maxFrame ?? DEFAULT_LIMITS.maxFrame) + BATCH_SLACK;
+
+/** Opens a link. @throws LinkClosedError when nothing answers, UnauthorizedError when the token is refused. */
+export function connectWs(address: WsAddress, options: ConnectOptions): Promise<Link> {
+  const where = formatAddress(address);
+  const { tls } = options;
+  const socket = new WebSocket(where, {
+    headers: { authorization: `Bearer ${options.token}` },
+    perMessageDeflate: false,
+    maxPayload: limitOf(options.maxFrame),
+    handshakeTimeout: options.timeout ?? DEFAULT_LIMITS.handshakeTimeout,
+    ...(tls ? { ...(tls.ca ? { ca: tls.ca } : {}), ...(tls.key ? { key: tls.key } : {}), ...(tls.cert ? { cert: tls.cert } : {}), ...(tls.servername ? { servername: tls.servername } : {}) } : {}),
+  });
+  const link = new WsLink(socket, where, isLoopback(address.host));
+  return new Promise((resolve, reject) => {
+    socket.once('open', () => resolve(link));
+    socket.once('unexpected-response', (_request, response) => {
+      socket.terminate();
+      reject(response.statusCode === 401 ? new UnauthorizedError(`${where} refused the token: give the one it was started with`) : new LinkClosedError(`${where} answered ${response.statusCode ?? '?'} instead of upgrading`));
+    });
+    socket.once('error', (error) => reject(new LinkClosedError(`cannot connect to ${where}: ${error.message}`, { cause: error })));
+  });
+}
+
+/** Listens and hands over each link that showed the token. */
+export async function listenWs(address: WsAddress, options: ListenOptions, onLink: (link: Link) => void): Promise<Listener> {
+  const { tls } = options;
+  if (address.kind === 'wss' && !(tls?.key && tls.cert)) throw new InvalidOptionError('tls: listening needs a key and a cert', { option: 'tls' });
+  const answer: http.RequestListener = (_request, response) => response.writeHead(426, { upgrade: 'websocket' }).end('this is a WebSocket endpoint\n');
+  const server =
+    address.kind === 'wss'
+      ? (await import('node:https')).createServer({ key: tls?.key, cert: tls?.cert, ca: tls?.ca, requestCert: tls?.ca !== undefined, rejectUnauthorized: tls?.ca !== undefined }, answer)
+      : http.createServer(answer);
+  server.headersTimeout = options.handshakeTimeout ?? DEFAULT_LIMITS.handshakeTimeout;
+  const wss = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: limitOf(options.maxFrame) });
+  server.on('upgrade', (request, socket, head) => {
+    const shown = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    if (!sameToken(options.token, shown)) {
+      socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      options.onRefused?.(new UnauthorizedError('the peer showed a wrong token'));
+      return;
+    }
+    const peer = request.socket.remoteAddress ?? '';
+    wss.handleUpgrade(request, socket, head, (ws) => onLink(new WsLink(ws, `${address.kind}://${peer}:${request.socket.remotePort ?? 0}`, isLoopback(peer))));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address.port, address.host, resolve);
+  });
+  const bound = server.address();
+  return {
+    address: bound === null || typeof bound === 'string' ? address : { ...address, port: bound.port },
+    close: () =>
+      new Promise((resolve) => {
+        for (const client of wss.clients) client.terminate();
+        wss.close();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
