@@ -42,7 +42,7 @@ async function install(): Promise<AddRoot> {
     return addRoot;
   }
   const { port1, port2 } = new MessageChannel();
-  nodeModule.register(built('hooks'), { data: { port: port2 }, transferList: [port2] });
+  nodeModule.register(built('hooks'), import.meta.url, { data: { port: port2 }, transferList: [port2] });
   return (url) => port1.postMessage(url);
 }
 

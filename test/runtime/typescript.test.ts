@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
+import { constructProcess, loadProcessClass } from '../../src/runtime/load-process.js';
 import { root, temporaryProject } from '../helpers/compile.js';
 
 interface Report {
@@ -62,6 +63,10 @@ describe.each(cases)('%s', (_, file, probe) => {
   };
   it('loads in a thread', async () => expect(await inThread(file)).toMatchObject(expected));
   it('loads in a child', async () => expect(await inChild(file)).toMatchObject(expected));
+  it('loads in the thread of a test runner', async () => {
+    const { ctor } = await loadProcessClass(file);
+    expect(((await constructProcess(ctor, dependencies)) as { probe(): object }).probe()).toEqual(probe);
+  });
   it('loads in the main thread', () => {
     const run = `${LOADER} const { ctor } = await loadProcessClass(${JSON.stringify(file)});
       console.log(JSON.stringify((await constructProcess(ctor, ${JSON.stringify(dependencies)})).probe()));`;
@@ -71,6 +76,43 @@ describe.each(cases)('%s', (_, file, probe) => {
 
 it('injects constructor parameters in a file of a project without a tsconfig', async () => {
   expect((await inThread(join(bare, 'src/injected.process.mts'))).probe).toEqual({ sum: 8, now: 42, greeting: 'hello' });
+});
+
+it('takes parameter decorators for legacy ones where no tsconfig says anything', async () => {
+  writeFileSync(join(bare, 'src/parameters.ts'), `import { Process, Public } from 'mimas';
+    const mark = (...args: unknown[]) => { marks.push(args[2]); };
+    const marks: unknown[] = [];
+    /* a comment */ @Process()
+    export default class Parameters { constructor(@mark _one?: string) {} @Public() probe(): object { return { marks }; } }`);
+  expect((await inThread(join(bare, 'src/parameters.ts'))).probe).toEqual({ marks: [0] });
+});
+
+it('evaluates a TypeScript file anew for a version above 0', () => {
+  const run = `${LOADER} const file = ${JSON.stringify(cases[1][1])};
+    const [one, two] = [await loadProcessClass(file), await loadProcessClass(file, { version: 1 })];
+    console.log(JSON.stringify({ same: one.ctor === two.ctor, sum: (await constructProcess(two.ctor)).probe().sum }));`;
+  expect(inMain(run)).toEqual({ same: false, sum: 8 });
+});
+
+it('loads in a thread of a program that loads the same file itself', () => {
+  const run = `${LOADER} const { Worker } = await import('node:worker_threads');
+    const file = ${JSON.stringify(cases[1][1])};
+    await loadProcessClass(file);
+    new Worker(${JSON.stringify(bootstrap)}, { workerData: { file }, execArgv: [] }).once('message', ({ probe }) => console.log(JSON.stringify(probe)));`;
+  expect(inMain(run)).toEqual(standard);
+});
+
+it('loads under another TypeScript loader that the program was started with', () => {
+  const file = cases[1][1];
+  const source = `${LOADER} const { ctor } = await loadProcessClass(${JSON.stringify(file)}); console.log(JSON.stringify(new ctor().probe()));`;
+  const { stdout } = spawnSync(process.execPath, ['--import', '@oxc-node/core/register', '--input-type=module', '-e', source], { encoding: 'utf8', cwd: root });
+  expect(JSON.parse(stdout)).toEqual(standard);
+});
+
+it('loads from inside node_modules', async () => {
+  const folder = join(temporaryProject(), 'node_modules/some-processes');
+  cpSync(join(projects, 'no-tsconfig'), folder, { recursive: true });
+  expect((await inThread(join(folder, 'src/calculator.process.ts'))).probe).toEqual(standard);
 });
 
 it('compiled JavaScript pays for no loader', async () => {

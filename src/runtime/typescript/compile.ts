@@ -28,7 +28,7 @@ export const HELPERS = '@oxc-project/runtime/helpers/';
 
 const require = createRequire(import.meta.url);
 /** An `@name` that starts an expression, outside lines that are comments. A needless hit costs a compiler run, no more. */
-const DECORATOR = /^(?!\s*(?:\*|\/[*/])).*?(?:^|[\s({;,])@[\p{L}_$(]/mu;
+const DECORATOR = /^(?!\s*(?:\*|\/\/|\/\*(?!.*\*\/))).*?(?:^|[\s({;,])@[\p{L}_$(]/mu;
 const CONTAINER = /(['"])(?:tsyringe|reflect-metadata)\1/;
 const PARAMETER_DECORATOR = /^Parameter decorators only work/;
 

@@ -12,12 +12,13 @@ type Awaitable<T> = T | Promise<T>;
 
 const require = createRequire(import.meta.url);
 const TYPESCRIPT = /\.(?:m?ts|tsx)$/;
+const RELATIVE = /^(?:\.{0,2}\/|file:)/;
 /** What an import may really mean: TypeScript wants the name of the output, the disk has the source. */
 const SOURCES: Readonly<Record<string, readonly string[]>> = { '.js': ['.ts', '.tsx'], '.mjs': ['.mts'], '.jsx': ['.tsx'] };
 const GUESSES = ['.ts', '.tsx', '.mts', '.js', '.mjs', '/index.ts', '/index.js'];
 
 const roots = new Set<string>();
-/** URLs that a root reached, except those inside node_modules. */
+/** URLs that a root reached, except those of packages inside node_modules. */
 const graph = new Set<string>();
 let inbox: MessagePort | undefined;
 
@@ -39,9 +40,10 @@ export function resolve<T extends Awaitable<ResolveFnOutput>>(specifier: string,
   // Helpers belong to this package's own compiler; the user's folder need not have them.
   if (specifier.startsWith(HELPERS)) return next(pathToFileURL(require.resolve(specifier)).href, context);
   const target = isRoot || parent === undefined ? specifier : locate(specifier, parent) ?? specifier;
+  const own = isRoot || RELATIVE.test(specifier);
   const result = next(target, context);
-  if (result instanceof Promise) return result.then((found: ResolveFnOutput) => adopt(found, isRoot)) as T;
-  return adopt(result as ResolveFnOutput, isRoot) as T;
+  if (result instanceof Promise) return result.then((found: ResolveFnOutput) => adopt(found, own)) as T;
+  return adopt(result as ResolveFnOutput, own) as T;
 }
 
 export function load<T extends Awaitable<LoadFnOutput>>(url: string, context: LoadHookContext, next: (url: string, context: Partial<LoadHookContext>) => T): T {
@@ -54,14 +56,15 @@ function drain(): void {
   if (inbox) for (let message; (message = receiveMessageOnPort(inbox)); ) addRoot(message.message as string);
 }
 
-function adopt(found: ResolveFnOutput, isRoot: boolean): ResolveFnOutput {
-  if (isRoot || (found.url.startsWith('file:') && !found.url.includes('/node_modules/'))) graph.add(found.url);
+/** `own`: it belongs to the same package as its parent, so it is part of the graph even inside node_modules. */
+function adopt(found: ResolveFnOutput, own: boolean): ResolveFnOutput {
+  if (found.url.startsWith('file:') && (own || !found.url.includes('/node_modules/'))) graph.add(found.url);
   return found;
 }
 
 /** The file URL that `specifier` means to TypeScript, or undefined where Node's own reading is the right one. */
 function locate(specifier: string, parent: string): string | undefined {
-  if (/^(?:\.{0,2}\/|file:)/.test(specifier)) {
+  if (RELATIVE.test(specifier)) {
     const url = new URL(specifier, parent);
     const found = source(fileURLToPath(url), TYPESCRIPT.test(withoutQuery(parent)));
     return found && pathToFileURL(found).href + url.search + url.hash;
