@@ -55,10 +55,9 @@ export async function loadProcessClass(file: string, options: LoadOptions = {}):
 
 /**
  * Makes the object: `new ctor()`, or for a class that tsyringe knows, resolution in a container of its own in which every
- * own property of `dependencies` is registered under its name. `init()` is the caller's.
+ * own property of `dependencies` is registered under its name. `file` is known of a loaded class. `init()` is the caller's.
  */
-export async function constructProcess(ctor: ProcessClass, dependencies?: unknown): Promise<object> {
-  const file = files.get(ctor) ?? '';
+export async function constructProcess(ctor: ProcessClass, dependencies?: unknown, file: string = files.get(ctor) ?? ''): Promise<object> {
   try {
     return isInjectable(ctor) ? await constructInjected(ctor, dependencies, file) : new ctor();
   } catch (error) {

@@ -1,6 +1,6 @@
 // TypeScript process files in real threads and real children, in every kind of project, without set-up.
 import { fork, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -107,6 +107,11 @@ it('loads under another TypeScript loader that the program was started with', ()
   const source = `${LOADER} const { ctor } = await loadProcessClass(${JSON.stringify(file)}); console.log(JSON.stringify(new ctor().probe()));`;
   const { stdout } = spawnSync(process.execPath, ['--import', '@oxc-node/core/register', '--input-type=module', '-e', source], { encoding: 'utf8', cwd: root });
   expect(JSON.parse(stdout)).toEqual(standard);
+});
+
+it('loads a file that is named through a symbolic link', async () => {
+  symlinkSync(join(bare, 'src'), join(bare, 'link'), 'dir');
+  expect((await inThread(join(bare, 'link/calculator.process.ts'))).probe).toEqual(standard);
 });
 
 it('loads from inside node_modules', async () => {
