@@ -6,6 +6,8 @@ export default defineConfig({
     exclude: ['test/fixtures/**'],
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    // What tests import from dist runs under Node's own loader, as in production: process files reach theirs through it.
+    server: { deps: { external: [/\/dist\//] } },
     pool: 'forks',
     maxWorkers: 2,
   },

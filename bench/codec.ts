@@ -10,9 +10,10 @@ const person = (i: number) => ({
   address: { street: `${i} Long Street`, city: 'Springfield', zip: '12345', geo: { lat: 47.3769 + i, lon: 8.5417 } },
 });
 const nested = (i: number) => ({
-  requestId: `req-${i}-abcdef`, user: person(i), items: [1, 2, 3, 4].map((n) => ({ sku: `SKU-${n}-${i}`, quantity: n, price: n * 9.99, tags: ['new', 'sale'] })),
+  requestId: `req-${i}-abcdef`, user: person(i), items: [1, 2, 3, 4, 5, 6, 7, 8].map((n) => ({ sku: `SKU-${n}-${i}`, quantity: n, price: n * 9.99, tags: ['new', 'sale'] })),
   meta: { created: 1_700_000_000_000 + i, source: 'bench', flags: [true, false, null], note: 'the quick brown fox jumps over the lazy dog and keeps running through the field' },
 });
+// About 1 KB as JSON.
 const values = Array.from({ length: 64 }, (_, i) => nested(i));
 const buffer = new Uint8Array(1024 * 1024).fill(7);
 const ROUNDS = 7;

@@ -5,7 +5,8 @@ import { ProtocolError } from '../errors.js';
 import { rebuild } from './graph-decoder.js';
 import { GraphEncoder, tooLarge } from './graph-encoder.js';
 import type { LiveReferences, Transferable } from './live.js';
-import { PlainWriter, TooLarge, isWellFormed } from './plain-writer.js';
+import { TooLarge, isWellFormed } from './packed-output.js';
+import { PlainWriter } from './plain-writer.js';
 import { Shapes } from './shapes.js';
 import { Unpacker } from './unpacker.js';
 
@@ -78,6 +79,8 @@ export class ValueCodec {
    * @throws NotCloneableError, FrameTooLargeError
    */
   encode(value: unknown, options?: EncodeOptions): Encoded {
+    // A getter of the value being packed makes a call of its own: that one goes through a codec without link state.
+    if (this.writer.busy) return new ValueCodec(this.options).encode(value, { ...options, standalone: true });
     const transfer = options?.transfer;
     if (transfer === undefined || transfer.length === 0) {
       if (typeof value !== 'object' || value === null) {
@@ -120,7 +123,12 @@ export class ValueCodec {
       throw error instanceof TooLarge ? tooLarge(error.size, this.options.maxFrame) : error;
     }
     const { size } = this.writer;
-    this.result(standalone ? Tag.STANDALONE : Tag.PLAIN, this.take(), size);
+    try {
+      this.result(standalone ? Tag.STANDALONE : Tag.PLAIN, this.take(), size);
+    } catch (error) {
+      this.abandon(); // longer than a string can be: the definitions will not be sent
+      throw error;
+    }
     return true;
   }
 
@@ -160,7 +168,7 @@ export class ValueCodec {
     }
     const size = this.writer.size + graph.attachedBytes;
     if (size <= maxFrame) return size;
-    this.writer.discard();
+    this.writer.release();
     throw tooLarge(size, maxFrame);
   }
 

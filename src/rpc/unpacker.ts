@@ -2,7 +2,7 @@
 // Loaded at the first packed value: a thread whose calls carry only primitives never pays for it.
 import { createRequire } from 'node:module';
 import { ProtocolError } from '../errors.js';
-import { Ext } from './plain-writer.js';
+import { Ext } from './packed-output.js';
 
 interface UnpackrLike { unpack(source: Uint8Array, end?: number): unknown }
 interface Msgpackr {

@@ -13,12 +13,12 @@ type MetadataReader = { getMetadata?(key: string, target: object): unknown };
 
 /** True for a class whose constructor parameters a decorator described: with tokens (`@inject`) or by their types. */
 export function isInjectable(ctor: object & { readonly length: number }): boolean {
-  const { getMetadata } = Reflect as MetadataReader;
-  if (!getMetadata) return false;
-  if (getMetadata('injectionTokens', ctor) !== undefined) return true;
-  const parameters = getMetadata('design:paramtypes', ctor);
+  if (hasTokens(ctor)) return true;
+  const parameters = (Reflect as MetadataReader).getMetadata?.('design:paramtypes', ctor);
   return Array.isArray(parameters) && parameters.length > 0 && ctor.length > 0;
 }
+
+const hasTokens = (ctor: object) => (Reflect as MetadataReader).getMetadata?.('injectionTokens', ctor) !== undefined;
 
 /** Resolves `ctor` in a new child container. Every own property of `dependencies` is a token there. */
 export async function constructInjected(ctor: new () => object, dependencies: unknown, file: string): Promise<object> {
@@ -32,8 +32,8 @@ export async function constructInjected(ctor: new () => object, dependencies: un
   try {
     return own.resolve(ctor);
   } catch (error) {
-    // Types alone do not make a class injectable; one that is not @injectable() is made like any other.
-    if (error instanceof Error && error.message === `TypeInfo not known for "${ctor.name}"`) return new ctor();
+    // Types alone do not make a class injectable: one that has neither @injectable() nor a token is made like any other.
+    if (!hasTokens(ctor) && error instanceof Error && error.message === `TypeInfo not known for "${ctor.name}"`) return new ctor();
     throw error;
   }
 }

@@ -1,11 +1,11 @@
 // Loads the class of a process file into this thread and makes its object.
 // Invariant: whatever goes wrong leaves as a ProcessStartError of phase `load` or `construct`, with the file and the cause.
 import { readFileSync } from 'node:fs';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { processSpecOf, type ProcessSpec } from '../decorators/index.js';
 import { ProcessStartError } from '../errors.js';
 import { constructInjected, isInjectable } from './injection.js';
-import { registerTypeScript } from './typescript.js';
+import { importFile, registerTypeScript } from './typescript.js';
 
 export type ProcessClass = new (...args: unknown[]) => object;
 
@@ -24,12 +24,12 @@ export async function loadProcessClass(file: string, options: LoadOptions = {}):
 
   let exported: Record<string, unknown>;
   try {
-    await registerTypeScript(file);
     await preloadMetadata(file);
+    await registerTypeScript(file);
     const version = options.version !== undefined && options.version > 0 ? `?v=${options.version}` : '';
-    exported = (await import(/* @vite-ignore */ pathToFileURL(file).href + version)) as Record<string, unknown>;
+    exported = await importFile(pathToFileURL(file).href + version);
   } catch (error) {
-    throw refuse(explain(error, file), error);
+    throw refuse(await explain(error, file), error);
   }
 
   const ctor = defaultExport(exported);
@@ -43,7 +43,7 @@ export async function loadProcessClass(file: string, options: LoadOptions = {}):
   try {
     spec = processSpecOf(ctor);
   } catch (error) {
-    throw refuse(explain(error, file), error);
+    throw refuse(await explain(error, file), error);
   }
   if (!spec && !/^class\b/.test(Function.prototype.toString.call(ctor))) {
     throw refuse(`its default export is a function${ctor.name ? ` (${ctor.name})` : ''}, not a class; write \`export default class …\``);
@@ -55,10 +55,9 @@ export async function loadProcessClass(file: string, options: LoadOptions = {}):
 
 /**
  * Makes the object: `new ctor()`, or for a class that tsyringe knows, resolution in a container of its own in which every
- * own property of `dependencies` is registered under its name. `init()` is the caller's.
+ * own property of `dependencies` is registered under its name. `file` is known of a loaded class. `init()` is the caller's.
  */
-export async function constructProcess(ctor: ProcessClass, dependencies?: unknown): Promise<object> {
-  const file = files.get(ctor) ?? '';
+export async function constructProcess(ctor: ProcessClass, dependencies?: unknown, file: string = files.get(ctor) ?? ''): Promise<object> {
   try {
     return isInjectable(ctor) ? await constructInjected(ctor, dependencies, file) : new ctor();
   } catch (error) {
@@ -82,24 +81,23 @@ function defaultExport(exported: Record<string, unknown>): unknown {
   return value;
 }
 
-function explain(error: unknown, file: string): string {
+async function explain(error: unknown, file: string): Promise<string> {
   if (!(error instanceof Error)) return `it threw ${text(error)} while it was evaluated`;
   const code = (error as NodeJS.ErrnoException).code;
   if (error.name === 'SyntaxError') {
     const link = /does not provide an export named/.test(error.message);
-    return link ? `${error.message} (if that is a type, write \`import type\`)` : `syntax error: ${located(error)}`;
+    return link ? `${error.message} (if that is a type, write \`import type\`)` : `syntax error: ${await located(error, file)}`;
   }
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return `an import of it was not found: ${error.message}`;
   if (code === 'INVALID_PROCESS' || code === 'INVALID_OPTION' || code === 'UNKNOWN_OPTION') return error.message;
   return `it threw while it was evaluated: ${error.name}: ${error.message}${evaluatedAt(error, file)}`;
 }
 
-/** A syntax error's message with its place: ours carry it in the message, Node's in the first line of the stack. */
-function located(error: Error): string {
-  const place = /^(file:\/\/\S+?|\/\S+?):(\d+)(?::\d+)?$/m.exec(error.stack?.split('\n')[0] ?? '');
-  if (!place || error.message.includes(':' + place[2])) return error.message;
-  const path = place[1]!.startsWith('file:') ? fileURLToPath(place[1]!) : place[1]!;
-  return `${error.message} (${path}:${place[2]})`;
+/** A syntax error's message with its place: of TypeScript it is in the message already, of JavaScript Node keeps it to itself. */
+async function located(error: Error, file: string): Promise<string> {
+  if (/:\d+:\d+\)$/.test(error.message)) return error.message;
+  const { syntaxErrorIn } = await import('./typescript/compile.js');
+  return syntaxErrorIn(file, readFileSync(file, 'utf8'))?.message ?? error.message;
 }
 
 function evaluatedAt(error: Error, file: string): string {

@@ -11,12 +11,13 @@ export interface Flavour {
   readonly good: Cases;
   readonly bad: Cases;
   readonly hiding: Cases;
+  readonly subclass: (base: unknown) => unknown;
 }
 
 export const flavours: readonly Flavour[] = await Promise.all((['legacy', 'standard'] as const).map(async (flavour) => {
   const legacy = flavour === 'legacy';
   const folder = emit([source('cases.ts'), ...(legacy ? [] : [source('standard-only.ts')])], { experimentalDecorators: legacy });
   const load = (name: string) => import(/* @vite-ignore */ pathToFileURL(join(folder, name)).href) as Promise<Omit<Flavour, 'flavour'>>;
-  const { good, bad, hiding } = await load('cases.js');
-  return { flavour, good, hiding, bad: legacy ? bad : { ...bad, ...(await load('standard-only.js')).bad } };
+  const { good, bad, hiding, subclass } = await load('cases.js');
+  return { flavour, good, hiding, subclass, bad: legacy ? bad : { ...bad, ...(await load('standard-only.js')).bad } };
 }));

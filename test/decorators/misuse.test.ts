@@ -12,7 +12,7 @@ const EXPECTED: Record<string, Expected> = {
   setter: [InvalidProcessError, /@HealthCheck on (A\.)?total/, 'a setter cannot be called'],
   dollar: [InvalidProcessError, '$with', 'choose another name'],
   underscores: [InvalidProcessError, '__proto', 'choose another name'],
-  then: [InvalidProcessError, 'then', 'promise', 'choose another name'],
+  thenable: [InvalidProcessError, 'then', 'promise', 'choose another name'],
   init: [InvalidProcessError, 'the name init is reserved'],
   constructorName: [InvalidProcessError, 'constructor'],
   symbol: [InvalidProcessError, 'Symbol(method)', 'give it a string name'],

@@ -14,7 +14,7 @@ export function temporaryProject(...packages: string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'mimas-'));
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(root, join(folder, 'node_modules/mimas'), 'dir');
-  for (const name of packages) symlinkSync(dirname(require.resolve(`${name}/package.json`)), join(folder, 'node_modules', name), 'dir');
+  for (const name of packages) symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'dir');
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
   return folder;
 }

@@ -1,7 +1,7 @@
 // What structured clone keeps, both kinds of link keep: a table of cases, then any value that fast-check finds.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LEVELS, Tag, pair } from './pair.js';
+import { LEVELS, Tag, pair, type Wire } from './pair.js';
 import { difference } from './strict-difference.js';
 
 const shared = { a: 1 };
@@ -93,6 +93,26 @@ describe.each(LEVELS)('%s link', (level) => {
     class Holder { constructor() { Object.defineProperty(this, 'y', { enumerable: true, get: () => ++reads }); } }
     expect(send(new Holder())).toEqual({ y: 2 });
     expect(reads).toBe(2);
+  });
+
+  it('survives a getter that encodes through the same codec', () => {
+    const { sender, send, read, carry } = pair(level);
+    const inner: unknown[] = [];
+    const value = (n: number) => ({ a: 'before', get b() { inner.push(carry(sender.encode({ inner: n }))); return n; }, c: { d: 'after' } });
+    for (let n = 0; n < 4; n++) expect(send(value(n))).toEqual({ a: 'before', b: n, c: { d: 'after' } });
+    expect(inner.map((wire) => read(wire as Wire))).toEqual([{ inner: 0 }, { inner: 1 }, { inner: 2 }, { inner: 3 }]);
+  });
+
+  it('does not send what somebody put on Object.prototype', () => {
+    const { sender, carry, read } = pair(level);
+    (Object.prototype as Record<string, unknown>)['polluted'] = 1;
+    let wires: Wire[];
+    try {
+      wires = [{ a: 1 }, { a: { b: [1] } }].map((value) => carry(sender.encode(value)));
+    } finally {
+      delete (Object.prototype as Record<string, unknown>)['polluted'];
+    }
+    expect(wires.map(read).map((value) => Object.keys(value as object))).toEqual([['a'], ['a']]);
   });
 
   it('packs plain data and hands primitives through', () => {

@@ -1,6 +1,6 @@
 // Module hooks for the import graph of TypeScript process files. They run in the importing thread (registerHooks) or on
 // Node's hook thread (register). Invariant: a module that no root imported, directly or not, passes through untouched.
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { createRequire, isBuiltin, type LoadFnOutput, type LoadHookContext, type ResolveFnOutput, type ResolveHookContext } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -12,18 +12,19 @@ type Awaitable<T> = T | Promise<T>;
 
 const require = createRequire(import.meta.url);
 const TYPESCRIPT = /\.(?:m?ts|tsx)$/;
+const RELATIVE = /^(?:\.{0,2}\/|file:)/;
 /** What an import may really mean: TypeScript wants the name of the output, the disk has the source. */
 const SOURCES: Readonly<Record<string, readonly string[]>> = { '.js': ['.ts', '.tsx'], '.mjs': ['.mts'], '.jsx': ['.tsx'] };
 const GUESSES = ['.ts', '.tsx', '.mts', '.js', '.mjs', '/index.ts', '/index.js'];
 
 const roots = new Set<string>();
-/** URLs that a root reached, except those inside node_modules. */
+/** URLs that a root reached, except those of packages inside node_modules. */
 const graph = new Set<string>();
 let inbox: MessagePort | undefined;
 
-/** Takes a file URL as the root of a graph. */
+/** Takes a file URL as the root of a graph, under its real name: that is what Node resolves links to. */
 export function addRoot(url: string): void {
-  roots.add(url);
+  roots.add(url).add(pathToFileURL(realpathSync(fileURLToPath(url))).href);
 }
 
 /** Called by Node on its hook thread: roots arrive over a port, always before the import that needs them. */
@@ -33,15 +34,12 @@ export function initialize(data: { readonly port: MessagePort }): void {
 
 export function resolve<T extends Awaitable<ResolveFnOutput>>(specifier: string, context: ResolveHookContext, next: (specifier: string, context: Partial<ResolveHookContext>) => T): T {
   drain();
-  const isRoot = roots.has(withoutQuery(specifier));
-  const parent = context.parentURL;
-  if (!isRoot && (parent === undefined || !graph.has(parent))) return next(specifier, context);
+  const parent = context.parentURL !== undefined && graph.has(context.parentURL) ? context.parentURL : undefined;
   // Helpers belong to this package's own compiler; the user's folder need not have them.
-  if (specifier.startsWith(HELPERS)) return next(pathToFileURL(require.resolve(specifier)).href, context);
-  const target = isRoot || parent === undefined ? specifier : locate(specifier, parent) ?? specifier;
-  const result = next(target, context);
-  if (result instanceof Promise) return result.then((found: ResolveFnOutput) => adopt(found, isRoot)) as T;
-  return adopt(result as ResolveFnOutput, isRoot) as T;
+  if (parent && specifier.startsWith(HELPERS)) return next(pathToFileURL(require.resolve(specifier)).href, context);
+  const result = next((parent && locate(specifier, parent)) ?? specifier, context);
+  const adopted = (found: ResolveFnOutput) => adopt(found, parent !== undefined, RELATIVE.test(specifier));
+  return (result instanceof Promise ? result.then(adopted) : adopted(result as ResolveFnOutput)) as T;
 }
 
 export function load<T extends Awaitable<LoadFnOutput>>(url: string, context: LoadHookContext, next: (url: string, context: Partial<LoadHookContext>) => T): T {
@@ -54,14 +52,16 @@ function drain(): void {
   if (inbox) for (let message; (message = receiveMessageOnPort(inbox)); ) addRoot(message.message as string);
 }
 
-function adopt(found: ResolveFnOutput, isRoot: boolean): ResolveFnOutput {
-  if (isRoot || (found.url.startsWith('file:') && !found.url.includes('/node_modules/'))) graph.add(found.url);
+/** A root joins the graph, and what a member imports, except other packages: `relative` imports stay in the member's own. */
+function adopt(found: ResolveFnOutput, imported: boolean, relative: boolean): ResolveFnOutput {
+  const isFile = found.url.startsWith('file:');
+  if (isFile && (imported ? relative || !found.url.includes('/node_modules/') : roots.has(withoutQuery(found.url)))) graph.add(found.url);
   return found;
 }
 
 /** The file URL that `specifier` means to TypeScript, or undefined where Node's own reading is the right one. */
 function locate(specifier: string, parent: string): string | undefined {
-  if (/^(?:\.{0,2}\/|file:)/.test(specifier)) {
+  if (RELATIVE.test(specifier)) {
     const url = new URL(specifier, parent);
     const found = source(fileURLToPath(url), TYPESCRIPT.test(withoutQuery(parent)));
     return found && pathToFileURL(found).href + url.search + url.hash;
