@@ -107,11 +107,14 @@ export function fillError(error: Error, wire: readonly unknown[], decode: (value
   }
 }
 
+/** This package's own files, and Node's, say nothing about why a method failed. */
+const OWN_FRAMES = new URL('..', import.meta.url).pathname;
+const isForeign = (line: string): boolean => !/^\s+at /.test(line) || !(line.includes(OWN_FRAMES) || /\(?node:(?:internal|async_hooks|events)/.test(line));
+
 /** One stack that shows both sides: what threw, the border, who called. */
 export function joinStacks(remoteStack: string, callerStack: string | undefined, processName: string): string {
-  const frames = (callerStack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
-  const border = `    --- ${processName} ---`;
-  return frames.length === 0 ? `${remoteStack}\n${border}` : `${remoteStack}\n${border}\n${frames.join('\n')}`;
+  const caller = (callerStack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return [...remoteStack.split('\n'), `    --- ${processName} ---`, ...caller].filter(isForeign).join('\n');
 }
 
 const hidden = (error: Error, key: string, value: unknown): void => {

@@ -56,6 +56,8 @@ export class StreamLink implements Link {
     this.stream.on('end', () => this.stream.destroy());
     this.stream.on('data', (chunk: Buffer) => this.#read(chunk));
     if (head && head.length > 0) this.#read(head);
+    // The handshake had paused it.
+    this.stream.resume();
   }
 
   send(entries: unknown[], attachments: unknown[]): boolean {
