@@ -111,6 +111,7 @@ export class Group {
       if (this.#state === 'stopped' || this.#state === 'failed') return;
       this.#state = 'stopping';
       await this.#stopMembers(this.#members);
+      for (const member of this.#members) member.settle();
       this.#state = 'stopped';
     });
   }
@@ -230,6 +231,7 @@ export class Group {
   async #stopMembers(members: readonly Member[]): Promise<void> {
     for (const member of [...members].reverse()) {
       if (!member.up) continue;
+      // Not in parallel: those that were started later may need those before them until they are gone.
       const error = await member.stop();
       if (error) this.#events.emit('child-failed', { name: member.name, during: 'stop', error });
       this.#events.emit('child-stopped', { name: member.name });
@@ -252,27 +254,37 @@ export class Group {
     let { clean, error } = exit;
     while (culprit.down && this.#state === 'running' && !signal.aborted) {
       const type = culprit.child.type ?? 'permanent';
-      if (type === 'temporary' || (type === 'transient' && clean)) return culprit.rest(clean ? undefined : error);
-      const decision = this.#tracker.onExit({ clean, now: this.#clock.now() });
-      if (decision.action === 'stop') return this.#exhausted(culprit, error);
-      this.#events.emit('child-restart', { name: culprit.name, restarts: ++this.#restarts, delay: decision.delay });
-      if (!(await this.#wait(decision.delay, signal))) return;
       const affected = this.#affectedBy(culprit);
-      await this.#stopMembers(affected);
-      let failed: Member | undefined;
-      for (const member of affected) {
-        if (signal.aborted) return;
-        if (!member.wanted || member.up) continue;
-        try {
-          await this.#startMember(member);
-        } catch (thrown) {
-          [failed, clean, error] = [member, false, toError(thrown)];
-          break;
+      if (type === 'temporary' || (type === 'transient' && clean)) culprit.rest(clean ? undefined : error);
+      else {
+        const decision = this.#tracker.onExit({ clean, now: this.#clock.now() });
+        if (decision.action === 'stop') {
+          const exhausted = this.#exhausted(culprit, error);
+          if (culprit.child.critical !== false) return this.#escalate(exhausted);
+        } else {
+          this.#events.emit('child-restart', { name: culprit.name, restarts: ++this.#restarts, delay: decision.delay });
+          if (!(await this.#wait(decision.delay, signal))) return;
+          await this.#stopMembers(affected);
         }
       }
-      if (!failed) return this.#tracker.onStart(this.#clock.now());
-      culprit = failed;
+      // Also when the culprit itself stays down: siblings may be stopped because of the death that began all this.
+      const failure = await this.#startMissing(affected, signal);
+      if (!failure) return this.#tracker.onStart(this.#clock.now());
+      [culprit, clean, error] = [failure.member, false, failure.error];
     }
+  }
+
+  async #startMissing(members: readonly Member[], signal: AbortSignal): Promise<{ member: Member; error: Error } | undefined> {
+    for (const member of members) {
+      if (signal.aborted) return undefined;
+      if (!member.wanted || member.up) continue;
+      try {
+        await this.#startMember(member);
+      } catch (thrown) {
+        return { member, error: toError(thrown) };
+      }
+    }
+    return undefined;
   }
 
   #affectedBy(culprit: Member): Member[] {
@@ -281,12 +293,15 @@ export class Group {
     return this.strategy === 'rest-for-one' ? this.#members.slice(at) : this.#members.slice(at, at + 1);
   }
 
-  async #exhausted(culprit: Member, cause: Error | undefined): Promise<void> {
+  #exhausted(culprit: Member, cause: Error | undefined): RestartsExhaustedError {
     const { maxRestarts, window } = this.#tracker.policy;
     const why = `${this.name}: '${culprit.name}' died, and ${maxRestarts} restarts within ${window} ms are used up${cause ? `; last: ${cause.message}` : ''}`;
     const error = new RestartsExhaustedError(why, { process: culprit.name, restarts: this.#restarts, cause });
     culprit.giveUp(error);
-    if (culprit.child.critical === false) return;
+    return error;
+  }
+
+  async #escalate(error: RestartsExhaustedError): Promise<void> {
     this.#failure = error;
     this.#state = 'failed';
     await this.#stopMembers(this.#members);

@@ -1,6 +1,7 @@
 // The public surface of `mimas/supervisor`. No logic.
 export { Supervisor, type SupervisorOptions } from './supervisor.js';
 export type { SupervisorEvents } from './engine.js';
+export type { ErrorSink } from './emitter.js';
 export type {
   ExitReport, ProcessUpdate, SyncCause, SyncContext, SyncResult, Syncer, TerminateOptions, TerminatedContext, TerminatingContext, UpdateType,
 } from './syncer.js';

@@ -131,6 +131,19 @@ describe('strategies', () => {
   });
 });
 
+describe('a child that stays down in the middle of a group restart', () => {
+  it.each([
+    ['temporary', { type: 'temporary' }, 5, 'a:running b:ended c:running'],
+    ['not critical, with the budget used up', { critical: false }, 1, 'a:running b:failed c:running'],
+  ] as const)('%s: the others are started all the same', async (_what, own, intensity, expected) => {
+    let starts = 0;
+    const { group, exit, states } = setUp('abc', { strategy: 'one-for-all', intensity }, { b: { ...own, start: () => (starts++ > 0 ? Promise.reject(died) : undefined) } });
+    await group.start();
+    await exit('a');
+    expect([states(), group.state]).toEqual([expected, 'running']);
+  });
+});
+
 describe('the budget', () => {
   it('one death more than the intensity within the period: the group stops, in reverse, and says why', async () => {
     const { group, exit, take, clock, states } = setUp('abc', { intensity: 2, period: '10s', name: 'backend' });
@@ -173,7 +186,7 @@ describe('the budget', () => {
   });
 
   it('backoff delays a restart, and stop does not wait for it', async () => {
-    const { group, exit, take, clock } = setUp('a', { backoff: { initial: '1m', max: '1m', jitter: 0 } });
+    const { group, exit, take, clock, states } = setUp('a', { backoff: { initial: '1m', max: '1m', jitter: 0 } });
     await group.start();
     take();
     await exit('a');
@@ -183,7 +196,7 @@ describe('the budget', () => {
     expect(take()).toBe('+a');
     await exit('a');
     expect(await settled(group.stop(), clock)).toBe(true);
-    expect([group.state, clock.pending]).toEqual(['stopped', 0]);
+    expect([group.state, states(), clock.pending]).toEqual(['stopped', 'a:stopped', 0]);
     await clock.advance(120_000);
     expect(take()).toBe('-a'.slice(2));
   });

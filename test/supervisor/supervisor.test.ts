@@ -160,6 +160,18 @@ describe('the life of a unit', () => {
     expect([supervisor.getProcessStatus('a'), supervisor.getProcessStatus('b')]).toEqual([undefined, undefined]);
   });
 
+  it('a listener of `finished` may create the unit anew at once, also when it was to be forgotten', async () => {
+    const { create, supervisor, clock } = setUp();
+    await create('a');
+    const off = supervisor.on('finished', () => {
+      off();
+      void create('a', 'c2');
+    });
+    void supervisor.updateProcess({ id: 'a', updateType: 'terminate', terminateOptions: { evict: true } });
+    await clock.flush();
+    expect(supervisor.getProcessStatus('a')).toMatchObject({ state: 'Syncing', generation: 2 });
+  });
+
   it('ending hooks that fail are retried with backoff, and reports reach whoever asked', async () => {
     const { create, supervisor, syncer, clock } = setUp({ random: () => 0.5 });
     await create('a');
