@@ -1,50 +1,14 @@
 // A group of children that live and die together: started in order, each when the one before is ready, stopped in reverse,
 // restarted by strategy within a budget. One operation at a time; when the budget is used up the group stops and escalates.
 import { InvalidOptionError, RestartsExhaustedError, UnitNotFoundError } from '../errors.js';
-import { parseDuration, type Duration } from '../units.js';
-import { systemClock, type Clock } from './clock.js';
-import { Emitter, warnAbout, type ErrorSink } from './emitter.js';
+import type { Clock } from './clock.js';
+import { Emitter } from './emitter.js';
 import { toError } from './engine.js';
 import { Member, type ChildStatus, type GroupChild } from './group-child.js';
-import { refuseUnknown } from './options.js';
-import { resolveRestartPolicy, type RestartPolicyOptions } from './restart-options.js';
+import { resolveGroupOptions, type GroupEvents, type GroupOptions, type GroupState, type GroupStrategy } from './group-options.js';
 import { RestartTracker } from './restart-policy.js';
 import type { ExitReport } from './syncer.js';
 
-export type { ChildContext, ChildState, ChildStatus, GroupChild } from './group-child.js';
-
-/** Who is restarted with a child that died: nobody, everybody, or those that were started after it. */
-export type GroupStrategy = 'one-for-one' | 'one-for-all' | 'rest-for-one';
-export type GroupState = 'stopped' | 'starting' | 'running' | 'stopping' | 'failed';
-
-export interface GroupOptions {
-  name?: string;
-  /** Default `one-for-one`. */
-  strategy?: GroupStrategy;
-  /** At most so many restarts (default 3; 0: the first death escalates) … */
-  intensity?: number;
-  /** … within this time (default 60 s). */
-  period?: Duration;
-  /** How long to wait before a restart (default: not at all). */
-  backoff?: RestartPolicyOptions['backoff'];
-  clock?: Clock;
-  /** Hears what listeners throw (default: a process warning). */
-  onError?: ErrorSink;
-}
-
-export interface GroupEvents {
-  'child-started': { name: string };
-  'child-stopped': { name: string };
-  'child-exit': { name: string; clean: boolean; error: Error | undefined };
-  'child-restart': { name: string; restarts: number; delay: number };
-  /** A start or stop function threw. */
-  'child-failed': { name: string; during: 'start' | 'stop'; error: Error };
-  /** The budget is used up: the group has stopped all its children. */
-  escalate: { name: string; error: RestartsExhaustedError };
-}
-
-const STRATEGIES: readonly GroupStrategy[] = ['one-for-one', 'one-for-all', 'rest-for-one'];
-const OPTIONS = ['name', 'strategy', 'intensity', 'period', 'backoff', 'clock', 'onError'];
 type Exit = Pick<ExitReport, 'error' | 'clean'>;
 
 export class Group {
@@ -64,19 +28,12 @@ export class Group {
   #escalateTo: ((report: Exit) => void) | undefined;
 
   constructor(children: Iterable<GroupChild>, options: GroupOptions = {}) {
-    refuseUnknown(options, OPTIONS, 'Group');
-    this.name = options.name ?? 'group';
-    this.strategy = options.strategy ?? 'one-for-one';
-    if (!STRATEGIES.includes(this.strategy)) throw new InvalidOptionError(`strategy: ${JSON.stringify(this.strategy)} is not one of ${STRATEGIES.join(', ')}`, { option: 'strategy' });
-    this.#clock = options.clock ?? systemClock;
-    this.#events = new Emitter(options.onError ?? warnAbout);
-    const period = parseDuration(options.period ?? 60_000, 'period');
-    this.#tracker = new RestartTracker({
-      ...resolveRestartPolicy({ backoff: options.backoff ?? { initial: 0, max: 0 }, maxRestarts: options.intensity ?? 3 }, this.name),
-      window: period,
-      stableAfter: period,
-      maxFailures: Infinity,
-    });
+    const { name, strategy, clock, onError, budget } = resolveGroupOptions(options);
+    this.name = name;
+    this.strategy = strategy;
+    this.#clock = clock;
+    this.#events = new Emitter(onError);
+    this.#tracker = new RestartTracker(budget);
     for (const child of children) this.#insert(child);
   }
 
