@@ -25,7 +25,8 @@ export function guarded(where: string, onError: ErrorSink, fn: () => unknown): v
 }
 
 export class Emitter<Events> {
-  readonly #listeners = new Map<keyof Events, Set<(event: never) => unknown>>();
+  /** Arrays are replaced, never changed: who listens from now on does not hear the event that is being told. */
+  readonly #listeners = new Map<keyof Events, readonly ((event: never) => unknown)[]>();
   readonly #onError: ErrorSink;
 
   constructor(onError: ErrorSink = warnAbout) {
@@ -34,16 +35,12 @@ export class Emitter<Events> {
 
   /** Listens; the function returned stops listening. */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => unknown): () => void {
-    let listeners = this.#listeners.get(name);
-    if (!listeners) this.#listeners.set(name, (listeners = new Set()));
     const own = (event: Events[Name]) => listener(event);
-    listeners.add(own);
-    return () => void listeners.delete(own);
+    this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), own]);
+    return () => void this.#listeners.set(name, (this.#listeners.get(name) ?? []).filter((other) => other !== own));
   }
 
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
-    const listeners = this.#listeners.get(name);
-    if (!listeners?.size) return;
-    for (const listener of [...listeners]) guarded(`a listener of '${String(name)}'`, this.#onError, () => listener(event as never));
+    for (const listener of this.#listeners.get(name) ?? []) guarded(`a listener of '${String(name)}'`, this.#onError, () => listener(event as never));
   }
 }

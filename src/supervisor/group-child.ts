@@ -107,6 +107,11 @@ export class Member {
     return true;
   }
 
+  /** The group has stopped: nobody brings a dead child back any more. */
+  settle(): void {
+    if (this.#state === 'down') this.#state = 'stopped';
+  }
+
   rest(error: Error | undefined): void {
     this.#state = 'ended';
     if (error) this.#lastError = error;

@@ -1,50 +1,14 @@
 // A group of children that live and die together: started in order, each when the one before is ready, stopped in reverse,
 // restarted by strategy within a budget. One operation at a time; when the budget is used up the group stops and escalates.
 import { InvalidOptionError, RestartsExhaustedError, UnitNotFoundError } from '../errors.js';
-import { parseDuration, type Duration } from '../units.js';
-import { systemClock, type Clock } from './clock.js';
-import { Emitter, warnAbout, type ErrorSink } from './emitter.js';
+import type { Clock } from './clock.js';
+import { Emitter } from './emitter.js';
 import { toError } from './engine.js';
 import { Member, type ChildStatus, type GroupChild } from './group-child.js';
-import { refuseUnknown } from './options.js';
-import { resolveRestartPolicy, type RestartPolicyOptions } from './restart-options.js';
+import { resolveGroupOptions, type GroupEvents, type GroupOptions, type GroupState, type GroupStrategy } from './group-options.js';
 import { RestartTracker } from './restart-policy.js';
 import type { ExitReport } from './syncer.js';
 
-export type { ChildContext, ChildState, ChildStatus, GroupChild } from './group-child.js';
-
-/** Who is restarted with a child that died: nobody, everybody, or those that were started after it. */
-export type GroupStrategy = 'one-for-one' | 'one-for-all' | 'rest-for-one';
-export type GroupState = 'stopped' | 'starting' | 'running' | 'stopping' | 'failed';
-
-export interface GroupOptions {
-  name?: string;
-  /** Default `one-for-one`. */
-  strategy?: GroupStrategy;
-  /** At most so many restarts (default 3; 0: the first death escalates) … */
-  intensity?: number;
-  /** … within this time (default 60 s). */
-  period?: Duration;
-  /** How long to wait before a restart (default: not at all). */
-  backoff?: RestartPolicyOptions['backoff'];
-  clock?: Clock;
-  /** Hears what listeners throw (default: a process warning). */
-  onError?: ErrorSink;
-}
-
-export interface GroupEvents {
-  'child-started': { name: string };
-  'child-stopped': { name: string };
-  'child-exit': { name: string; clean: boolean; error: Error | undefined };
-  'child-restart': { name: string; restarts: number; delay: number };
-  /** A start or stop function threw. */
-  'child-failed': { name: string; during: 'start' | 'stop'; error: Error };
-  /** The budget is used up: the group has stopped all its children. */
-  escalate: { name: string; error: RestartsExhaustedError };
-}
-
-const STRATEGIES: readonly GroupStrategy[] = ['one-for-one', 'one-for-all', 'rest-for-one'];
-const OPTIONS = ['name', 'strategy', 'intensity', 'period', 'backoff', 'clock', 'onError'];
 type Exit = Pick<ExitReport, 'error' | 'clean'>;
 
 export class Group {
@@ -64,19 +28,12 @@ export class Group {
   #escalateTo: ((report: Exit) => void) | undefined;
 
   constructor(children: Iterable<GroupChild>, options: GroupOptions = {}) {
-    refuseUnknown(options, OPTIONS, 'Group');
-    this.name = options.name ?? 'group';
-    this.strategy = options.strategy ?? 'one-for-one';
-    if (!STRATEGIES.includes(this.strategy)) throw new InvalidOptionError(`strategy: ${JSON.stringify(this.strategy)} is not one of ${STRATEGIES.join(', ')}`, { option: 'strategy' });
-    this.#clock = options.clock ?? systemClock;
-    this.#events = new Emitter(options.onError ?? warnAbout);
-    const period = parseDuration(options.period ?? 60_000, 'period');
-    this.#tracker = new RestartTracker({
-      ...resolveRestartPolicy({ backoff: options.backoff ?? { initial: 0, max: 0 }, maxRestarts: options.intensity ?? 3 }, this.name),
-      window: period,
-      stableAfter: period,
-      maxFailures: Infinity,
-    });
+    const { name, strategy, clock, onError, budget } = resolveGroupOptions(options);
+    this.name = name;
+    this.strategy = strategy;
+    this.#clock = clock;
+    this.#events = new Emitter(onError);
+    this.#tracker = new RestartTracker(budget);
     for (const child of children) this.#insert(child);
   }
 
@@ -111,6 +68,7 @@ export class Group {
       if (this.#state === 'stopped' || this.#state === 'failed') return;
       this.#state = 'stopping';
       await this.#stopMembers(this.#members);
+      for (const member of this.#members) member.settle();
       this.#state = 'stopped';
     });
   }
@@ -230,6 +188,7 @@ export class Group {
   async #stopMembers(members: readonly Member[]): Promise<void> {
     for (const member of [...members].reverse()) {
       if (!member.up) continue;
+      // Not in parallel: those that were started later may need those before them until they are gone.
       const error = await member.stop();
       if (error) this.#events.emit('child-failed', { name: member.name, during: 'stop', error });
       this.#events.emit('child-stopped', { name: member.name });
@@ -252,27 +211,37 @@ export class Group {
     let { clean, error } = exit;
     while (culprit.down && this.#state === 'running' && !signal.aborted) {
       const type = culprit.child.type ?? 'permanent';
-      if (type === 'temporary' || (type === 'transient' && clean)) return culprit.rest(clean ? undefined : error);
-      const decision = this.#tracker.onExit({ clean, now: this.#clock.now() });
-      if (decision.action === 'stop') return this.#exhausted(culprit, error);
-      this.#events.emit('child-restart', { name: culprit.name, restarts: ++this.#restarts, delay: decision.delay });
-      if (!(await this.#wait(decision.delay, signal))) return;
       const affected = this.#affectedBy(culprit);
-      await this.#stopMembers(affected);
-      let failed: Member | undefined;
-      for (const member of affected) {
-        if (signal.aborted) return;
-        if (!member.wanted || member.up) continue;
-        try {
-          await this.#startMember(member);
-        } catch (thrown) {
-          [failed, clean, error] = [member, false, toError(thrown)];
-          break;
+      if (type === 'temporary' || (type === 'transient' && clean)) culprit.rest(clean ? undefined : error);
+      else {
+        const decision = this.#tracker.onExit({ clean, now: this.#clock.now() });
+        if (decision.action === 'stop') {
+          const exhausted = this.#exhausted(culprit, error);
+          if (culprit.child.critical !== false) return this.#escalate(exhausted);
+        } else {
+          this.#events.emit('child-restart', { name: culprit.name, restarts: ++this.#restarts, delay: decision.delay });
+          if (!(await this.#wait(decision.delay, signal))) return;
+          await this.#stopMembers(affected);
         }
       }
-      if (!failed) return this.#tracker.onStart(this.#clock.now());
-      culprit = failed;
+      // Also when the culprit itself stays down: siblings may be stopped because of the death that began all this.
+      const failure = await this.#startMissing(affected, signal);
+      if (!failure) return this.#tracker.onStart(this.#clock.now());
+      [culprit, clean, error] = [failure.member, false, failure.error];
     }
+  }
+
+  async #startMissing(members: readonly Member[], signal: AbortSignal): Promise<{ member: Member; error: Error } | undefined> {
+    for (const member of members) {
+      if (signal.aborted) return undefined;
+      if (!member.wanted || member.up) continue;
+      try {
+        await this.#startMember(member);
+      } catch (thrown) {
+        return { member, error: toError(thrown) };
+      }
+    }
+    return undefined;
   }
 
   #affectedBy(culprit: Member): Member[] {
@@ -281,12 +250,15 @@ export class Group {
     return this.strategy === 'rest-for-one' ? this.#members.slice(at) : this.#members.slice(at, at + 1);
   }
 
-  async #exhausted(culprit: Member, cause: Error | undefined): Promise<void> {
+  #exhausted(culprit: Member, cause: Error | undefined): RestartsExhaustedError {
     const { maxRestarts, window } = this.#tracker.policy;
     const why = `${this.name}: '${culprit.name}' died, and ${maxRestarts} restarts within ${window} ms are used up${cause ? `; last: ${cause.message}` : ''}`;
     const error = new RestartsExhaustedError(why, { process: culprit.name, restarts: this.#restarts, cause });
     culprit.giveUp(error);
-    if (culprit.child.critical === false) return;
+    return error;
+  }
+
+  async #escalate(error: RestartsExhaustedError): Promise<void> {
     this.#failure = error;
     this.#state = 'failed';
     await this.#stopMembers(this.#members);

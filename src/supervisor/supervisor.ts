@@ -1,48 +1,16 @@
 // The table of units and the way in: it hands updates to one worker a unit, begins new generations, and shuts all down.
 // Two timers serve any number of units; an idle unit costs one heap entry.
-import { InvalidOptionError, ProcessStoppedError, ShutdownIncompleteError, UnitNotFoundError } from '../errors.js';
-import { parseDuration, type Duration } from '../units.js';
-import type { Random } from './backoff.js';
-import { systemClock, type Clock } from './clock.js';
-import { Emitter, warnAbout, type ErrorSink } from './emitter.js';
+import { ProcessStoppedError, ShutdownIncompleteError, UnitNotFoundError } from '../errors.js';
+import type { Duration } from '../units.js';
 import type { Engine, SupervisorEvents } from './engine.js';
 import { healthReport, type HealthReport } from './health.js';
-import { guardCollector, type AnyCollector } from './metrics.js';
 import { refuseUnknown } from './options.js';
-import { resolveRestartPolicy, type RestartPolicy, type RestartPolicyOptions } from './restart-options.js';
+import { resolveRestartPolicy, type RestartPolicy } from './restart-options.js';
 import type { ProcessStatus } from './status.js';
-import type { ExitReport, ProcessUpdate, Syncer, TerminateOptions } from './syncer.js';
-import { terminationBackoff, type TerminationRequest } from './termination.js';
+import { checkTerminateOptions, checkUpdate, createEngine, type SupervisorOptions } from './supervisor-options.js';
+import type { ExitReport, ProcessUpdate } from './syncer.js';
+import type { TerminationRequest } from './termination.js';
 import { Worker } from './worker.js';
-import { WorkQueue } from './work-queue.js';
-
-export interface SupervisorOptions<Config> {
-  syncer: Syncer<Config>;
-  /** Each unit is synced again after this time, ±10 % (default 30 s; `Infinity`: only on updates and exits). */
-  resyncInterval?: Duration;
-  /** The cap of the backoff `1s · 2^n` of retries (default 5 s). */
-  backOffPeriod?: Duration;
-  /** Default grace of a termination (default 10 s). */
-  gracePeriod?: Duration;
-  /** For units that bring none of their own. Without any, a unit is retried for ever at the pace of `backOffPeriod`. */
-  restartPolicy?: RestartPolicyOptions | undefined;
-  metrics?: AnyCollector;
-  /** Hears what listeners and collectors throw (default: a process warning). */
-  onError?: ErrorSink;
-  /** Whether waiting units keep the program alive (default true). */
-  keepAlive?: boolean;
-  clock?: Clock;
-  random?: Random;
-}
-
-const OPTIONS = ['syncer', 'resyncInterval', 'backOffPeriod', 'gracePeriod', 'restartPolicy', 'metrics', 'onError', 'keepAlive', 'clock', 'random'];
-const UPDATE_OPTIONS = {
-  create: ['id', 'updateType', 'config', 'restartPolicy'],
-  update: ['id', 'updateType', 'config', 'restartPolicy'],
-  sync: ['id', 'updateType', 'config'],
-  terminate: ['id', 'updateType', 'config', 'terminateOptions'],
-};
-const TERMINATE_OPTIONS = ['gracePeriod', 'evict', 'onStatus'];
 
 type Resolve = (status: ProcessStatus) => void;
 interface Successor<Config> { config: Config; restartPolicy: RestartPolicy | undefined; waiters: Resolve[] }
@@ -54,25 +22,10 @@ export class Supervisor<Config = unknown> {
   #stopping = false;
 
   constructor(options: SupervisorOptions<Config>) {
-    refuseUnknown(options, OPTIONS, 'Supervisor');
-    if (typeof options.syncer?.syncProcess !== 'function') throw new InvalidOptionError('Supervisor.syncer: a syncer is needed', { option: 'Supervisor.syncer' });
-    const { clock = systemClock, onError = warnAbout, keepAlive = true } = options;
-    const backOffPeriod = parseDuration(options.backOffPeriod ?? 5000, 'backOffPeriod');
-    const metrics = guardCollector(options.metrics ?? {}, onError);
-    this.#engine = {
-      clock,
-      onError,
-      metrics,
-      backOffPeriod,
-      random: options.random ?? Math.random,
-      syncer: options.syncer,
-      events: new Emitter<SupervisorEvents>(onError),
-      resyncInterval: parseDuration(options.resyncInterval ?? 30_000, 'resyncInterval'),
-      gracePeriod: parseDuration(options.gracePeriod ?? 10_000, 'gracePeriod'),
-      restartPolicy: options.restartPolicy ? resolveRestartPolicy(options.restartPolicy) : endlessRetry(backOffPeriod),
-      queue: new WorkQueue<string>({ clock, unref: !keepAlive, onDue: (id) => this.#units.get(id)?.worker.due(), onDepth: (depth) => metrics.workQueueDepth(depth) }),
-      deadlines: new WorkQueue<string>({ clock, unref: !keepAlive, onDue: (id) => this.#units.get(id)?.worker.hurry() }),
-    };
+    this.#engine = createEngine(options, {
+      onDue: (id) => this.#units.get(id)?.worker.due(),
+      onDeadline: (id) => this.#units.get(id)?.worker.hurry(),
+    });
   }
 
   /** Listens to an event; the function returned stops listening. What a listener throws goes to `onError`. */
@@ -87,9 +40,7 @@ export class Supervisor<Config = unknown> {
    * @throws UnitNotFoundError for an unknown id without a config; ProcessStoppedError once shutdown has begun.
    */
   updateProcess(update: ProcessUpdate<Config>): Promise<ProcessStatus> {
-    const known = UPDATE_OPTIONS[update.updateType];
-    if (!known) throw new InvalidOptionError(`updateType: ${JSON.stringify(update.updateType)} is not one of create, update, sync, terminate`, { option: 'updateType' });
-    refuseUnknown(update, known, 'updateProcess');
+    checkUpdate(update);
     if (update.updateType === 'terminate') return this.#terminate(update.id, update.config, checkTerminateOptions(update.terminateOptions));
     if (this.#stopping) throw new ProcessStoppedError(`${update.id}: the supervisor is shutting down`, { process: update.id });
     const restartPolicy = 'restartPolicy' in update && update.restartPolicy ? resolveRestartPolicy(update.restartPolicy) : undefined;
@@ -251,19 +202,3 @@ export class Supervisor<Config = unknown> {
 
 const notFound = (id: string) => new UnitNotFoundError(`no unit '${id}'`, { id });
 const list = (names: readonly string[]) => (names.length > 10 ? `${names.slice(0, 10).join(', ')} and ${names.length - 10} more` : names.join(', '));
-
-function checkTerminateOptions(options: TerminateOptions = {}): TerminationRequest {
-  refuseUnknown(options, TERMINATE_OPTIONS, 'terminateOptions');
-  const { gracePeriod, evict, onStatus } = options;
-  return { evict, onStatus, gracePeriod: gracePeriod === undefined ? undefined : parseDuration(gracePeriod, 'gracePeriod') };
-}
-
-/** The Kubelet's way, as a policy: no limit, no breaker. */
-const endlessRetry = (backOffPeriod: number): RestartPolicy => ({
-  type: 'permanent',
-  maxRestarts: Infinity,
-  window: 0,
-  backoff: terminationBackoff(backOffPeriod),
-  stableAfter: 10_000,
-  maxFailures: Infinity,
-});

@@ -260,6 +260,8 @@ export class Worker<Config> {
 
   /** Asks the restart policy what to do about a failed attempt or a death, and does it. */
   #judge(error: Error | undefined, event: { clean: boolean; failed?: boolean | undefined; transient?: boolean }, cause: SyncCause): void {
+    // A look that was due a moment ago must not cut the delay short.
+    this.#due = false;
     const decision = this.#tracker.onExit({ ...event, now: this.#engine.clock.now() });
     const retryIn = decision.action === 'restart' ? decision.delay : undefined;
     if (error) {

@@ -160,6 +160,18 @@ describe('the life of a unit', () => {
     expect([supervisor.getProcessStatus('a'), supervisor.getProcessStatus('b')]).toEqual([undefined, undefined]);
   });
 
+  it('a listener of `finished` may create the unit anew at once, also when it was to be forgotten', async () => {
+    const { create, supervisor, clock } = setUp();
+    await create('a');
+    const off = supervisor.on('finished', () => {
+      off();
+      void create('a', 'c2');
+    });
+    void supervisor.updateProcess({ id: 'a', updateType: 'terminate', terminateOptions: { evict: true } });
+    await clock.flush();
+    expect(supervisor.getProcessStatus('a')).toMatchObject({ state: 'Syncing', generation: 2 });
+  });
+
   it('ending hooks that fail are retried with backoff, and reports reach whoever asked', async () => {
     const { create, supervisor, syncer, clock } = setUp({ random: () => 0.5 });
     await create('a');
@@ -367,6 +379,20 @@ describe('deaths and the restart policy', () => {
     expect([syncer.syncs.length, syncer.terminating.length]).toEqual([2, 2]);
   });
 
+  it('a resync that is due at the moment of the death does not cut the restart delay short', async () => {
+    // b is due at the same time as a: when the queue is empty, a has been told that it is due, but has not begun.
+    const { create, supervisor, syncer, clock } = setUp({
+      resyncInterval: 1000,
+      random: () => 0.5,
+      restartPolicy: { backoff: { initial: '5s', jitter: 0 } },
+      metrics: { workQueueDepth: (depth) => void (depth === 0 && clock.now() === 1_001_000 && supervisor.notifyExit('a')) },
+    });
+    await Promise.all([create('a'), create('b')]);
+    const ofA = () => syncer.syncs.filter(({ id }) => id === 'a').map(({ at, cause }) => `${cause} ${at - 1_000_000}`);
+    await clock.advance(1000 + 5000);
+    expect(ofA()).toEqual(['update 0', 'restart 6000']);
+  });
+
   it('a death during a sync aborts that sync and counts once', async () => {
     const { create, supervisor, syncer, clock } = setUp({ restartPolicy: { backoff: { initial: 100, jitter: 0 } } });
     await create('a');
@@ -456,6 +482,20 @@ describe('shutdown', () => {
       await supervisor.updateProcess({ id: 'a', updateType: 'create', config: 'c' });
     }
     expect(syncer.terminated).toEqual([{ id: 'a', config: 'c' }]);
+  });
+});
+
+describe('many units', () => {
+  it('ten thousand idle units have one timer between them, and are synced at their own times', async () => {
+    const { create, supervisor, syncer, clock } = setUp({ resyncInterval: '30s' });
+    await Promise.all(Array.from({ length: 10_000 }, (_, i) => create(`u${i}`)));
+    expect([clock.pending, supervisor.health().runningProcesses]).toEqual([1, 10_000]);
+    await clock.advance(27_100);
+    expect(syncer.syncs.length).toBeGreaterThan(10_000);
+    expect(syncer.syncs.length).toBeLessThan(11_000);
+    expect(clock.pending).toBe(1);
+    await supervisor.shutdown();
+    expect(clock.pending).toBe(0);
   });
 });
 
