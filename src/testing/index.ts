@@ -1,0 +1,2 @@
+// Helpers for tests of programs that use Mimas. Imported by nothing in this package.
+export { FakeClock } from './fake-clock.js';
