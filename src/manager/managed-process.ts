@@ -196,7 +196,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
       running = await startProcess(await this.#startOptions(signal));
     } catch (error) {
       // A start that never worked will not work the next time either; one that did may.
-      if (this.#everReady) throw error;
+      if (this.#everReady || signal.aborted) throw error;
       this.#startError = error;
       return { terminal: true, error };
     }

@@ -1,7 +1,7 @@
 // The composition root: what users call. It resolves options, makes units, hands them to the one supervisor, and gives proxies.
 import { nanoid } from 'nanoid';
 import { rmSync } from 'node:fs';
-import { UnitNotFoundError, ProcessStartError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
+import { UnitNotFoundError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
 import { resolveProcessFile } from '../runtime/process-file.js';
 import type { Launch } from '../runtime/runtime.js';
@@ -78,9 +78,8 @@ export class ProcessManager {
     await this.#supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy });
     if (unit.startError !== undefined || !unit.running) {
       if (!this.#supervisor.isFinished(unit.id)) await this.#supervisor.whenFinished(unit.id);
-      this.#processes.delete(unit.id);
-      this.#supervisor.syncKnownProcesses(this.#processes.keys());
-      throw unit.startError ?? new ProcessStartError(`${path}: was stopped while it started`, { file: path, phase: 'ready' });
+      this.#forget(unit.id);
+      throw unit.startError ?? new ProcessStoppedError(`${path}: was stopped before it was ready`, { process: unit.name });
     }
     this.#events.emit('spawn', { id: unit.id, name: unit.name, file: path });
     this.#forgetOld();
@@ -188,8 +187,12 @@ export class ProcessManager {
 
   #forgetOld(): void {
     const stopped = [...this.#processes.values()].filter(({ status }) => status === 'stopped');
-    for (const { id } of stopped.slice(0, Math.max(0, stopped.length - REMEMBERED))) this.#processes.delete(id);
-    if (stopped.length > REMEMBERED) this.#supervisor.syncKnownProcesses([...this.#processes.keys(), ...[...this.#connections].map(({ id }) => id)]);
+    for (const { id } of stopped.slice(0, Math.max(0, stopped.length - REMEMBERED))) this.#forget(id);
+  }
+
+  #forget(id: string): void {
+    this.#processes.delete(id);
+    if (this.#supervisor.getProcessStatus(id)) void this.#supervisor.updateProcess({ id, updateType: 'terminate', terminateOptions: { evict: true } });
   }
 }
 

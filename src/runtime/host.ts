@@ -76,6 +76,8 @@ export class Host implements HostControl {
     const enter = (phase: StartPhase) => {
       this.#phase = phase;
       Promise.resolve(onPhase(phase)).catch(() => {});
+      // Now, not at the end of the tick: what comes next may block for ever, or exit.
+      this.#control.outbox.flush();
     };
     const { ctor, spec } = await loadProcessClass(file, order.generation > 0 ? { version: order.generation } : {});
     enter('construct');

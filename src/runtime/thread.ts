@@ -1,5 +1,5 @@
 // Isolation `worker`: the host lives in a worker thread, reached over a MessagePort of its own.
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { InvalidOptionError } from '../errors.js';
 import { PortLink } from '../transport/port.js';
 import { environmentOf } from './environment.js';
@@ -22,6 +22,8 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
   worker.on('error', (thrown: unknown) => (error = thrown instanceof Error ? thrown : new Error(String(thrown))));
   const exited = new Promise<Exit>((resolve) => {
     worker.once('exit', (code) => {
+      // Answers that were sent before the end count.
+      for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1)) port1.emit('message', last.message);
       port1.close();
       resolve({ code, signal: null, error, outOfMemory: (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY' });
     });
