@@ -44,7 +44,7 @@ export interface Subject {
 
 const managers: ProcessManager[] = [];
 afterEach(async () => {
-  await Promise.all(managers.splice(0).map((manager) => manager.shutdown({ timeout: 2000 })));
+  await Promise.all(managers.splice(0).map((manager) => manager.shutdown({ timeout: 100 })));
 });
 
 /** A manager that is shut down after the test. Restarts are quick, and output stays off the terminal. */
