@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 
 /** Children notice the end of their channel first, and get this long to run their shutdown hooks. */
 const GRACE_SECONDS = 0.5;
+// `kill -s KILL -- -pid`: dash takes no `--` behind `-KILL`, and some shells take a negative pid only behind it.
 const SCRIPT = `trap '' INT TERM HUP
 list=' '
 while read -r op pid; do
@@ -14,7 +15,7 @@ while read -r op pid; do
 done
 [ "$list" = ' ' ] && exit 0
 sleep ${GRACE_SECONDS}
-for pid in $list; do kill -KILL -- "-$pid" 2>/dev/null; done
+for pid in $list; do kill -s KILL -- "-$pid" 2>/dev/null; done
 exit 0`;
 
 let guardian: ChildProcess | undefined;
