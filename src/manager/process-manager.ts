@@ -1,6 +1,5 @@
 // The composition root: what users call. It resolves options, makes units, hands them to the one supervisor, and gives proxies.
 import { nanoid } from 'nanoid';
-import { rmSync } from 'node:fs';
 import { UnitNotFoundError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
 import { resolveProcessFile } from '../runtime/process-file.js';
@@ -9,7 +8,7 @@ import { Emitter } from '../supervisor/emitter.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, Isolation, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
-import { makeSocketFolder } from './addresses.js';
+import { SocketFolder } from './addresses.js';
 import { connectProcess, type ConnectProcessOptions, type ManagedConnection } from './connection.js';
 import { aggregateHealth } from './health.js';
 import { ManagedProcess } from './managed-process.js';
@@ -35,7 +34,7 @@ export class ProcessManager {
   readonly #connections = new Set<ManagedConnection>();
   readonly #events = new Emitter<ManagerEvents>();
   readonly #token = nanoid(32);
-  #socketFolder: string | undefined;
+  #sockets: SocketFolder | undefined;
   #shutdown: Promise<void> | undefined;
 
   /** @throws UnknownOptionError, InvalidOptionError */
@@ -71,7 +70,7 @@ export class ProcessManager {
       owner: this.#options.name ?? 'main',
       token: this.#token,
       launch,
-      socketFolder: () => (this.#socketFolder ??= makeSocketFolder()),
+      socketFolder: () => (this.#sockets ??= new SocketFolder()).path,
     });
     this.#processes.set(unit.id, unit);
     for (const event of FORWARDED) unit.on(event, (detail) => this.#events.emit(event, { ...detail, id: unit.id, name: unit.name } as never));
@@ -172,7 +171,7 @@ export class ProcessManager {
     try {
       await this.#supervisor.shutdown({ signal: deadline, gracePeriod: grace });
     } finally {
-      if (this.#socketFolder) rmSync(this.#socketFolder, { recursive: true, force: true });
+      this.#sockets?.remove();
     }
     const left = live.filter(({ running }) => running).map(({ id }) => id);
     if (left.length > 0) throw new ShutdownIncompleteError(`still running: ${left.join(', ')}`, { left });

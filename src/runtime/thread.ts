@@ -8,6 +8,8 @@ import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
 
 const BOOT = new URL('./boot-thread.js', import.meta.url);
 const MIB = 1024 * 1024;
+/** A program given by `--eval` hands down flags that make every thread with a file of its own fail. */
+const EVALUATED = process.execArgv.some((flag) => flag.startsWith('--input-type'));
 
 export async function launchThread(options: LaunchOptions): Promise<Incarnation> {
   const { port1, port2 } = new MessageChannel();
@@ -52,7 +54,7 @@ function startWorker(options: LaunchOptions, port: import('node:worker_threads')
       stdout: true,
       stderr: true,
       ...(options.argv ? { argv: [...options.argv] } : {}),
-      ...(options.execArgv ? { execArgv: [...options.execArgv] } : {}),
+      ...(options.execArgv ? { execArgv: [...options.execArgv] } : EVALUATED ? { execArgv: [] } : {}),
       ...(options.env ? { env: environmentOf(options.env) } : {}),
       ...(options.maxMemory === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: Math.max(4, Math.round(options.maxMemory / MIB)) } }),
     });
