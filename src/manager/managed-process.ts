@@ -60,13 +60,13 @@ export class ManagedProcess implements Unit, ProcessHandle {
   ) {
     this.#name = options.name ?? options.id;
     this.#version = options.version;
-    const process = this;
+    const name = () => this.#name;
     this.client = new Client({
       get name() {
-        return process.#name;
+        return name();
       },
       get describe() {
-        return `${process.#name} (${options.isolation})`;
+        return `${name()} (${options.isolation})`;
       },
       id: options.id,
       level: options.transport === 'ipc' && options.isolation !== 'child' ? 'objects' : 'bytes',
