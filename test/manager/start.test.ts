@@ -1,5 +1,6 @@
 // Starts that fail say why at once and leave nothing behind; starts that work get what they were given.
-import { fileURLToPath } from 'node:url';
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InitError, InvalidOptionError, MemoryLimitError, ProcessStartError, UnknownOptionError, UnsupportedOptionError, type SpawnOptions } from 'mimas';
@@ -33,7 +34,10 @@ async function failedStart(file: URL | string, options: SpawnOptions) {
   return error;
 }
 
-const broken = (name: string) => fixture(`broken/${name}`);
+/** Not among the fixtures: no linter could read it. */
+const syntaxFile = temporaryFile('syntax.js');
+writeFileSync(syntaxFile, 'export default class Broken {\n  add( { return 1; }\n}\n');
+const broken = (name: string) => (name === 'syntax.js' ? pathToFileURL(syntaxFile) : fixture(`broken/${name}`));
 
 interface Failure { file: string; phase: string; message: RegExp; cause?: object; stderr?: RegExp; exitCode?: number; signal?: string; options?: SpawnOptions }
 
