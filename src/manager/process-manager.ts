@@ -1,7 +1,6 @@
 // The composition root: what users call. It resolves options, makes units, hands them to the one supervisor, and gives proxies.
 import { nanoid } from 'nanoid';
-import { rmSync } from 'node:fs';
-import { UnitNotFoundError, ProcessStartError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
+import { UnitNotFoundError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
 import { resolveProcessFile } from '../runtime/process-file.js';
 import type { Launch } from '../runtime/runtime.js';
@@ -9,7 +8,7 @@ import { Emitter } from '../supervisor/emitter.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, Isolation, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
-import { makeSocketFolder } from './addresses.js';
+import { SocketFolder } from './addresses.js';
 import { connectProcess, type ConnectProcessOptions, type ManagedConnection } from './connection.js';
 import { aggregateHealth } from './health.js';
 import { ManagedProcess } from './managed-process.js';
@@ -42,7 +41,7 @@ export class ProcessManager {
   readonly #connections = new Set<ManagedConnection>();
   readonly #events = new Emitter<ManagerEvents>();
   readonly #token = nanoid(32);
-  #socketFolder: string | undefined;
+  #sockets: SocketFolder | undefined;
   #shutdown: Promise<void> | undefined;
 
   /** @throws UnknownOptionError, InvalidOptionError */
@@ -78,16 +77,15 @@ export class ProcessManager {
       owner: this.#options.name ?? 'main',
       token: this.#token,
       launch,
-      socketFolder: () => (this.#socketFolder ??= makeSocketFolder()),
+      socketFolder: () => (this.#sockets ??= new SocketFolder()).path,
     });
     this.#processes.set(unit.id, unit);
     for (const event of FORWARDED) unit.on(event, (detail) => this.#events.emit(event, { ...detail, id: unit.id, name: unit.name } as never));
     await this.#supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy });
     if (unit.startError !== undefined || !unit.running) {
       if (!this.#supervisor.isFinished(unit.id)) await this.#supervisor.whenFinished(unit.id);
-      this.#processes.delete(unit.id);
-      this.#supervisor.syncKnownProcesses(this.#processes.keys());
-      throw unit.startError ?? new ProcessStartError(`${path}: was stopped while it started`, { file: path, phase: 'ready' });
+      this.#forget(unit.id);
+      throw unit.startError ?? new ProcessStoppedError(`${path}: was stopped before it was ready`, { process: unit.name });
     }
     this.#events.emit('spawn', { id: unit.id, name: unit.name, file: path });
     this.#forgetOld();
@@ -193,7 +191,7 @@ export class ProcessManager {
     try {
       await this.#supervisor.shutdown({ signal: deadline, gracePeriod: grace });
     } finally {
-      if (this.#socketFolder) rmSync(this.#socketFolder, { recursive: true, force: true });
+      this.#sockets?.remove();
     }
     const left = live.filter(({ running }) => running).map(({ id }) => id);
     if (left.length > 0) throw new ShutdownIncompleteError(`still running: ${left.join(', ')}`, { left });
@@ -208,8 +206,12 @@ export class ProcessManager {
 
   #forgetOld(): void {
     const stopped = [...this.#processes.values()].filter(({ status }) => status === 'stopped');
-    for (const { id } of stopped.slice(0, Math.max(0, stopped.length - REMEMBERED))) this.#processes.delete(id);
-    if (stopped.length > REMEMBERED) this.#supervisor.syncKnownProcesses([...this.#processes.keys(), ...[...this.#connections].map(({ id }) => id)]);
+    for (const { id } of stopped.slice(0, Math.max(0, stopped.length - REMEMBERED))) this.#forget(id);
+  }
+
+  #forget(id: string): void {
+    this.#processes.delete(id);
+    if (this.#supervisor.getProcessStatus(id)) void this.#supervisor.updateProcess({ id, updateType: 'terminate', terminateOptions: { evict: true } });
   }
 }
 
