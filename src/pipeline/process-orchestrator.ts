@@ -62,7 +62,7 @@ export class ProcessOrchestrator implements Orchestrator {
     return {
       pid: executable.pid,
       exited: executable.exited,
-      reach: (port) => ({ host: LOOPBACK, port: hostPortOf(component, port, index) }),
+      reach: (port) => ({ host: LOOPBACK, port: portOfReplica(component, port, index) }),
       exec: (command, abort) => this.#exec(command, cwd, env, abort),
       stop: ({ grace, hurry }) => executable.stop({ grace, hurry, signal: component.stop.signal }),
       gone: () => executable.gone(),
@@ -110,7 +110,7 @@ export class ProcessOrchestrator implements Orchestrator {
     return {
       pid,
       exited,
-      reach: (port) => ({ host: LOOPBACK, port: hostPortOf(component, port, index) }),
+      reach: (port) => ({ host: LOOPBACK, port: portOfReplica(component, port, index) }),
       exec: (command, abort) => this.#exec(command, this.#cwd(component), env, abort),
       async health() {
         const { status, checks } = await handle.health();
@@ -132,6 +132,9 @@ export class ProcessOrchestrator implements Orchestrator {
   }
 }
 
-/** Replicas of a process listen on neighbouring ports. */
-const hostPortOf = ({ ports, healthPort }: Component, port: number, index: number): number =>
-  ports.some((one) => one.port === port) || port === healthPort ? port + index : port;
+/** A process that is told its port listens on the host port, replicas on the numbers behind it. */
+export function portOfReplica({ ports, healthPort }: Component, port: number, index: number): number {
+  const entry = ports.find((one) => one.port === port);
+  if (entry) return (entry.env === undefined ? entry.port : entry.hostPort) + index;
+  return port === healthPort ? port + index : port;
+}

@@ -16,8 +16,8 @@ const http = object({
   port: port('default: health_port'),
   path: text('default /health'),
   host: text('default localhost'),
-  status: integer('the status that passes; default any 2xx', 100, 599),
-}, 'passes when a GET is answered with 2xx');
+  status: integer('the one status that passes; default 200 to 399', 100, 599),
+}, 'passes when a GET is answered with 200 to 399');
 
 const healthCheck = object({
   http: either([text('a URL, or a path on health_port'), http], 'a URL, a path or an object', 'an HTTP GET'),
