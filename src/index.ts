@@ -9,6 +9,7 @@ export type { ShutdownContext } from './runtime/protocol.js';
 export { createProcessManager, ProcessManager, type ManagerEvents, type ProcessRef } from './manager/process-manager.js';
 export type { ConnectionHandle, ConnectProcessOptions } from './manager/connection.js';
 export type { CommonOptions, ManagerOptions, SpawnOptions } from './manager/options.js';
+export type { ServedProcess, ServeOptions } from './manager/serve.js';
 export type { RestartPolicyOptions } from './supervisor/restart-options.js';
 export type { TlsOptions } from './transport/socket.js';
 export type * from './types.js';

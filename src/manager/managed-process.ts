@@ -10,6 +10,8 @@ import { startProcess, openCalls, type RunningProcess, type StartOptions } from 
 import { Emitter } from '../supervisor/emitter.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { SyncContext, SyncResult, TerminatingContext } from '../supervisor/syncer.js';
+import type { Address } from '../transport/address.js';
+import type { TlsOptions } from '../transport/socket.js';
 import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, ProcessStatus } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
 import { addressFor } from './addresses.js';
@@ -23,6 +25,12 @@ const DEATH_GRACE_MS = 25;
 /** Output that explains a death may arrive just after it, ms. */
 const OUTPUT_GRACE_MS = 15;
 
+export interface Listening {
+  address: Address;
+  readonly token: string;
+  readonly tls: TlsOptions | undefined;
+}
+
 export interface ManagedProcessContext {
   readonly supervisor: Supervisor<Unit>;
   readonly owner: string;
@@ -30,6 +38,8 @@ export interface ManagedProcessContext {
   launch(isolation: ResolvedOptions['isolation']): Promise<Launch>;
   /** The folder for unix sockets. */
   socketFolder(): string;
+  /** Where others reach it, beside its owner. Port 0 is replaced by the real one, so that a restart listens there again. */
+  readonly listen?: Listening | undefined;
 }
 
 export class ManagedProcess implements Unit, ProcessHandle {
@@ -207,6 +217,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.#name = running.started.name;
     this.#version = running.started.version;
     this.#startTime = new Date();
+    if (this.context.listen && running.started.address) this.context.listen.address = running.started.address;
     void running.incarnation.exited.then((exit) => this.#died(running, exit));
     this.client.attach(running.calls);
     this.#monitor.started(running);
@@ -354,9 +365,9 @@ export class ManagedProcess implements Unit, ProcessHandle {
         dependencies: options.dependencies,
         generation: options.isolation === 'none' ? this.#generation++ : 0,
         transport: options.transport,
-        address: options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, options.id, () => context.socketFolder()),
-        token: context.token,
-        tls: options.tls,
+        address: context.listen ? context.listen.address : options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, options.id, () => context.socketFolder()),
+        token: context.listen?.token ?? context.token,
+        tls: context.listen?.tls ?? options.tls,
         maxFrame: options.maxFrame,
         owner: context.owner,
       },

@@ -8,12 +8,14 @@ import type { Launch } from '../runtime/runtime.js';
 import { Emitter } from '../supervisor/emitter.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, Isolation, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
+import { formatAddress } from '../transport/address.js';
 import { parseDuration, type Duration } from '../units.js';
 import { makeSocketFolder } from './addresses.js';
 import { connectProcess, type ConnectProcessOptions, type ManagedConnection } from './connection.js';
 import { aggregateHealth } from './health.js';
-import { ManagedProcess } from './managed-process.js';
+import { ManagedProcess, type Listening } from './managed-process.js';
 import { checkManagerOptions, resolveSpawnOptions, type ManagerOptions, type SpawnOptions } from './options.js';
+import { resolveServeOptions, type ServedProcess, type ServeOptions } from './serve.js';
 import { unitSyncer, type Unit } from './unit.js';
 
 /** A process: its id, or its proxy. */
@@ -61,8 +63,19 @@ export class ProcessManager {
     return createRemote(process.client) as Remote<T>;
   }
 
+  /**
+   * Spawns a process and serves it at `listen`, so that other programs reach it with `connect` and the token. It is supervised
+   * like any other; after a restart it listens at the same address.
+   * @throws what `spawn` throws, and UnsupportedOptionError for an address off this machine without a token of your own
+   */
+  async serve<T>(file: string | URL, options: ServeOptions = {}): Promise<ServedProcess<T>> {
+    const { spawn, listen } = resolveServeOptions(options);
+    const process = await this.spawnUnit(file, spawn, listen);
+    return { process: createRemote(process.client) as Remote<T>, address: formatAddress(listen.address), token: listen.token };
+  }
+
   /** Spawns and gives the unit itself: what pools and isolation build on. */
-  async spawnUnit(file: string | URL, options: SpawnOptions = {}): Promise<ManagedProcess> {
+  async spawnUnit(file: string | URL, options: SpawnOptions = {}, listen?: Listening): Promise<ManagedProcess> {
     if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: String(file) });
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
@@ -72,6 +85,7 @@ export class ProcessManager {
       token: this.#token,
       launch,
       socketFolder: () => (this.#socketFolder ??= makeSocketFolder()),
+      listen,
     });
     this.#processes.set(unit.id, unit);
     for (const event of FORWARDED) unit.on(event, (detail) => this.#events.emit(event, { ...detail, id: unit.id, name: unit.name } as never));
