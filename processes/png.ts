@@ -1,5 +1,5 @@
 // As much of PNG as an image processor needs: 8 bits a channel, no interlacing. Writes RGBA; reads grey, RGB, palette and RGBA.
-import { crc32 as zlibCrc32, deflateSync, inflateSync } from 'node:zlib';
+import * as zlib from 'node:zlib';
 
 /** Pixels: four bytes each (red, green, blue, alpha), row by row from the top left. */
 export interface Image {
@@ -27,7 +27,7 @@ export function encodePng({ width, height, data }: Image): Uint8Array {
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header.set([8, 6, 0, 0, 0], 8);
-  return Buffer.concat([SIGNATURE, chunk('IHDR', header), chunk('IDAT', deflateSync(raw)), chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([SIGNATURE, chunk('IHDR', header), chunk('IDAT', zlib.deflateSync(raw)), chunk('IEND', Buffer.alloc(0))]);
 }
 
 /** @throws RangeError for what is no PNG, or one of a kind that is not read here */
@@ -58,7 +58,7 @@ export function decodePng(bytes: Uint8Array): Image {
   if (colour === 3 && !palette) throw new RangeError('this PNG lacks its palette');
   if (width * height > MOST_PIXELS) throw new RangeError(`${width} × ${height} pixels are more than ${MOST_PIXELS}`);
   const stride = width * samples;
-  const raw = inflateSync(Buffer.concat(parts), { maxOutputLength: (stride + 1) * height + 1 });
+  const raw = zlib.inflateSync(Buffer.concat(parts), { maxOutputLength: (stride + 1) * height + 1 });
   if (raw.length < (stride + 1) * height) throw new RangeError('this PNG is cut off');
   const rows = unfilter(raw, stride, height, samples);
   const data = new Uint8Array(width * height * 4);
@@ -113,7 +113,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
 
 /** Node has it from 20.15 and 22.2 on. */
 function crc32(bytes: Uint8Array): number {
-  if (typeof zlibCrc32 === 'function') return zlibCrc32(bytes);
+  if (typeof zlib.crc32 === 'function') return zlib.crc32(bytes);
   let crc = -1;
   for (const byte of bytes) crc = TABLE[(crc ^ byte) & 255]! ^ (crc >>> 8);
   return (crc ^ -1) >>> 0;
