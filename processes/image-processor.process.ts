@@ -1,5 +1,6 @@
 // Work on real pixels. Images come in and go out as RGBA buffers; results are moved, not copied, where threads allow it.
-// Move the argument as well: `images.$with({ transfer: [image.data.buffer] }).blur(image, 3)`.
+// Move the argument as well: `images.$with({ transfer: [image.data.buffer] }).blur(image, 3)`. (The methods are not marked idempotent:
+// an idempotent call keeps a copy of its arguments to run again, which would undo the gain of moving them.)
 import { Process, Public, transfer } from 'mimas';
 import { decodePng, encodePng, type Image } from './png.js';
 
@@ -16,7 +17,7 @@ export interface Histogram {
 @Process({ name: 'image-processor', version: '1.0.0', description: 'Grey, blur, resize, histogram, PNG' })
 export default class ImageProcessor {
   /** Luminance after ITU-R BT.709. */
-  @Public({ idempotent: true })
+  @Public()
   grayscale(image: Image): Image {
     const { width, height, data } = checked(image);
     const out = new Uint8Array(data.length);
@@ -29,7 +30,7 @@ export default class ImageProcessor {
   }
 
   /** Box blur: each pixel becomes the mean of the square around it. The time does not depend on the radius. */
-  @Public({ idempotent: true })
+  @Public()
   blur(image: Image, radius: number): Image {
     const { width, height, data } = checked(image);
     if (!Number.isInteger(radius) || radius < 0) throw new RangeError(`${radius} is no radius; it must be a whole number of pixels`);
@@ -38,7 +39,7 @@ export default class ImageProcessor {
   }
 
   /** Bilinear; for a picture much smaller than its source, blur it first. */
-  @Public({ idempotent: true })
+  @Public()
   resize(image: Image, width: number, height: number): Image {
     const { data, ...from } = checked(image);
     for (const size of [width, height]) if (!Number.isInteger(size) || size < 1) throw new RangeError(`${size} is no size; it must be a whole number of pixels`);
@@ -58,7 +59,7 @@ export default class ImageProcessor {
     return moved({ width, height, data: out });
   }
 
-  @Public({ idempotent: true })
+  @Public()
   histogram(image: Image): Histogram {
     const { data } = checked(image);
     const [red, green, blue, grey] = [new Uint32Array(256), new Uint32Array(256), new Uint32Array(256), new Uint32Array(256)];
@@ -71,12 +72,12 @@ export default class ImageProcessor {
     return { red, green, blue, luminance: grey };
   }
 
-  @Public({ idempotent: true })
+  @Public()
   encode(image: Image): Uint8Array {
     return encodePng(checked(image));
   }
 
-  @Public({ idempotent: true })
+  @Public()
   decode(png: Uint8Array): Image {
     return moved(decodePng(png));
   }

@@ -13,13 +13,21 @@ export function narrate(pm: ProcessManager, label: string, json: boolean | undef
     if (json) (lines === 'stdout' ? event : noteEvent)('log', { stream, line });
     else (lines === 'stderr' || stream === 'stderr' ? process.stderr : process.stdout).write(`${label} | ${line}\n`);
   });
+  let down = false;
   pm.on('crash', ({ error, exitCode, signal }) => {
+    down = true;
     if (json) event('crash', { message: error.message.split('\n')[0], exitCode, signal });
     else note(`${label}: ${error.message.split('\n')[0]}`);
   });
   pm.on('restart', ({ attempt, delay }) => {
     if (json) event('restart', { attempt, delay: Math.round(delay) });
     else note(`${label}: restart ${attempt} in ${Math.round(delay)} ms`);
+  });
+  pm.on('ready', ({ id }) => {
+    if (!down) return;
+    down = false;
+    if (json) event('restarted', { pid: pm.getProcess(id)?.pid });
+    else note(`${label}: runs again`);
   });
 }
 
