@@ -119,6 +119,10 @@ export class ManagedProcess implements Unit, ProcessHandle {
   get running(): RunningProcess | undefined {
     return this.#running;
   }
+  /** Why it died or could not start the last time. */
+  get failure(): Error | undefined {
+    return this.#deathReason ?? (this.#startError instanceof Error ? this.#startError : undefined);
+  }
   /** Why the first start failed. */
   get startError(): unknown {
     return this.#startError;
@@ -233,7 +237,8 @@ export class ManagedProcess implements Unit, ProcessHandle {
       return;
     }
     this.#setStatus('stopping');
-    void running.incarnation.exited.then(() => this.client.detach(running.calls, stopped, 'it to restart'));
+    const cutOff = (method: string) => new ProcessStoppedError(`${this.name}.${method}(): the process was stopped while the call ran`, { process: this.name, method, maybeExecuted: true });
+    void running.incarnation.exited.then(() => this.client.detach(running.calls, cutOff, 'it to restart'));
     await stopProcess(running, {
       reason: this.#stopReason,
       signal: undefined,

@@ -13,11 +13,17 @@ import { makeSocketFolder } from './addresses.js';
 import { connectProcess, type ConnectProcessOptions, type ManagedConnection } from './connection.js';
 import { aggregateHealth } from './health.js';
 import { ManagedProcess } from './managed-process.js';
+import type { Pool } from '../pool/pool.js';
+import type { PoolHandle } from '../pool/pool-handle.js';
+import { startPool, type PoolSpawnOptions } from './pools.js';
 import { checkManagerOptions, resolveSpawnOptions, type ManagerOptions, type SpawnOptions } from './options.js';
 import { unitSyncer, type Unit } from './unit.js';
 
 /** A process: its id, or its proxy. */
 export type ProcessRef = string | object;
+
+/** The typed proxy of a pool. */
+export type RemotePool<T> = Remote<T, PoolHandle>;
 
 /** Stopped processes whose facts are remembered. */
 const REMEMBERED = 100;
@@ -32,6 +38,7 @@ export class ProcessManager {
   readonly #options: ManagerOptions;
   readonly #supervisor: Supervisor<Unit>;
   readonly #processes = new Map<string, ManagedProcess>();
+  readonly #pools = new Set<Pool>();
   readonly #connections = new Set<ManagedConnection>();
   readonly #events = new Emitter<ManagerEvents>();
   readonly #token = nanoid(32);
@@ -85,6 +92,18 @@ export class ProcessManager {
     this.#events.emit('spawn', { id: unit.id, name: unit.name, file: path });
     this.#forgetOld();
     return unit;
+  }
+
+  /**
+   * Many processes of `file` behind one typed proxy: calls are placed by `strategy`, queued when no replica is free, and
+   * replicas that die are replaced. Control stands under `$handle`.
+   * @throws what `spawn` throws, when a first replica cannot be brought up
+   */
+  async pool<T>(file: string | URL, options: PoolSpawnOptions = {}): Promise<RemotePool<T>> {
+    const path = resolveProcessFile(file);
+    const pool = await startPool(path, options, (spawn) => this.spawnUnit(path, spawn), (stopped) => this.#pools.delete(stopped));
+    this.#pools.add(pool);
+    return createRemote(pool) as RemotePool<T>;
   }
 
   /**
@@ -169,6 +188,7 @@ export class ProcessManager {
     const live = [...this.#processes.values()];
     // Force needs some time, too.
     const deadline = AbortSignal.timeout(grace + 5_000);
+    await Promise.all([...this.#pools].map((pool) => pool.stop({ timeout: grace, reason })));
     await Promise.all(live.map((process) => process.stop({ timeout: grace, reason })));
     try {
       await this.#supervisor.shutdown({ signal: deadline, gracePeriod: grace });

@@ -8,6 +8,7 @@ import { Call } from './call.js';
 import { ValueCodec, type Encoded } from './codec.js';
 import { currentContext, nextTraceparent } from './context.js';
 import { DEFAULT_LIMITS } from './frames.js';
+import { iterateResult } from './iterate-result.js';
 import { metaOf } from './live-table.js';
 import type { Meter, MethodMeter } from './meter.js';
 import { Exports } from './references.js';
@@ -80,6 +81,10 @@ export class Client implements RemoteTarget {
 
   methods(): readonly string[] {
     return this.#methodNames;
+  }
+
+  methodInfo(name: string): MethodInfo | undefined {
+    return this.#methods.get(name)?.info;
   }
 
   /** Calls sent and not settled. */
@@ -353,14 +358,4 @@ function copyOf(encoded: Encoded): Encoded {
   if (!encoded.attachments) return encoded;
   const attachments = encoded.attachments.map((item) => (item instanceof ArrayBuffer ? item.slice(0) : item));
   return { ...encoded, attachments, transfer: attachments.filter((item): item is ArrayBuffer => item instanceof ArrayBuffer) };
-}
-
-/** `for await (const item of proxy.stream())` without an await in between. */
-async function* iterateResult(this: Promise<unknown>): AsyncGenerator<unknown, unknown, unknown> {
-  const result = await this;
-  const iterable = result as { [Symbol.asyncIterator]?: () => AsyncIterator<unknown> } & Iterable<unknown>;
-  if (result === null || typeof result !== 'object' || (!(Symbol.asyncIterator in iterable) && !(Symbol.iterator in iterable))) {
-    throw new TypeError('the method gave no stream: await the call instead of iterating it');
-  }
-  return yield* iterable as AsyncIterable<unknown>;
 }
