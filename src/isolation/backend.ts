@@ -10,6 +10,8 @@ export interface StartContext<Config> {
   readonly signal: AbortSignal;
   /** To be called when the thing was given up, or ended, without being asked to: the key is free for a new one. */
   readonly gone: (error: Error | undefined) => void;
+  /** To be called when it runs again after it was gone or stopped, because someone who still held it has started it. */
+  readonly back: () => void;
 }
 
 export interface StopContext {

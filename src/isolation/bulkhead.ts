@@ -139,7 +139,7 @@ export class Bulkhead<Config, Value> {
     }
     try {
       signal.throwIfAborted();
-      entry.value = await this.#backend.start({ id, key, config, signal, gone: (error) => this.#onGone(entry, error) });
+      entry.value = await this.#backend.start({ id, key, config, signal, gone: (error) => this.#onGone(entry, error), back: () => this.#onBack(entry) });
     } catch (thrown) {
       this.#forget(entry);
       const error = signal.aborted ? (signal.reason as Error) : thrown;
@@ -228,7 +228,10 @@ export class Bulkhead<Config, Value> {
     const entry = this.#entries.get(id);
     if (entry?.state !== 'running') return;
     const { idleTimeout } = this.#options;
-    if (this.#busy(entry)) return this.#lookWhenIdle(entry, idleTimeout);
+    if (this.#busy(entry)) {
+      entry.askedAt = this.#now();
+      return this.#lookWhenIdle(entry, idleTimeout);
+    }
     const left = this.#lastUsed(entry) + idleTimeout - this.#now();
     if (left > 0) return this.#lookWhenIdle(entry, left);
     this.#stop(entry, 'idle', undefined).catch((error: unknown) => this.#onError(error, `the eviction of ${id}`));
@@ -286,6 +289,20 @@ export class Bulkhead<Config, Value> {
     entry.failedAt = this.#now();
     this.#places--;
     this.#events.emit('failed', { id, key, during: 'run', error });
+  }
+
+  /** Someone who still held it has started it again: it is the key's own, unless that has another by now. */
+  #onBack(entry: Entry<Config, Value>): void {
+    const current = this.#entries.get(entry.id);
+    if (current === entry && entry.state !== 'failed') return;
+    if (this.#closed || (current && current !== entry)) {
+      this.#backend.stop(entry.value as Value, { gracePeriod: undefined, reason: 'ended' }).catch((error: unknown) => this.#onError(error, `the end of ${entry.id}`));
+      return;
+    }
+    Object.assign(entry, { state: 'running', error: undefined, inherited: false, stopped: undefined, askedAt: this.#now() });
+    this.#entries.set(entry.id, entry);
+    this.#places++;
+    this.#lookWhenIdle(entry, this.#options.idleTimeout);
   }
 }
 
