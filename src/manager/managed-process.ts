@@ -47,6 +47,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
   #version: string | undefined;
   #probing = false;
   #stopReason = 'stop';
+  #stopSignal: NodeJS.Signals | undefined;
   #restarting = false;
   #everReady = false;
   #startError: unknown;
@@ -158,24 +159,20 @@ export class ManagedProcess implements Unit, ProcessHandle {
 
   async stop({ timeout, reason = 'stop' }: { timeout?: Duration; reason?: string } = {}): Promise<void> {
     const gracePeriod = timeout === undefined ? this.options.gracePeriod : parseDuration(timeout, 'timeout');
-    this.#stopReason = reason;
-    this.#restarting = false;
-    await this.#finish(gracePeriod);
+    await this.#finish(gracePeriod, reason);
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     if (signal !== 'SIGKILL' && this.#running?.incarnation.terminate(signal)) {
-      await this.stop({ reason: 'signal' });
-      return;
-    }
-    this.#stopReason = 'kill';
-    this.#restarting = false;
-    await this.#finish(0);
+      // The hooks are run by whichever arrives first, the signal or the stop order: both name the signal.
+      await this.#finish(this.options.gracePeriod, 'signal', signal);
+    } else await this.#finish(0, 'kill');
   }
 
   async restart(): Promise<void> {
     const { supervisor } = this.context;
     this.#stopReason = 'restart';
+    this.#stopSignal = undefined;
     this.#restarting = true;
     this.client.wait('it to restart');
     if (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id)) {
@@ -187,7 +184,10 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (!this.#running) throw status.lastError ?? this.#stoppedError();
   }
 
-  async #finish(gracePeriod: number): Promise<void> {
+  async #finish(gracePeriod: number, reason: string, signal?: NodeJS.Signals): Promise<void> {
+    this.#stopReason = reason;
+    this.#stopSignal = signal;
+    this.#restarting = false;
     const { supervisor } = this.context;
     if (!supervisor.getProcessStatus(this.id)) return;
     await supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod } });
@@ -249,7 +249,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     void running.incarnation.exited.then(() => this.client.detach(running.calls, cutOff, 'it to restart'));
     await stopProcess(running, {
       reason: this.#stopReason,
-      signal: undefined,
+      signal: this.#stopSignal,
       grace: gracePeriod,
       hurry: signal,
       idle: () => this.client.idle(),
