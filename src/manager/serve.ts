@@ -5,7 +5,7 @@ import { InvalidOptionError, UnsupportedOptionError } from '../errors.js';
 import { isLoopback, parseAddress } from '../transport/address.js';
 import type { TlsOptions } from '../transport/socket.js';
 import type { Remote } from '../types.js';
-import type { Listening } from './managed-process.js';
+import type { Listening } from './process-context.js';
 import type { SpawnOptions } from './options.js';
 
 export interface ServeOptions extends Omit<SpawnOptions, 'transport'> {
