@@ -5,14 +5,14 @@ import { Client } from '../rpc/client.js';
 import { Meter } from '../rpc/meter.js';
 import type { Session } from '../rpc/session.js';
 import { stopProcess } from '../runtime/kill-ladder.js';
-import type { Exit, Launch } from '../runtime/runtime.js';
+import type { Exit } from '../runtime/runtime.js';
 import { startProcess, openCalls, type RunningProcess, type StartOptions } from '../runtime/start.js';
 import { Emitter } from '../supervisor/emitter.js';
-import type { Supervisor } from '../supervisor/supervisor.js';
 import type { SyncContext, SyncResult, TerminatingContext } from '../supervisor/syncer.js';
 import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, ProcessStatus } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
 import { addressFor } from './addresses.js';
+import type { ManagedProcessContext } from './process-context.js';
 import { ProcessMonitor } from './monitor.js';
 import type { ResolvedOptions } from './options.js';
 import { answers } from './probe.js';
@@ -22,15 +22,6 @@ import type { Unit } from './unit.js';
 const DEATH_GRACE_MS = 250;
 /** Output that explains a death may arrive just after it, ms. */
 const OUTPUT_GRACE_MS = 15;
-
-export interface ManagedProcessContext {
-  readonly supervisor: Supervisor<Unit>;
-  readonly owner: string;
-  readonly token: string;
-  launch(isolation: ResolvedOptions['isolation']): Promise<Launch>;
-  /** The folder for unix sockets. */
-  socketFolder(): string;
-}
 
 export class ManagedProcess implements Unit, ProcessHandle {
   readonly client: Client;
@@ -47,6 +38,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
   #version: string | undefined;
   #probing = false;
   #stopReason = 'stop';
+  #stopSignal: NodeJS.Signals | undefined;
   #restarting = false;
   #everReady = false;
   #startError: unknown;
@@ -158,24 +150,20 @@ export class ManagedProcess implements Unit, ProcessHandle {
 
   async stop({ timeout, reason = 'stop' }: { timeout?: Duration; reason?: string } = {}): Promise<void> {
     const gracePeriod = timeout === undefined ? this.options.gracePeriod : parseDuration(timeout, 'timeout');
-    this.#stopReason = reason;
-    this.#restarting = false;
-    await this.#finish(gracePeriod);
+    await this.#finish(gracePeriod, reason);
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     if (signal !== 'SIGKILL' && this.#running?.incarnation.terminate(signal)) {
-      await this.stop({ reason: 'signal' });
-      return;
-    }
-    this.#stopReason = 'kill';
-    this.#restarting = false;
-    await this.#finish(0);
+      // The hooks are run by whichever arrives first, the signal or the stop order: both name the signal.
+      await this.#finish(this.options.gracePeriod, 'signal', signal);
+    } else await this.#finish(0, 'kill');
   }
 
   async restart(): Promise<void> {
     const { supervisor } = this.context;
     this.#stopReason = 'restart';
+    this.#stopSignal = undefined;
     this.#restarting = true;
     this.client.wait('it to restart');
     if (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id)) {
@@ -187,7 +175,10 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (!this.#running) throw status.lastError ?? this.#stoppedError();
   }
 
-  async #finish(gracePeriod: number): Promise<void> {
+  async #finish(gracePeriod: number, reason: string, signal?: NodeJS.Signals): Promise<void> {
+    this.#stopReason = reason;
+    this.#stopSignal = signal;
+    this.#restarting = false;
     const { supervisor } = this.context;
     if (!supervisor.getProcessStatus(this.id)) return;
     await supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod } });
@@ -217,6 +208,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.#name = running.started.name;
     this.#version = running.started.version;
     this.#startTime = new Date();
+    if (this.context.listen && running.started.address) this.context.listen.address = running.started.address;
     void running.incarnation.exited.then((exit) => this.#died(running, exit));
     this.client.attach(running.calls);
     this.#monitor.started(running);
@@ -249,7 +241,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     void running.incarnation.exited.then(() => this.client.detach(running.calls, cutOff, 'it to restart'));
     await stopProcess(running, {
       reason: this.#stopReason,
-      signal: undefined,
+      signal: this.#stopSignal,
       grace: gracePeriod,
       hurry: signal,
       idle: () => this.client.idle(),
@@ -383,9 +375,9 @@ export class ManagedProcess implements Unit, ProcessHandle {
         dependencies: options.dependencies,
         generation: options.isolation === 'none' ? this.#generation++ : 0,
         transport: options.transport,
-        address: options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, options.id, () => context.socketFolder()),
-        token: context.token,
-        tls: options.tls,
+        address: context.listen ? context.listen.address : options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, options.id, () => context.socketFolder()),
+        token: context.listen?.token ?? context.token,
+        tls: context.listen?.tls ?? options.tls,
         maxFrame: options.maxFrame,
         owner: context.owner,
       },

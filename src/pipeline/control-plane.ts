@@ -5,8 +5,8 @@ import type { handleUnaryCall, sendUnaryData, Server, ServerUnaryCall, ServiceDe
 import { InvalidOptionError, UnitNotFoundError } from '../errors.js';
 import { Registry, type ComponentInfo, type HealthName, type Registration, type RegistryOptions, type TypeName } from './registry.js';
 
-/** In the package, beside `dist`. */
-export const CONTROL_PLANE_PROTO = fileURLToPath(new URL('../../proto/flowctl/v1/control_plane.proto', import.meta.url));
+/** Beside this file; the build copies it. */
+export const CONTROL_PLANE_PROTO = fileURLToPath(new URL('./proto/control_plane.proto', import.meta.url));
 
 export interface ControlPlaneOptions extends RegistryOptions {
   /** Default 8080; 0 takes a free one. */
