@@ -113,7 +113,7 @@ function limitsOf(value: Written): Limits | undefined {
   const cpu: Written = value?.limits?.cpu ?? value?.cpu;
   const memory: Written = value?.limits?.memory ?? value?.memory;
   if (cpu === undefined && memory === undefined) return undefined;
-  return { cpu: cpu === undefined ? undefined : typeof cpu === 'number' ? cpu : /m$/.test(cpu) ? Number(cpu.slice(0, -1)) / 1000 : Number(cpu), memory: memory === undefined ? undefined : parseBytes(memory) };
+  return { cpu: cpu === undefined ? undefined : typeof cpu === 'number' ? cpu : cpu.endsWith('m') ? Number(cpu.slice(0, -1)) / 1000 : Number(cpu), memory: memory === undefined ? undefined : parseBytes(memory) };
 }
 
 function volumeOf(value: Written, folder: string): Volume {

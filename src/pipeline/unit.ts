@@ -200,7 +200,7 @@ export class ComponentUnit implements Replica {
     signal.throwIfAborted();
     prober = proberFor(this.#component, running, { onChange: (status, last) => this.#judged(running, status, last.message) });
     // Lines that came before it was known what to listen for.
-    for (const line of [...this.#lines]) prober?.line(line);
+    for (const line of this.#lines) prober?.line(line);
     const exit = await this.#firstOf(running, prober?.start(signal) ?? settled(signal));
     if (!exit) {
       this.#prober = prober;

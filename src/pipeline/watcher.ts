@@ -33,7 +33,7 @@ export class Watcher {
   }
 
   close(): void {
-    for (const id of [...this.#watched.keys()]) this.unwatch(id);
+    for (const id of this.#watched.keys()) this.unwatch(id);
   }
 }
 

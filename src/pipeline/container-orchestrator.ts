@@ -1,0 +1,3 @@
+// placeholder
+import { ProcessOrchestrator } from './process-orchestrator.js';
+export class ContainerOrchestrator extends ProcessOrchestrator { constructor(_: { rewriteLocalhost: boolean }) { super(); } }
