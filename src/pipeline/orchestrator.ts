@@ -39,8 +39,6 @@ export interface Running {
   stop(steps: StopSteps): Promise<void>;
   /** After its exit: clears away whom it left behind. */
   gone(): Promise<void>;
-  /** Percent of one core and bytes, where they can be told. */
-  usage?(): Promise<{ readonly cpu: number; readonly memory: number } | undefined>;
 }
 
 export interface Launch {
