@@ -51,6 +51,8 @@ export class PipelineRunner {
   #failure: ComponentFailedError | undefined;
   #stop: Promise<void> | undefined;
   #launching = 0;
+  /** Settles, without rejecting, when the preparation is over: before that there is nothing to clear away. */
+  #prepared: Promise<void> = Promise.resolve();
   #resolve!: (outcome: Outcome) => void;
 
   /** @throws PipelineInvalidError when a component cannot run in this orchestrator */
@@ -87,11 +89,15 @@ export class PipelineRunner {
   /** Resolves when all components are up (or completed, or skipped). @throws the failure, after everything that was started has been stopped */
   async start(): Promise<void> {
     this.#setPhase('starting');
+    const prepared = this.#prepare(this.#spec).then(() => this.#startControlPlane());
+    this.#prepared = prepared.catch(() => {});
     try {
-      await this.#options.orchestrator.prepare(this.#spec, { signal: this.#abort.signal, onProgress: (message) => this.events.emit('progress', { message }) });
-      await this.#startControlPlane();
+      await prepared;
     } catch (error) {
-      await this.#end();
+      // Given up by whoever asked for the stop, or impossible.
+      const asked = this.#stop !== undefined;
+      await (this.#stop ??= this.#end());
+      if (asked) return;
       throw error;
     }
     this.#launching++;
@@ -234,6 +240,10 @@ export class PipelineRunner {
     if (unit.ended) this.#endIfOver();
   }
 
+  #prepare(spec: PipelineSpec): Promise<void> {
+    return this.#options.orchestrator.prepare(spec, { signal: this.#abort.signal, onProgress: (message) => this.events.emit('progress', { message }) });
+  }
+
   async #startControlPlane(): Promise<void> {
     const { controlPlane, orchestrator } = this.#options;
     if (!controlPlane) return;
@@ -252,7 +262,7 @@ export class PipelineRunner {
     const added = [...after.keys()].filter((id) => !before.has(id));
     const changed = [...after.keys()].filter((id) => before.has(id) && !same(before.get(id)!, after.get(id)!));
     await this.#launch(async () => {
-      await this.#options.orchestrator.prepare(next, { signal: this.#abort.signal, onProgress: (message) => this.events.emit('progress', { message }) });
+      await this.#prepare(next);
       const oldPlan = this.#plan;
       await this.#takeDown(oldPlan, (unit) => removed.includes(unit.component.id) || unit.index >= (after.get(unit.component.id)?.replicas ?? 0));
       for (const id of removed) await this.#forget(id, 0);
@@ -261,9 +271,9 @@ export class PipelineRunner {
       this.#plan = nextPlan;
       for (const component of next.components) this.#adopt(component);
       const renew = changed.filter((id) => !same({ ...before.get(id)!, replicas: 0 }, { ...after.get(id)!, replicas: 0 }));
-      // What it was skipped or failed for may have gone: it is tried again.
-      const retry = [...after.keys()].filter((id) => !added.includes(id) && !renew.includes(id) && this.#units.get(id)!.some((unit) => unit.state === 'failed' || unit.state === 'skipped'));
-      await Promise.all([...renew, ...retry].map((id) => Promise.all(this.#units.get(id)!.filter((unit) => unit.state !== 'pending').map((unit) => unit.restart(after.get(id)!)))));
+      // What it was skipped or failed for may have gone: it is tried again, in its turn.
+      for (const unit of this.#all()) if (!renew.includes(unit.component.id) && (unit.state === 'failed' || unit.state === 'skipped')) unit.reset();
+      await Promise.all(renew.map((id) => Promise.all(this.#units.get(id)!.filter((unit) => unit.state !== 'pending').map((unit) => unit.restart(after.get(id)!)))));
       await Promise.all(next.components.filter(({ id }) => this.#units.get(id)!.some((unit) => unit.state === 'pending')).map((component) => this.#bringUp(component)));
       for (const id of renew) this.#watcher.watch(id, after.get(id)!.watch);
     });
@@ -299,10 +309,11 @@ export class PipelineRunner {
 
   async #stopAll(reason: string): Promise<void> {
     this.#watcher.close();
-    if (this.#phase !== 'starting' || reason !== 'failed') this.#setPhase('stopping', reason);
+    this.#setPhase('stopping', reason);
     // Not within the event that caused it: those who wait see the state first.
     await Promise.resolve();
     this.#abort.abort(new DOMException('the pipeline is being stopped', 'AbortError'));
+    await this.#prepared;
     await this.#takeDown(this.#plan, () => true);
     await this.#end(reason);
   }

@@ -126,6 +126,11 @@ export class ComponentUnit implements Replica {
     await this.start(component);
   }
 
+  /** As if it had never been started. */
+  reset(): void {
+    this.#set('pending');
+  }
+
   skip(reason: string): void {
     this.#set('skipped', reason);
   }
