@@ -1,5 +1,6 @@
 // The control plane over gRPC: flowctl.v1.ControlPlaneService in front of the registry, with reflection.
 // gRPC is loaded when it is first listened; nothing else of a pipeline needs it.
+import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { handleUnaryCall, sendUnaryData, Server, ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { InvalidOptionError, UnitNotFoundError } from '../errors.js';
@@ -51,13 +52,10 @@ export class ControlPlane {
     const { port: wanted = 8080, elsewhere = false } = this.#options;
     this.#server = server;
     const [first = '127.0.0.1', ...others] = this.#options.hosts ?? hosts;
-    let port: number;
-    try {
-      port = await bind(first, wanted);
-    } catch (error) {
-      if (!elsewhere) throw new InvalidOptionError(`the control plane cannot listen on ${first}:${wanted}: ${(error as Error).message.split('\n')[0]}; --control-plane-port 0 takes a free port`, { option: 'controlPlane.port', cause: error });
-      port = await bind(first, 0);
-    }
+    // Asked beforehand: gRPC would print the refusal itself.
+    const free = wanted === 0 || (await isFree(first, wanted));
+    if (!free && !elsewhere) throw new InvalidOptionError(`the control plane cannot listen on ${first}:${wanted}, which is taken; --control-plane-port 0 takes a free port`, { option: 'controlPlane.port' });
+    const port = await bind(first, free ? wanted : 0);
     for (const host of others) await bind(host, port);
     return port;
   }
@@ -95,6 +93,14 @@ export class ControlPlane {
       },
     };
   }
+}
+
+function isFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, host, () => probe.close(() => resolve(true)));
+  });
 }
 
 const typeOf = (type: string): TypeName => type.replace('COMPONENT_TYPE_', '') as TypeName;

@@ -25,7 +25,7 @@ export function ask(pipeline: string, request: Request, onEvent: EventListener =
   return new Promise((resolve, reject) => {
     const socket = connect(socketOf(pipeline));
     let answer: unknown;
-    signal?.addEventListener('abort', () => socket.destroy(), { once: true });
+    signal?.addEventListener('abort', () => (socket.destroy(), resolve(answer)), { once: true });
     socket.on('error', (error) => reject(new PipelineNotRunningError(`pipeline ${pipeline} does not answer: ${error.message}`, { cause: error })));
     socket.write(`${JSON.stringify(request)}\n`);
     const lines = createInterface({ input: socket });

@@ -1,9 +1,10 @@
 // `mimas run pipeline.yaml` over real processes: order, health, failures, restarts, and the way down.
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { root } from '../helpers/compile.js';
-import { alive, eventually, freePorts, makeProject, plain, serving } from './helpers.js';
+import { alive, bin, eventually, freePorts, makeProject, plain, serving } from './helpers.js';
 
 const PLAIN = ['--plain', '--no-control-plane'];
 
@@ -197,7 +198,7 @@ describe('while it runs', () => {
     expect(served.size).toBe(3);
     expect(served.has('down')).toBe(true);
     expect(await ask(project.ports.b, '/count')).not.toBe(before);
-    expect(run.lines).toContain('Component processor exited with code 7; it is started again');
+    expect(run.lines).toContainEqual(expect.stringMatching(/^Component processor exited with code 7.*; it is started again$/));
     expect(project.happened().filter((what) => what.startsWith('start'))).toHaveLength(4);
     run.signal('SIGINT');
     expect(await run.exit()).toBe(0);
@@ -349,6 +350,17 @@ describe('logs and output', () => {
   });
 });
 
+describe('on a terminal', () => {
+  it.skipIf(spawnSync('script', ['--version']).status !== 0)('a table of states stays below the lines', () => {
+    const project = makeProject();
+    project.write({ sources: [plain('a', { env: { SAY: 'hello', EXIT_AFTER: 1500 } })] });
+    const { stdout } = spawnSync('script', ['-qec', `${process.execPath} ${bin} run pipeline.yaml --no-control-plane`, '/dev/null'], { cwd: project.folder, encoding: 'utf8', timeout: 20_000, env: { ...project.env, NO_COLOR: '', TERM: 'xterm' } });
+    expect(stdout).toContain('\u001B[36ma |\u001B[0m hello');
+    expect(stdout).toMatch(/NAME {2}KIND +STATE[^\r]*\r\na +source +\u001B\[32mrunning\u001B\[0m/);
+    expect(stdout.trimEnd().split('\n').at(-1)).toContain('Pipeline stopped successfully');
+  });
+});
+
 describe('refusals', () => {
   it('an image alone cannot run as a process, and limits that cannot be kept are refused', () => {
     const project = makeProject();
@@ -361,7 +373,7 @@ describe('refusals', () => {
   it('without a container engine there is one clear error', () => {
     const project = makeProject();
     project.write({ sources: [{ id: 'boxed', image: 'x' }] });
-    project.env['DOCKER_HOST'] = `unix://${project.folder}/nobody.sock`;
+    Object.assign(project.env, { DOCKER_HOST: `unix://${project.folder}/nobody.sock` });
     const { status, stderr } = project.mimas('run', 'pipeline.yaml', '--orchestrator', 'container', ...PLAIN);
     expect({ status, stderr }).toEqual({ status: 4, stderr: `mimas: EngineUnavailableError: no container engine answers at unix://${project.folder}/nobody.sock (ENOENT): start Docker, or say in DOCKER_HOST where it is, or use --orchestrator process\n` });
   });
