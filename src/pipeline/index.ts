@@ -9,6 +9,7 @@ export type { PipelineEvents, PipelinePhase, PipelineStatus, ReplicaStatus } fro
 export type { ComponentState } from './unit.js';
 export type { Exit, Launch, Orchestrator, Preparation, Replica, Running, StopSteps } from './orchestrator.js';
 export { ProcessOrchestrator } from './process-orchestrator.js';
+export { ContainerOrchestrator, type ContainerOptions } from './container-orchestrator.js';
 export { ControlPlane, CONTROL_PLANE_PROTO, type ControlPlaneOptions } from './control-plane.js';
 export { Registry, type ComponentInfo, type Registration, type RegistryOptions } from './registry.js';
 export { OperationsServer, type OperationsOptions } from './operations.js';

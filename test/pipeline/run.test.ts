@@ -355,9 +355,11 @@ describe('on a terminal', () => {
     const project = makeProject();
     project.write({ sources: [plain('a', { env: { SAY: 'hello', EXIT_AFTER: 1500 } })] });
     const { stdout } = spawnSync('script', ['-qec', `${process.execPath} ${bin} run pipeline.yaml --no-control-plane`, '/dev/null'], { cwd: project.folder, encoding: 'utf8', timeout: 20_000, env: { ...project.env, NO_COLOR: '', TERM: 'xterm' } });
-    expect(stdout).toContain('\u001B[36ma |\u001B[0m hello');
-    expect(stdout).toMatch(/NAME {2}KIND +STATE[^\r]*\r\na +source +\u001B\[32mrunning\u001B\[0m/);
-    expect(stdout.trimEnd().split('\n').at(-1)).toContain('Pipeline stopped successfully');
+    const shown = stdout.replaceAll('\u001B', '^');
+    expect(shown).toContain('^[36ma |^[0m hello');
+    expect(shown).toMatch(/NAME {2}KIND +STATE[^\r]*\r\na +source +\^\[32mrunning\^\[0m/);
+    // At the end the table is gone.
+    expect(shown).toMatch(/Pipeline stopped successfully\r\n[^P]*\^\[3A\^\[J$/);
   });
 });
 

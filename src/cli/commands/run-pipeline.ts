@@ -56,7 +56,7 @@ async function foreground(spec: PipelineSpec, load: () => PipelineSpec, flags: R
   const style: Style = flags.json ? 'json' : flags.plain ? 'plain' : 'full';
   const onTerminal = style === 'full' && process.stdout.isTTY === true;
   const colour = onTerminal && !process.env['NO_COLOR'];
-  const table = onTerminal ? new LiveTable(process.stdout, () => statusTable(runner.status(), { colour, width: process.stdout.columns })) : undefined;
+  const table = onTerminal ? new LiveTable(process.stdout, () => statusTable(runner.status(), { colour, width: process.stdout.columns || undefined })) : undefined;
   const narrator = new Narrator({ style, colour, sink: (line) => (table ? table.print(line) : void process.stdout.write(`${line}\n`)) });
   narrator.expect(spec.components.map(({ id }) => id));
   narrator.listen(runner.events);

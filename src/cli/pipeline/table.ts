@@ -47,7 +47,7 @@ export class LiveTable {
   }
 
   #draw(): void {
-    const rows = ['', ...this.rows()].slice(0, Math.max(0, (this.out.rows ?? 24) - 2));
+    const rows = ['', ...this.rows()].slice(0, Math.max(0, (this.out.rows || 24) - 2));
     this.out.write(rows.map((row) => `${row}\n`).join(''));
     this.#drawn = rows.length;
   }
