@@ -11,6 +11,9 @@ export type { ConnectionHandle, ConnectProcessOptions } from './manager/connecti
 export type { CommonOptions, ManagerOptions, SpawnOptions } from './manager/options.js';
 export type { IsolatedProcessInfo, IsolateOptions, IsolationHandle, IsolationHandleEvents } from './manager/isolations.js';
 export type { IsolationKey, IsolationLevel } from './isolation/key.js';
+export type { SupervisedStatus, Supervision, SupervisionEvents, SupervisionOf, SupervisionStatus } from './manager/supervision.js';
+export { Child, Supervisor, type ChildDecorator, type ChildOptions, type SupervisorDecorator } from './manager/supervision-decorators.js';
+export type { ChildDefinition, GroupOfChildren, ProcessChild, SupervisionOptions, SupervisorChild, SupervisorClass } from './manager/supervision-options.js';
 export type { PoolSpawnOptions } from './manager/pools.js';
 export type { PoolOptions } from './pool/options.js';
 export type { PoolEvents, PoolHandle, PoolMetrics, PoolState, ReplicaInfo } from './pool/pool-handle.js';

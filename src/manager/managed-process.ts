@@ -32,6 +32,16 @@ export interface ManagedProcessContext {
   socketFolder(): string;
 }
 
+/** Who decides about the restarts of a process in place of its own policy: its group. */
+export interface Adoption {
+  /** It died by itself; nothing of it runs any more. Calls wait from now on. */
+  died(error: Error, clean: boolean): void;
+  /** Its user ended it: it is to stay down. */
+  stopped(): void;
+  /** Its user wants it started again. */
+  restart(): Promise<void>;
+}
+
 export class ManagedProcess implements Unit, ProcessHandle {
   readonly client: Client;
   readonly meter = new Meter();
@@ -51,6 +61,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
   #everReady = false;
   #startError: unknown;
   #deathReason: Error | undefined;
+  #adoption: Adoption | undefined;
 
   constructor(
     readonly file: string,
@@ -155,6 +166,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     const gracePeriod = timeout === undefined ? this.options.gracePeriod : parseDuration(timeout, 'timeout');
     this.#stopReason = reason;
     this.#restarting = false;
+    this.#adoption?.stopped();
     await this.#finish(gracePeriod);
   }
 
@@ -165,10 +177,39 @@ export class ManagedProcess implements Unit, ProcessHandle {
     }
     this.#stopReason = 'kill';
     this.#restarting = false;
+    this.#adoption?.stopped();
     await this.#finish(0);
   }
 
-  async restart(): Promise<void> {
+  restart(): Promise<void> {
+    return this.#adoption ? this.#adoption.restart() : this.startAgain();
+  }
+
+  // ── what its group asks for ──
+
+  adopt(adoption: Adoption): void {
+    this.#adoption = adoption;
+  }
+
+  /** Ends it; calls wait, because it will be started again. */
+  async pause(): Promise<void> {
+    this.#stopReason = 'restart';
+    this.#restarting = true;
+    this.client.wait('its group to restart it');
+    await this.#finish(this.options.gracePeriod);
+    this.#setStatus('restarting');
+  }
+
+  /** It does not run, and nobody will start it unless asked to: calls are refused. */
+  refuse(status: 'stopped' | 'failed', error: () => Error = () => this.#stoppedError()): void {
+    if (this.#running) return;
+    this.#restarting = false;
+    this.client.refuse(error);
+    this.#setStatus(status);
+  }
+
+  /** The next incarnation, after the end of this one. */
+  async startAgain(signal?: AbortSignal): Promise<void> {
     const { supervisor } = this.context;
     this.#stopReason = 'restart';
     this.#restarting = true;
@@ -177,9 +218,17 @@ export class ManagedProcess implements Unit, ProcessHandle {
       void supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod: this.options.gracePeriod } });
     }
     this.#restarts++;
-    const status = await supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy });
+    const giveUp = () => void this.#finish(0);
+    const applied = supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy });
+    signal?.addEventListener('abort', giveUp, { once: true });
+    const status = await applied;
+    signal?.removeEventListener('abort', giveUp);
+    const asked = this.#restarting;
     this.#restarting = false;
-    if (!this.#running) throw status.lastError ?? this.#stoppedError();
+    if (this.#running) return;
+    // Nobody is left to start it; with a group, that decides.
+    if (!this.#adoption) this.refuse(asked ? 'failed' : 'stopped');
+    throw status.lastError ?? this.#stoppedError();
   }
 
   async #finish(gracePeriod: number): Promise<void> {
@@ -225,6 +274,11 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.#monitor.stopped();
     const stopped = () => this.#stoppedError();
     if (this.#restarting) this.client.wait('it to restart');
+    else if (this.#adoption && !running && (end?.endReason === 'not-restarted' || end?.endReason === 'completed')) {
+      this.client.wait('its group to restart it');
+      this.#adoption.died(this.#deathReason ?? this.#stoppedError(), end.endReason === 'completed');
+      return;
+    }
     else if (end?.endReason === 'max-restarts' || end?.endReason === 'circuit-open') {
       const last = end.lastError!;
       this.client.refuse(() => new RestartsExhaustedError(`${this.name}: ${last.message}; $handle.restart() starts it again`, { process: this.name, restarts: this.#restarts, cause: this.#deathReason ?? last }));
@@ -280,9 +334,11 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (running.calls !== running.control) for (const call of running.control.abandon(() => error)) call.fail(error);
     this.events.emit('crash', { error, exitCode: exit.code, signal: exit.signal });
     const clean = exit.code === 0 && !exit.error;
+    // An explicit restart may begin the next generation meanwhile: it is not that one which died.
+    const generation = this.context.supervisor.getProcessStatus(this.id)?.generation;
     // Grandchildren in its group must not meet the next incarnation.
     await running.incarnation.gone();
-    this.context.supervisor.notifyExit(this.id, { error, clean });
+    this.context.supervisor.notifyExit(this.id, { error, clean, ...(generation !== undefined && { generation }) });
   }
 
   async #linkClosed(session: Session, error: Error | undefined): Promise<void> {

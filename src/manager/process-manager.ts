@@ -18,6 +18,8 @@ import type { Pool } from '../pool/pool.js';
 import type { PoolHandle } from '../pool/pool-handle.js';
 import { startPool, type PoolSpawnOptions } from './pools.js';
 import { ProcessIsolation, type IsolateOptions, type IsolationHandle } from './isolations.js';
+import type { Supervision, SupervisionOf } from './supervision.js';
+import type { ChildDefinition, SupervisionOptions, SupervisorClass } from './supervision-options.js';
 import { checkManagerOptions, resolveSpawnOptions, type ManagerOptions, type SpawnOptions } from './options.js';
 import { unitSyncer, type Unit } from './unit.js';
 
@@ -29,6 +31,8 @@ export type RemotePool<T> = Remote<T, PoolHandle>;
 
 /** Stopped processes whose facts are remembered. */
 const REMEMBERED = 100;
+/** Longest wait for book-keeping after the last process has ended, ms. */
+const SETTLE_MS = 1_000;
 
 /** Every event of every process, with its id. */
 export type ManagerEvents = { [E in keyof ProcessEvents]: ProcessEvents[E] & { id: string; name: string } } & {
@@ -129,6 +133,25 @@ export class ProcessManager {
   }
 
   /**
+   * Starts processes that belong together, in order, and keeps them up by `strategy`: a list of children, or a class with
+   * `@Supervisor()` and `@Child()` fields. When more than `intensity` restarts within `period` are needed, the tree gives up.
+   * @throws what `spawn` throws, when a child cannot be started: those before it are stopped then
+   */
+  supervise(children: readonly ChildDefinition[], options?: SupervisionOptions): Promise<Supervision>;
+  supervise<T>(tree: SupervisorClass<T>, options?: SupervisionOptions): Promise<SupervisionOf<T>>;
+  async supervise(source: readonly ChildDefinition[] | SupervisorClass, options: SupervisionOptions = {}): Promise<Supervision> {
+    if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: 'supervise' });
+    const [{ readTree }, { SupervisionTree }] = await Promise.all([import('./supervision-definition.js'), import('./supervision.js')]);
+    const tree = new SupervisionTree(readTree(source, options, options.name ?? 'supervise'), {
+      spawnUnit: (file, own, signal) => this.spawnUnit(file, own, signal),
+      check: (file, own) => void resolveSpawnOptions(own, this.#options, resolveProcessFile(file)),
+      onState: (owner, live) => void (live ? this.#owners.add(owner) : this.#owners.delete(owner)),
+    });
+    await tree.start();
+    return tree;
+  }
+
+  /**
    * The typed proxy of a process that another program serves (`mimas serve`): `tcp://`, `tls://`, `ws://`, `wss://` or `unix:`.
    * It reconnects by itself; calls made meanwhile wait.
    * @throws LinkClosedError when nothing answers, UnauthorizedError when the token is refused
@@ -213,6 +236,8 @@ export class ProcessManager {
     const owners = Promise.allSettled(Array.from(this.#owners, (owner) => owner.shutdown({ timeout: grace, reason })));
     await Promise.all([within(owners, grace), ...Array.from(this.#pools, (pool) => pool.stop({ timeout: grace, reason }))]);
     await Promise.all(live.map((process) => process.stop({ timeout: grace, reason })));
+    // What they had under way has ended with the processes.
+    await within(owners, SETTLE_MS);
     try {
       await this.#supervisor.shutdown({ signal: deadline, gracePeriod: grace });
     } finally {
