@@ -6,7 +6,7 @@ export { keep } from './rpc/references.js';
 export { transfer } from './rpc/transfer.js';
 export { registerErrorClass } from './rpc/wire-error.js';
 export type { ShutdownContext } from './runtime/protocol.js';
-export { createProcessManager, ProcessManager, type ManagerEvents, type ProcessRef, type RemotePool } from './manager/process-manager.js';
+export { createProcessManager, ProcessManager, type ManagerEvents, type ManagerMetrics, type ProcessRef, type RemotePool } from './manager/process-manager.js';
 export type { ConnectionHandle, ConnectProcessOptions } from './manager/connection.js';
 export type { CommonOptions, ManagerOptions, SpawnOptions } from './manager/options.js';
 export type { IsolatedProcessInfo, IsolateOptions, IsolationHandle, IsolationHandleEvents } from './manager/isolations.js';

@@ -1,5 +1,6 @@
 // The composition root: what users call. It resolves options, makes units, hands them to the one supervisor, and gives proxies.
 import { nanoid } from 'nanoid';
+import type { Registry } from 'prom-client';
 import { rmSync } from 'node:fs';
 import { UnitNotFoundError, ProcessStartError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
@@ -7,12 +8,14 @@ import { resolveProcessFile } from '../runtime/process-file.js';
 import { within } from '../runtime/within.js';
 import type { Launch } from '../runtime/runtime.js';
 import { Emitter } from '../supervisor/emitter.js';
+import type { HealthReport } from '../supervisor/health.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, Isolation, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
 import { makeSocketFolder } from './addresses.js';
 import { connectProcess, type ConnectProcessOptions, type ManagedConnection } from './connection.js';
 import { aggregateHealth } from './health.js';
+import { MetricsJournal } from './metrics-journal.js';
 import { ManagedProcess } from './managed-process.js';
 import type { Pool } from '../pool/pool.js';
 import type { PoolHandle } from '../pool/pool-handle.js';
@@ -38,6 +41,13 @@ const SETTLE_MS = 1_000;
 export type ManagerEvents = { [E in keyof ProcessEvents]: ProcessEvents[E] & { id: string; name: string } } & {
   spawn: { id: string; name: string; file: string };
 };
+/** What `metricsJson()` gives. */
+export interface ManagerMetrics {
+  /** Milliseconds since 1970. */
+  timestamp: number;
+  supervisor: HealthReport;
+  processes: (ProcessInfo & { metrics: ProcessMetrics })[];
+}
 const FORWARDED: readonly (keyof ProcessEvents)[] = ['ready', 'crash', 'restart', 'stop', 'failed', 'health', 'log', 'status'];
 
 export class ProcessManager {
@@ -49,7 +59,9 @@ export class ProcessManager {
   readonly #owners = new Set<{ shutdown(options: { timeout: number; reason: string }): Promise<void> }>();
   readonly #connections = new Set<ManagedConnection>();
   readonly #events = new Emitter<ManagerEvents>();
+  readonly #journal = new MetricsJournal();
   readonly #token = nanoid(32);
+  #registry: Promise<Registry> | undefined;
   #socketFolder: string | undefined;
   #shutdown: Promise<void> | undefined;
 
@@ -57,7 +69,7 @@ export class ProcessManager {
   constructor(options: ManagerOptions = {}) {
     checkManagerOptions(options);
     this.#options = options;
-    this.#supervisor = new Supervisor<Unit>({ syncer: unitSyncer, resyncInterval: Infinity });
+    this.#supervisor = new Supervisor<Unit>({ syncer: unitSyncer, resyncInterval: Infinity, metrics: this.#journal });
     this.#supervisor.on('failure', ({ id, retryIn }) => {
       const process = this.#processes.get(id);
       if (process && retryIn !== undefined) process.events.emit('restart', { attempt: process.restarts + 1, delay: retryIn });
@@ -195,6 +207,25 @@ export class ProcessManager {
     return this.#find(ref).metrics();
   }
 
+  /**
+   * All metrics as Prometheus text: `mimas_*` of each process and its methods, `procmgr_*` of the supervisor. Serve it with the
+   * content type `text/plain; version=0.0.4`.
+   */
+  async prometheus(): Promise<string> {
+    return (await this.prometheusRegistry()).metrics();
+  }
+
+  /** The prom-client registry behind `prometheus()`, to be merged with a program's own. */
+  prometheusRegistry(): Promise<Registry> {
+    return (this.#registry ??= this.#makeRegistry());
+  }
+
+  /** All metrics as plain data, ready for `JSON.stringify`. */
+  async metricsJson(): Promise<ManagerMetrics> {
+    const processes = await Promise.all(Array.from(this.#processes.values(), async (process) => ({ metrics: await process.metrics(), ...process.info() })));
+    return { timestamp: Date.now(), supervisor: this.#supervisor.health(), processes };
+  }
+
   /** Stops a process: drain, `@OnShutdown`, exit. @throws UnitNotFoundError */
   stop(ref: ProcessRef, options?: { timeout?: Duration; reason?: string }): Promise<void> {
     return this.#find(ref).stop(options);
@@ -245,6 +276,12 @@ export class ProcessManager {
     }
     const left = live.filter(({ running }) => running).map(({ id }) => id);
     if (left.length > 0) throw new ShutdownIncompleteError(`still running: ${left.join(', ')}`, { left });
+  }
+
+  async #makeRegistry(): Promise<Registry> {
+    const [{ registry }, { registerProcesses }] = await Promise.all([this.#journal.collector(), import('./prometheus.js')]);
+    registerProcesses(registry, () => this.#processes.values());
+    return registry;
   }
 
   #find(ref: ProcessRef): ManagedProcess {
