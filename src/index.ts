@@ -8,6 +8,7 @@ export { registerErrorClass } from './rpc/wire-error.js';
 export type { ShutdownContext } from './runtime/protocol.js';
 export { createProcessManager, ProcessManager, type ManagerEvents, type ManagerMetrics, type ProcessRef, type RemotePool } from './manager/process-manager.js';
 export type { ConnectionHandle, ConnectProcessOptions } from './manager/connection.js';
+export { ProcessManagerModule, type AsyncModuleOptions, type ModuleContainer, type ModuleOptions } from './manager/module.js';
 export type { CommonOptions, ManagerOptions, SpawnOptions } from './manager/options.js';
 export type { IsolatedProcessInfo, IsolateOptions, IsolationHandle, IsolationHandleEvents } from './manager/isolations.js';
 export type { IsolationKey, IsolationLevel } from './isolation/key.js';
@@ -20,5 +21,6 @@ export type { PoolEvents, PoolHandle, PoolMetrics, PoolState, ReplicaInfo } from
 export type { CallToPlace, Candidate, StrategyFunction, StrategyName } from './pool/strategy.js';
 export type { RestartPolicyOptions } from './supervisor/restart-options.js';
 export type { TlsOptions } from './transport/socket.js';
+export type * from './compat.js';
 export type * from './types.js';
 export type { Bytes, Duration } from './units.js';

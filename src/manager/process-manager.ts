@@ -1,8 +1,7 @@
 // The composition root: what users call. It resolves options, makes units, hands them to the one supervisor, and gives proxies.
 import { nanoid } from 'nanoid';
 import type { Registry } from 'prom-client';
-import { rmSync } from 'node:fs';
-import { UnitNotFoundError, ProcessStartError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
+import { UnitNotFoundError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
 import { resolveProcessFile } from '../runtime/process-file.js';
 import { within } from '../runtime/within.js';
@@ -12,7 +11,7 @@ import type { HealthReport } from '../supervisor/health.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, Isolation, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
-import { makeSocketFolder } from './addresses.js';
+import { SocketFolder } from './addresses.js';
 import { connectProcess, type ConnectProcessOptions, type ManagedConnection } from './connection.js';
 import { aggregateHealth } from './health.js';
 import { MetricsJournal } from './metrics-journal.js';
@@ -62,7 +61,7 @@ export class ProcessManager {
   readonly #journal = new MetricsJournal();
   readonly #token = nanoid(32);
   #registry: Promise<Registry> | undefined;
-  #socketFolder: string | undefined;
+  #sockets: SocketFolder | undefined;
   #shutdown: Promise<void> | undefined;
 
   /** @throws UnknownOptionError, InvalidOptionError */
@@ -98,7 +97,7 @@ export class ProcessManager {
       owner: this.#options.name ?? 'main',
       token: this.#token,
       launch,
-      socketFolder: () => (this.#socketFolder ??= makeSocketFolder()),
+      socketFolder: () => (this.#sockets ??= new SocketFolder()).path,
     });
     this.#processes.set(unit.id, unit);
     // One that was forgotten and is started again is known again.
@@ -111,8 +110,8 @@ export class ProcessManager {
     signal?.removeEventListener('abort', giveUp);
     if (unit.startError !== undefined || !unit.running) {
       if (!this.#supervisor.isFinished(unit.id)) await this.#supervisor.whenFinished(unit.id);
-      this.#forget([unit.id]);
-      throw unit.startError ?? new ProcessStartError(`${path}: was stopped while it started`, { file: path, phase: 'ready' });
+      this.#forget(unit.id);
+      throw unit.startError ?? new ProcessStoppedError(`${path}: was stopped before it was ready`, { process: unit.name });
     }
     this.#events.emit('spawn', { id: unit.id, name: unit.name, file: path });
     this.#forgetOld();
@@ -272,7 +271,7 @@ export class ProcessManager {
     try {
       await this.#supervisor.shutdown({ signal: deadline, gracePeriod: grace });
     } finally {
-      if (this.#socketFolder) rmSync(this.#socketFolder, { recursive: true, force: true });
+      this.#sockets?.remove();
     }
     const left = live.filter(({ running }) => running).map(({ id }) => id);
     if (left.length > 0) throw new ShutdownIncompleteError(`still running: ${left.join(', ')}`, { left });
@@ -293,12 +292,12 @@ export class ProcessManager {
 
   #forgetOld(): void {
     const ended = [...this.#processes.values()].filter(({ status }) => status === 'stopped' || status === 'failed');
-    if (ended.length > REMEMBERED) this.#forget(ended.slice(0, ended.length - REMEMBERED).map(({ id }) => id));
+    for (const { id } of ended.slice(0, Math.max(0, ended.length - REMEMBERED))) this.#forget(id);
   }
 
-  #forget(ids: readonly string[]): void {
-    for (const id of ids) this.#processes.delete(id);
-    this.#supervisor.syncKnownProcesses([...this.#processes.keys(), ...[...this.#connections].map(({ id }) => id)]);
+  #forget(id: string): void {
+    this.#processes.delete(id);
+    if (this.#supervisor.getProcessStatus(id)) void this.#supervisor.updateProcess({ id, updateType: 'terminate', terminateOptions: { evict: true } });
   }
 }
 
