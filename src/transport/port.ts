@@ -8,6 +8,7 @@ export class PortLink implements Link {
   readonly trusted = true;
   #events: LinkEvents | undefined;
   #closed = false;
+  #closing = false;
 
   constructor(
     private readonly port: MessagePort,
@@ -26,7 +27,7 @@ export class PortLink implements Link {
   }
 
   send(entries: unknown[], attachments: unknown[], transfer: Transferable[]): boolean {
-    if (this.#closed) return true;
+    if (this.#closed || this.#closing) return true;
     if (attachments.length === 0) this.port.postMessage(entries);
     else this.port.postMessage([WITH_ATTACHMENTS, entries, attachments], transfer);
     return true;
@@ -34,6 +35,7 @@ export class PortLink implements Link {
 
   close(error?: Error): void {
     if (this.#closed) return;
+    this.#closing = true;
     this.port.close();
     if (error) this.#end(error);
   }
