@@ -30,7 +30,7 @@ class WsLink implements Link {
     private readonly socket: WebSocket,
     readonly label: string,
     readonly trusted: boolean,
-    private readonly limit: number,
+    limit: number,
     private readonly serving: boolean,
   ) {
     socket.on('message', (data, isBinary) => {
