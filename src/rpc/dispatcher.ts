@@ -27,7 +27,8 @@ export class Dispatcher {
 
   call(id: number, number: number, args: unknown, meta: unknown): void {
     const { service } = this.session;
-    const method = service?.methods[number];
+    // An index and nothing else: an array has other properties, too.
+    const method = Number.isInteger(number) ? service?.methods[number] : undefined;
     const context = this.#contextOf(service?.name ?? '', method?.name ?? String(number), meta);
     if (!Array.isArray(args)) throw new ProtocolError('arguments that are not a list');
     if (!service || !method) {
@@ -82,7 +83,7 @@ export class Dispatcher {
 
   #contextOf(process: string, method: string, meta: unknown): CallContext {
     const { session } = this;
-    const context = readMeta(process, method, session.options.peer, meta, session.options.link.trusted);
+    const context = readMeta(process, method, session.peer, meta, session.options.link.trusted);
     context.brought = session.live.takeBrought();
     return context;
   }

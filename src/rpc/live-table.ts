@@ -27,6 +27,8 @@ export interface Made {
   streams: OutgoingStream[] | undefined;
 }
 
+const NONE: readonly never[] = Object.freeze([]);
+
 export class LiveTable implements LiveReferences, StreamWires {
   /** Undefined outside of an encode. */
   made: Made | undefined;
@@ -104,8 +106,12 @@ export class LiveTable implements LiveReferences, StreamWires {
     if (this.#signalScope.length > 0) this.#signalScope = [];
   }
 
+  /** The list is the caller's to keep: the next decode begins a new one. */
   importedStreams(): readonly IncomingStream[] {
-    return this.#streams;
+    const streams = this.#streams;
+    if (streams.length === 0) return NONE;
+    this.#streams = [];
+    return streams;
   }
 
   /** How to let go what the arguments of a call brought; undefined when they brought nothing. */

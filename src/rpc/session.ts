@@ -32,7 +32,7 @@ export interface SessionOptions {
   readonly service?: Service | undefined;
   /** How this side names itself to the other: `currentCall().caller`. */
   readonly self: string;
-  /** How messages name the other side. */
+  /** How messages name the other side, until it is known better. */
   readonly peer: string;
   readonly maxFrame?: number;
   readonly maxDepth?: number;
@@ -55,6 +55,8 @@ export class Session {
   readonly live: LiveTable;
   readonly dispatcher: Dispatcher;
   closed = false;
+  /** How messages and `currentCall().caller` name the other side. */
+  peer: string;
   /** The streams that the last encode announced. */
   started: readonly OutgoingStream[] = NONE;
   readonly #pending = new Map<number, Sent>();
@@ -67,6 +69,7 @@ export class Session {
 
   constructor(readonly options: SessionOptions) {
     const { link } = options;
+    this.peer = options.peer;
     this.#redact = !link.trusted;
     this.live = new LiveTable(this);
     this.codec = new ValueCodec({
@@ -148,7 +151,7 @@ export class Session {
   /** Calls `member` of something the peer lent ('' for a function itself). */
   callReference(reference: number, member: string, args: unknown[], options: ReferenceOptions = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (this.closed) throw new LinkClosedError(`the link to ${this.options.peer} is closed`, { process: this.options.peer });
+      if (this.closed) throw new LinkClosedError(`the link to ${this.peer} is closed`, { process: this.peer });
       const { signal, meta } = options;
       if (signal?.aborted) {
         reject(signal.reason);
@@ -265,7 +268,7 @@ export class Session {
       this.#read(entries, attachments);
     } catch (error) {
       // The peer broke the protocol: this link ends, and nothing else.
-      const cause = error instanceof ProtocolError || error instanceof UnauthorizedError ? error : new ProtocolError(`${this.options.peer} sent a frame that cannot be read: ${(error as Error)?.message}`, { cause: error });
+      const cause = error instanceof ProtocolError || error instanceof UnauthorizedError ? error : new ProtocolError(`${this.peer} sent a frame that cannot be read: ${(error as Error)?.message}`, { cause: error });
       this.options.link.close(cause);
     }
   }
@@ -373,7 +376,7 @@ export class Session {
           at += 2;
           break;
         default:
-          throw new ProtocolError(`${this.options.peer} sent an entry of unknown kind ${String(entries[at])}`);
+          throw new ProtocolError(`${this.peer} sent an entry of unknown kind ${String(entries[at])}`);
       }
     }
   }
@@ -386,7 +389,7 @@ export class Session {
 
   #hello(slots: unknown): void {
     if (!Array.isArray(slots) || this.#helloSeen) throw new ProtocolError('a second or malformed greeting');
-    if (slots[0] !== PROTOCOL_VERSION) throw new ProtocolError(`${this.options.peer} speaks protocol ${String(slots[0])}, this side ${PROTOCOL_VERSION}: use the same version of mimas on both sides`);
+    if (slots[0] !== PROTOCOL_VERSION) throw new ProtocolError(`${this.peer} speaks protocol ${String(slots[0])}, this side ${PROTOCOL_VERSION}: use the same version of mimas on both sides`);
     this.#helloSeen = true;
     this.options.onHello?.(readService(slots.slice(2)), String(slots[1]));
   }
@@ -419,7 +422,7 @@ export class Session {
   #ended(error: Error | undefined): void {
     if (this.closed) return;
     this.closed = true;
-    const reason = error ?? new LinkClosedError(`the link to ${this.options.peer} was closed`, { process: this.options.peer });
+    const reason = error ?? new LinkClosedError(`the link to ${this.peer} was closed`, { process: this.peer });
     for (const resolve of this.#pings.values()) resolve();
     this.#pings.clear();
     this.dispatcher.ended(reason);

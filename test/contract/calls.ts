@@ -17,6 +17,9 @@ const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
 const any = (proxy: Proxy) => proxy as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
 
 export function callContract(isolation: Isolation): void {
+  // In this thread the test's own copy of the class and the process's are two.
+  const isOrderError = (error: unknown) => (isolation === 'none' ? (error as Error).constructor.name === 'OrderError' : error instanceof OrderError);
+
   describe.each(TRANSPORTS)(`calls, ${isolation} over %s`, (transport) => {
     const cell = useCell(isolation, transport);
 
@@ -183,7 +186,7 @@ export function callContract(isolation: Isolation): void {
         await cell.calc.logged('stream aborted');
         for await (const i of cell.calc.stuck()) if (i === 1) break;
         await cell.calc.logged('unstuck');
-        for await (const i of cell.calc.readable(100)) if (i === 3) break;
+        for await (const i of cell.calc.readable(10_000)) if (i === 3) break;
         await cell.calc.logged('readable cancelled');
       });
 
@@ -293,8 +296,8 @@ export function callContract(isolation: Isolation): void {
         const error = await cell.calc.errorOf(() => {
           throw new OrderError('from the caller', 7);
         });
-        expect(error).toBeInstanceOf(OrderError);
-        expect(error).toMatchObject({ message: 'from the caller', order: 7 });
+        expect(isOrderError(error)).toBe(true);
+        expect(error).toMatchObject({ message: 'from the caller', order: 7, label: 'order 7' });
       });
 
       it('does not end the process when nobody waits for a callback that fails', async () => {
@@ -435,7 +438,7 @@ export function callContract(isolation: Isolation): void {
         expect(range).toBeInstanceOf(RangeError);
         expect(range).toMatchObject({ message: 'too far', code: 'E_FAR', limit: 3 });
         const order = await errorOf(cell.calc.fail('registered'));
-        expect(order).toBeInstanceOf(OrderError);
+        expect(isOrderError(order)).toBe(true);
         expect(order).toMatchObject({ name: 'OrderError', order: 42, label: 'order 42' });
         expect(await errorOf(cell.calc.fail('dom'))).toMatchObject({ name: 'AbortError', code: 20 });
       });
