@@ -118,7 +118,10 @@ export async function listenSocket(address: SocketAddress, options: ListenOption
   if (address.kind === 'tls') {
     // The raw sockets, too: `close` has to end those that are in their handshake.
     server.on('connection', track);
-    server.on('tlsClientError', (error: Error) => options.onRefused?.(new UnauthorizedError(`the TLS handshake failed: ${error.message}`, { cause: error })));
+    server.on('tlsClientError', (error: Error, socket: net.Socket) => {
+      socket.destroy();
+      options.onRefused?.(new UnauthorizedError(`the TLS handshake failed: ${error.message}`, { cause: error }));
+    });
   }
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(cannotListen(formatAddress(address), error)));

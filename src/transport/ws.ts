@@ -1,5 +1,6 @@
 // WebSocket links: one packed batch per binary message; the token stands in the Authorization header of the upgrade.
 import http from 'node:http';
+import type { Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { FrameTooLargeError, LinkClosedError, ProtocolError, UnauthorizedError, InvalidOptionError } from '../errors.js';
 import { packBatch, unpackBatch } from '../rpc/batch-codec.js';
@@ -170,10 +171,16 @@ export async function listenWs(address: WsAddress, options: ListenOptions, onLin
       : http.createServer(timeouts, answer);
   server.maxConnections = DEFAULT_LIMITS.maxHandshakes + DEFAULT_LIMITS.maxLinks;
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    options.onRefused?.(error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? new UnauthorizedError(`the peer stayed silent for ${handshakeTimeout} ms`) : new ProtocolError(`the peer does not speak this protocol: ${error.message}`, { cause: error }));
+    const silent = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' || error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT';
+    options.onRefused?.(silent ? new UnauthorizedError(`the peer stayed silent for ${handshakeTimeout} ms`) : new ProtocolError(`the peer does not speak this protocol: ${error.message}`, { cause: error }));
     socket.destroy();
   });
-  server.on('tlsClientError', (error: Error) => options.onRefused?.(new UnauthorizedError(`the TLS handshake failed: ${error.message}`, { cause: error })));
+  // The raw ones, so that `close` ends also those that are in a TLS handshake.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   const wss = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: limitOf(options.maxFrame) });
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => {});
@@ -199,7 +206,7 @@ export async function listenWs(address: WsAddress, options: ListenOptions, onLin
         for (const client of wss.clients) client.terminate();
         wss.close();
         server.close(() => resolve());
-        server.closeAllConnections();
+        for (const socket of sockets) socket.destroy();
       }),
   };
 }
