@@ -197,7 +197,8 @@ export class LiveTable implements LiveReferences, StreamWires {
 
   /** The link is gone: producers stop at once, they would run on into nothing. */
   stopProducers(): void {
-    for (const stream of [...this.#outgoing.values()]) stream.stop();
+    // Those that stop leave the table, which a Map allows meanwhile.
+    for (const stream of this.#outgoing.values()) stream.stop();
     this.drained();
   }
 

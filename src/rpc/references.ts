@@ -69,7 +69,7 @@ export class Exports {
   }
 
   clear(): void {
-    for (const reference of [...this.#table.keys()]) this.release(reference);
+    for (const reference of this.#table.keys()) this.release(reference);
   }
 }
 

@@ -43,7 +43,7 @@ class WsLink implements Link {
       this.#error =
         error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
           ? new FrameTooLargeError(`${label} announced a frame larger than the limit of ${limit}`, { size: limit + 1, limit })
-          : /^WS_ERR_/.test(error.code ?? '')
+          : error.code?.startsWith('WS_ERR_')
             ? new ProtocolError(`${label} broke the WebSocket protocol: ${error.message}`, { cause: error })
             : new LinkClosedError(`the link over ${label} broke: ${error.message}`, { cause: error });
     });

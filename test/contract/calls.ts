@@ -277,6 +277,7 @@ export function callContract(isolation: Isolation): void {
         const controller = new AbortController();
         async function* silent(): AsyncGenerator<number> {
           await new Promise((resolve) => controller.signal.addEventListener('abort', resolve));
+          yield 1;
         }
         const call = cell.calc.$with({ signal: controller.signal }).hang(silent());
         await cell.calc.logged('hanging');
@@ -342,7 +343,8 @@ export function callContract(isolation: Isolation): void {
         const cyclic: Record<string, unknown> = { list: [1, undefined, null, -0, NaN, Infinity] };
         cyclic['self'] = cyclic;
         const shared = { shared: true };
-        const sparse = [1, , 3] as unknown[];
+        const sparse: unknown[] = [1, undefined, 3];
+        delete sparse[1];
         const error = Object.assign(new RangeError('far', { cause: new Error('why') }), { code: 'E' });
         const value = {
           cyclic, shared: [shared, shared], sparse, big: 2n ** 200n, negative: -(2n ** 70n),
