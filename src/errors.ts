@@ -12,6 +12,7 @@ export const ERROR_CODES = {
   CALL_TIMEOUT: 'the method did not settle within its `timeout` (run time, not queue time)',
   QUEUE_TIMEOUT: 'the call waited longer than `queueTimeout` for a process that could take it; it never ran',
   QUEUE_FULL: 'too many calls wait already; `retryAfter` is an estimate in milliseconds',
+  CIRCUIT_OPEN: 'the circuit breaker of a pool is open; `retryAfter` says for how long, in milliseconds',
   CALL_CANCELLED: 'the call was cancelled',
   METHOD_NOT_FOUND: 'the process has no such @Public() method',
   NOT_CLONEABLE: 'an argument or result cannot cross the border; `path` says which part',
@@ -24,6 +25,7 @@ export const ERROR_CODES = {
   UNSUPPORTED_OPTION: 'an option that cannot work in this combination',
   INVALID_OPTION: 'an option whose value makes no sense',
   INVALID_PROCESS: 'a decorator was used where it cannot work',
+  ISOLATION_FULL: 'all `maxProcesses` processes of an isolation are at work, so none can be evicted for another key',
   UNIT_NOT_FOUND: 'no process or unit with this id',
   SHUTDOWN_INCOMPLETE: 'something outlived the shutdown deadline; `left` names it',
 } as const;
@@ -83,12 +85,13 @@ interface Start { file: string; phase: StartPhase; stderrTail?: string; exitCode
 export class ProcessStartError extends coded<'PROCESS_START_FAILED', Start>('PROCESS_START_FAILED') {}
 export class InitError extends coded<'INIT_FAILED', Start>('INIT_FAILED') {}
 export class ProcessCrashedError extends coded<'PROCESS_CRASHED', { process: string; method: string; maybeExecuted: boolean; exitCode: number | null; signal: string | null; stderrTail: string }>('PROCESS_CRASHED') {}
-export class ProcessStoppedError extends coded<'PROCESS_STOPPED', { process: string; method?: string }>('PROCESS_STOPPED') {}
+export class ProcessStoppedError extends coded<'PROCESS_STOPPED', { process: string; method?: string; maybeExecuted?: boolean }>('PROCESS_STOPPED') {}
 export class RestartsExhaustedError extends coded<'RESTARTS_EXHAUSTED', { process: string; restarts: number }>('RESTARTS_EXHAUSTED') {}
 export class MemoryLimitError extends coded<'MEMORY_LIMIT', { process: string; limit: number; method: string; maybeExecuted: boolean }>('MEMORY_LIMIT') {}
 export class CallTimeoutError extends coded<'CALL_TIMEOUT', { method: string; process: string; timeout: number }>('CALL_TIMEOUT') {}
 export class QueueTimeoutError extends coded<'QUEUE_TIMEOUT', { method: string; process: string; queueTimeout: number }>('QUEUE_TIMEOUT') {}
 export class QueueFullError extends coded<'QUEUE_FULL', { process: string; maxQueue: number; retryAfter: number }>('QUEUE_FULL') {}
+export class CircuitOpenError extends coded<'CIRCUIT_OPEN', { pool: string; retryAfter: number }>('CIRCUIT_OPEN') {}
 export class CallCancelledError extends coded<'CALL_CANCELLED', { method?: string }>('CALL_CANCELLED') {}
 export class MethodNotFoundError extends coded<'METHOD_NOT_FOUND', { method: string; process: string; suggestion?: string; methods: readonly string[] }>('METHOD_NOT_FOUND') {}
 export class NotCloneableError extends coded<'NOT_CLONEABLE', { path: string; method?: string }>('NOT_CLONEABLE') {}
@@ -101,14 +104,15 @@ export class UnknownOptionError extends coded<'UNKNOWN_OPTION', { option: string
 export class UnsupportedOptionError extends coded<'UNSUPPORTED_OPTION', { option: string }>('UNSUPPORTED_OPTION') {}
 export class InvalidOptionError extends coded<'INVALID_OPTION', { option: string }>('INVALID_OPTION') {}
 export class InvalidProcessError extends coded<'INVALID_PROCESS'>('INVALID_PROCESS') {}
+export class IsolationFullError extends coded<'ISOLATION_FULL', { id: string; maxProcesses: number }>('ISOLATION_FULL') {}
 export class UnitNotFoundError extends coded<'UNIT_NOT_FOUND', { id: string }>('UNIT_NOT_FOUND') {}
 export class ShutdownIncompleteError extends coded<'SHUTDOWN_INCOMPLETE', { left: readonly string[] }>('SHUTDOWN_INCOMPLETE') {}
 
 for (const exported of [
   ProcessStartError, InitError, ProcessCrashedError, ProcessStoppedError, RestartsExhaustedError, MemoryLimitError, CallTimeoutError,
-  QueueTimeoutError, QueueFullError, CallCancelledError, MethodNotFoundError, NotCloneableError, FrameTooLargeError, ProtocolError,
+  QueueTimeoutError, QueueFullError, CircuitOpenError, CallCancelledError, MethodNotFoundError, NotCloneableError, FrameTooLargeError, ProtocolError,
   LinkClosedError, CallbackReleasedError, UnauthorizedError, UnknownOptionError, UnsupportedOptionError, InvalidOptionError,
-  InvalidProcessError, UnitNotFoundError, ShutdownIncompleteError,
+  InvalidProcessError, IsolationFullError, UnitNotFoundError, ShutdownIncompleteError,
 ]) classes.set(exported.code, exported as never);
 
 /**

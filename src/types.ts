@@ -56,15 +56,15 @@ type Reserved = `$${string}` | `__${string}` | 'then' | 'init' | 'constructor';
  * gone. Overloaded methods keep their last signature only, and generic methods lose their type parameters (both are limits
  * of mapped types).
  */
-export type Remote<T> = {
+export type Remote<T, Handle = ProcessHandle> = {
   readonly [K in keyof T as K extends string ? (K extends Reserved ? never : T[K] extends AnyMethod ? K : never) : never]: RemoteMethod<T[K]>;
-} & RemoteControl<T>;
+} & RemoteControl<T, Handle>;
 
-export interface RemoteControl<T> {
+export interface RemoteControl<T, Handle> {
   /** The same proxy with options for each call made through it. */
-  $with(options: CallOptions): Remote<T>;
+  $with(options: CallOptions): Remote<T, Handle>;
   /** Control and facts: id, status, health, metrics, stop, restart, events. */
-  readonly $handle: ProcessHandle;
+  readonly $handle: Handle;
   /** The id of the process (the seed's name). */
   readonly __processId: string;
 }

@@ -52,13 +52,13 @@ export class ManagedConnection implements Unit, ConnectionHandle {
     private readonly self: string,
   ) {
     this.name = formatAddress(target);
-    const connection = this;
+    const name = () => this.name;
     this.client = new Client({
       get name() {
-        return connection.name;
+        return name();
       },
       get describe() {
-        return `${connection.name} (${formatAddress(target)})`;
+        return `${name()} (${formatAddress(target)})`;
       },
       id: this.id,
       level: 'bytes',

@@ -18,8 +18,8 @@ import type { ResolvedOptions } from './options.js';
 import { answers } from './probe.js';
 import type { Unit } from './unit.js';
 
-/** The end of a link and the death behind it are told apart by which is heard of within this time, ms. */
-const DEATH_GRACE_MS = 25;
+/** The exit of a process may be heard of this much later than the end of its links, ms. */
+const DEATH_GRACE_MS = 250;
 /** Output that explains a death may arrive just after it, ms. */
 const OUTPUT_GRACE_MS = 15;
 
@@ -47,10 +47,12 @@ export class ManagedProcess implements Unit, ProcessHandle {
   #version: string | undefined;
   #probing = false;
   #stopReason = 'stop';
+  #stopSignal: NodeJS.Signals | undefined;
   #restarting = false;
   #everReady = false;
   #startError: unknown;
   #deathReason: Error | undefined;
+  #exhausted: Error | undefined;
 
   constructor(
     readonly file: string,
@@ -59,13 +61,13 @@ export class ManagedProcess implements Unit, ProcessHandle {
   ) {
     this.#name = options.name ?? options.id;
     this.#version = options.version;
-    const process = this;
+    const name = () => this.#name;
     this.client = new Client({
       get name() {
-        return process.#name;
+        return name();
       },
       get describe() {
-        return `${process.#name} (${options.isolation})`;
+        return `${name()} (${options.isolation})`;
       },
       id: options.id,
       level: options.transport === 'ipc' && options.isolation !== 'child' ? 'objects' : 'bytes',
@@ -119,6 +121,14 @@ export class ManagedProcess implements Unit, ProcessHandle {
   get running(): RunningProcess | undefined {
     return this.#running;
   }
+  /** Why it is down, if it is. */
+  get downReason(): Error | undefined {
+    return this.#running ? undefined : this.#exhausted ?? this.#deathReason;
+  }
+  /** Why it died or could not start the last time. */
+  get failure(): Error | undefined {
+    return this.#deathReason ?? (this.#startError instanceof Error ? this.#startError : undefined);
+  }
   /** Why the first start failed. */
   get startError(): unknown {
     return this.#startError;
@@ -149,24 +159,20 @@ export class ManagedProcess implements Unit, ProcessHandle {
 
   async stop({ timeout, reason = 'stop' }: { timeout?: Duration; reason?: string } = {}): Promise<void> {
     const gracePeriod = timeout === undefined ? this.options.gracePeriod : parseDuration(timeout, 'timeout');
-    this.#stopReason = reason;
-    this.#restarting = false;
-    await this.#finish(gracePeriod);
+    await this.#finish(gracePeriod, reason);
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     if (signal !== 'SIGKILL' && this.#running?.incarnation.terminate(signal)) {
-      await this.stop({ reason: 'signal' });
-      return;
-    }
-    this.#stopReason = 'kill';
-    this.#restarting = false;
-    await this.#finish(0);
+      // The hooks are run by whichever arrives first, the signal or the stop order: both name the signal.
+      await this.#finish(this.options.gracePeriod, 'signal', signal);
+    } else await this.#finish(0, 'kill');
   }
 
   async restart(): Promise<void> {
     const { supervisor } = this.context;
     this.#stopReason = 'restart';
+    this.#stopSignal = undefined;
     this.#restarting = true;
     this.client.wait('it to restart');
     if (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id)) {
@@ -178,7 +184,10 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (!this.#running) throw status.lastError ?? this.#stoppedError();
   }
 
-  async #finish(gracePeriod: number): Promise<void> {
+  async #finish(gracePeriod: number, reason: string, signal?: NodeJS.Signals): Promise<void> {
+    this.#stopReason = reason;
+    this.#stopSignal = signal;
+    this.#restarting = false;
     const { supervisor } = this.context;
     if (!supervisor.getProcessStatus(this.id)) return;
     await supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod } });
@@ -196,7 +205,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
       running = await startProcess(await this.#startOptions(signal));
     } catch (error) {
       // A start that never worked will not work the next time either; one that did may.
-      if (this.#everReady) throw error;
+      if (this.#everReady || signal.aborted) throw error;
       this.#startError = error;
       return { terminal: true, error };
     }
@@ -204,6 +213,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.#last = running;
     this.#everReady = true;
     this.#deathReason = undefined;
+    this.#exhausted = undefined;
     this.#name = running.started.name;
     this.#version = running.started.version;
     this.#startTime = new Date();
@@ -223,9 +233,11 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (this.#restarting) this.client.wait('it to restart');
     else if (end?.endReason === 'max-restarts' || end?.endReason === 'circuit-open') {
       const last = end.lastError!;
-      this.client.refuse(() => new RestartsExhaustedError(`${this.name}: ${last.message}; $handle.restart() starts it again`, { process: this.name, restarts: this.#restarts, cause: this.#deathReason ?? last }));
+      const exhausted = () => new RestartsExhaustedError(`${this.name}: ${last.message}; $handle.restart() starts it again`, { process: this.name, restarts: this.#restarts, cause: this.#deathReason ?? last });
+      this.#exhausted = exhausted();
+      this.client.refuse(exhausted);
       this.#setStatus('failed');
-      this.events.emit('failed', { error: last });
+      this.events.emit('failed', { error: this.#exhausted });
       return;
     } else this.client.refuse(stopped);
     if (!running) {
@@ -233,10 +245,11 @@ export class ManagedProcess implements Unit, ProcessHandle {
       return;
     }
     this.#setStatus('stopping');
-    void running.incarnation.exited.then(() => this.client.detach(running.calls, stopped, 'it to restart'));
+    const cutOff = (method: string) => new ProcessStoppedError(`${this.name}.${method}(): the process was stopped while the call ran`, { process: this.name, method, maybeExecuted: true });
+    void running.incarnation.exited.then(() => this.client.detach(running.calls, cutOff, 'it to restart'));
     await stopProcess(running, {
       reason: this.#stopReason,
-      signal: undefined,
+      signal: this.#stopSignal,
       grace: gracePeriod,
       hurry: signal,
       idle: () => this.client.idle(),
@@ -254,8 +267,11 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (this.#probing || !running || this.isolation === 'none') return;
     this.#probing = true;
     try {
-      const alive = await answers(Promise.race([running.control.ping(), running.incarnation.exited]), this.options.stuckTimeout);
-      if (alive || this.#running !== running) return;
+      const { calls, control, incarnation } = running;
+      const answered = (session: Session) => answers(Promise.race([session.ping(), incarnation.exited]), this.options.stuckTimeout);
+      // First behind the call itself: another link may be read before the call is. A link may also be slow by its load alone.
+      if (calls !== control && !calls.closed && (await answered(calls))) return;
+      if ((await answered(control)) || this.#running !== running) return;
       this.#deathReason = new Error(`its event loop did not answer for ${this.options.stuckTimeout} ms, so it was killed`);
       running.incarnation.kill();
     } finally {
@@ -267,11 +283,14 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (this.#running !== running) return;
     this.#running = undefined;
     this.#monitor.stopped();
-    await running.incarnation.outputEnded(OUTPUT_GRACE_MS);
-    const error = this.#deathError(running, exit, '');
-    this.#deathReason = error;
+    // At once: a call that is made from now on must not be sent to the dead one.
+    this.client.wait('it to restart');
     this.#setStatus('restarting');
-    this.client.detach(running.calls, (method) => this.#deathError(running, exit, method), 'it to restart');
+    await running.incarnation.outputEnded(OUTPUT_GRACE_MS);
+    const why = this.#deathReason;
+    const explain = (method: string) => this.#deathError(running, exit, method, why);
+    const error = (this.#deathReason = explain(''));
+    this.client.detach(running.calls, explain, 'it to restart');
     if (running.calls !== running.control) for (const call of running.control.abandon(() => error)) call.fail(error);
     this.events.emit('crash', { error, exitCode: exit.code, signal: exit.signal });
     const clean = exit.code === 0 && !exit.error;
@@ -283,8 +302,8 @@ export class ManagedProcess implements Unit, ProcessHandle {
   async #linkClosed(session: Session, error: Error | undefined): Promise<void> {
     const running = this.#running;
     if (!running || (session !== running.calls && session !== running.control)) return;
-    if (await answers(running.incarnation.exited, DEATH_GRACE_MS)) return;
-    if (this.#running !== running) return;
+    this.client.wait('the link to come back');
+    if (!(await this.#outlives(running)) || this.#running !== running) return;
     const lost = (method: string) => new LinkClosedError(`${this.name}${method && `.${method}()`}: the link to the process was lost${error ? `: ${error.message}` : ''}`, { process: this.name, method, maybeExecuted: true, cause: error });
     if (running.calls !== running.control && !running.control.closed) {
       this.client.detach(running.calls, lost, 'the link to come back');
@@ -306,13 +325,23 @@ export class ManagedProcess implements Unit, ProcessHandle {
     running.incarnation.kill();
   }
 
-  #deathError(running: RunningProcess, exit: Exit, method: string): Error {
+  /** A link ended: has the process itself, too? Its other link tells, unless that one is silent for too long. */
+  async #outlives({ incarnation, control }: RunningProcess): Promise<boolean> {
+    let dead = false;
+    const exited = incarnation.exited.then(() => void (dead = true));
+    if (!control.closed) await answers(Promise.race([control.ping(), exited]), this.options.stuckTimeout);
+    // Both links ended: the exit is about to be heard of.
+    if (control.closed) await answers(exited, DEATH_GRACE_MS);
+    return !dead;
+  }
+
+  /** `why`: what made the manager itself end it. */
+  #deathError(running: RunningProcess, exit: Exit, method: string, why: Error | undefined): Error {
     const { name } = this;
     const where = method ? `${name}.${method}()` : name;
     if (exit.outOfMemory) {
       return new MemoryLimitError(`${where}: the process went over its memory limit of ${this.options.maxMemory ?? 'Node’s default'} bytes and was ended`, { process: name, limit: this.options.maxMemory ?? 0, method, maybeExecuted: true });
     }
-    const why = this.#deathReason && !(this.#deathReason instanceof ProcessCrashedError) ? this.#deathReason : undefined;
     const how = why ? why.message : exit.error ? `it threw ${exit.error.name}: ${exit.error.message}` : exit.signal ? `it was ended by ${exit.signal}` : `it exited with code ${exit.code}`;
     const stderrTail = running.incarnation.stderrTail();
     return new ProcessCrashedError(`${where}: the process died${method ? ' while the call ran' : ''}: ${how}${stderrTail ? `\n${indent(stderrTail)}` : ''}`, {

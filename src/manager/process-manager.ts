@@ -1,23 +1,30 @@
 // The composition root: what users call. It resolves options, makes units, hands them to the one supervisor, and gives proxies.
 import { nanoid } from 'nanoid';
-import { rmSync } from 'node:fs';
-import { UnitNotFoundError, ProcessStartError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
+import { UnitNotFoundError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
 import { resolveProcessFile } from '../runtime/process-file.js';
+import { within } from '../runtime/within.js';
 import type { Launch } from '../runtime/runtime.js';
 import { Emitter } from '../supervisor/emitter.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, Isolation, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
-import { makeSocketFolder } from './addresses.js';
+import { SocketFolder } from './addresses.js';
 import { connectProcess, type ConnectProcessOptions, type ManagedConnection } from './connection.js';
 import { aggregateHealth } from './health.js';
 import { ManagedProcess } from './managed-process.js';
+import type { Pool } from '../pool/pool.js';
+import type { PoolHandle } from '../pool/pool-handle.js';
+import { startPool, type PoolSpawnOptions } from './pools.js';
+import { ProcessIsolation, type IsolateOptions, type IsolationHandle } from './isolations.js';
 import { checkManagerOptions, resolveSpawnOptions, type ManagerOptions, type SpawnOptions } from './options.js';
 import { unitSyncer, type Unit } from './unit.js';
 
 /** A process: its id, or its proxy. */
 export type ProcessRef = string | object;
+
+/** The typed proxy of a pool. */
+export type RemotePool<T> = Remote<T, PoolHandle>;
 
 /** Stopped processes whose facts are remembered. */
 const REMEMBERED = 100;
@@ -32,10 +39,13 @@ export class ProcessManager {
   readonly #options: ManagerOptions;
   readonly #supervisor: Supervisor<Unit>;
   readonly #processes = new Map<string, ManagedProcess>();
+  readonly #pools = new Set<Pool>();
+  /** What starts and ends processes by itself: isolations and groups. */
+  readonly #owners = new Set<{ shutdown(options: { timeout: number; reason: string }): Promise<void> }>();
   readonly #connections = new Set<ManagedConnection>();
   readonly #events = new Emitter<ManagerEvents>();
   readonly #token = nanoid(32);
-  #socketFolder: string | undefined;
+  #sockets: SocketFolder | undefined;
   #shutdown: Promise<void> | undefined;
 
   /** @throws UnknownOptionError, InvalidOptionError */
@@ -61,8 +71,8 @@ export class ProcessManager {
     return createRemote(process.client) as Remote<T>;
   }
 
-  /** Spawns and gives the unit itself: what pools and isolation build on. */
-  async spawnUnit(file: string | URL, options: SpawnOptions = {}): Promise<ManagedProcess> {
+  /** Spawns and gives the unit itself: what pools, isolation and groups build on. `signal` gives the start up. */
+  async spawnUnit(file: string | URL, options: SpawnOptions = {}, signal?: AbortSignal): Promise<ManagedProcess> {
     if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: String(file) });
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
@@ -71,20 +81,50 @@ export class ProcessManager {
       owner: this.#options.name ?? 'main',
       token: this.#token,
       launch,
-      socketFolder: () => (this.#socketFolder ??= makeSocketFolder()),
+      socketFolder: () => (this.#sockets ??= new SocketFolder()).path,
     });
     this.#processes.set(unit.id, unit);
+    // One that was forgotten and is started again is known again.
+    unit.on('status', ({ to }) => void (to !== 'stopped' && to !== 'failed' && this.#processes.set(unit.id, unit)));
     for (const event of FORWARDED) unit.on(event, (detail) => this.#events.emit(event, { ...detail, id: unit.id, name: unit.name } as never));
-    await this.#supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy });
+    const giveUp = () => void unit.stop({ timeout: 0, reason: 'cancelled' });
+    const applied = this.#supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy });
+    signal?.addEventListener('abort', giveUp, { once: true });
+    await applied;
+    signal?.removeEventListener('abort', giveUp);
     if (unit.startError !== undefined || !unit.running) {
       if (!this.#supervisor.isFinished(unit.id)) await this.#supervisor.whenFinished(unit.id);
-      this.#processes.delete(unit.id);
-      this.#supervisor.syncKnownProcesses(this.#processes.keys());
-      throw unit.startError ?? new ProcessStartError(`${path}: was stopped while it started`, { file: path, phase: 'ready' });
+      this.#forget(unit.id);
+      throw unit.startError ?? new ProcessStoppedError(`${path}: was stopped before it was ready`, { process: unit.name });
     }
     this.#events.emit('spawn', { id: unit.id, name: unit.name, file: path });
     this.#forgetOld();
     return unit;
+  }
+
+  /**
+   * Many processes of `file` behind one typed proxy: calls are placed by `strategy`, queued when no replica is free, and
+   * replicas that die are replaced. Control stands under `$handle`.
+   * @throws what `spawn` throws, when a first replica cannot be brought up
+   */
+  async pool<T>(file: string | URL, options: PoolSpawnOptions = {}): Promise<RemotePool<T>> {
+    const path = resolveProcessFile(file);
+    const pool = await startPool(path, options, (spawn) => this.spawnUnit(path, spawn), (stopped) => this.#pools.delete(stopped));
+    this.#pools.add(pool);
+    return createRemote(pool) as RemotePool<T>;
+  }
+
+  /**
+   * One process of `file` for all, for each namespace, or for each session, started when it is first asked for.
+   * Nothing is started yet.
+   * @throws ProcessStartError when there is no such file; UnknownOptionError, InvalidOptionError, UnsupportedOptionError
+   */
+  isolate<T>(file: string | URL, options: IsolateOptions = {}): IsolationHandle<T> {
+    const path = resolveProcessFile(file);
+    const check = (own: SpawnOptions) => void resolveSpawnOptions(own, this.#options, path);
+    const isolation = new ProcessIsolation<T>(path, options, check, (own, signal) => this.spawnUnit(path, own, signal), () => this.#owners.delete(isolation));
+    this.#owners.add(isolation);
+    return isolation;
   }
 
   /**
@@ -169,11 +209,13 @@ export class ProcessManager {
     const live = [...this.#processes.values()];
     // Force needs some time, too.
     const deadline = AbortSignal.timeout(grace + 5_000);
+    const owners = Promise.allSettled(Array.from(this.#owners, (owner) => owner.shutdown({ timeout: grace, reason })));
+    await Promise.all([within(owners, grace), ...Array.from(this.#pools, (pool) => pool.stop({ timeout: grace, reason }))]);
     await Promise.all(live.map((process) => process.stop({ timeout: grace, reason })));
     try {
       await this.#supervisor.shutdown({ signal: deadline, gracePeriod: grace });
     } finally {
-      if (this.#socketFolder) rmSync(this.#socketFolder, { recursive: true, force: true });
+      this.#sockets?.remove();
     }
     const left = live.filter(({ running }) => running).map(({ id }) => id);
     if (left.length > 0) throw new ShutdownIncompleteError(`still running: ${left.join(', ')}`, { left });
@@ -187,9 +229,13 @@ export class ProcessManager {
   }
 
   #forgetOld(): void {
-    const stopped = [...this.#processes.values()].filter(({ status }) => status === 'stopped');
-    for (const { id } of stopped.slice(0, Math.max(0, stopped.length - REMEMBERED))) this.#processes.delete(id);
-    if (stopped.length > REMEMBERED) this.#supervisor.syncKnownProcesses([...this.#processes.keys(), ...[...this.#connections].map(({ id }) => id)]);
+    const ended = [...this.#processes.values()].filter(({ status }) => status === 'stopped' || status === 'failed');
+    for (const { id } of ended.slice(0, Math.max(0, ended.length - REMEMBERED))) this.#forget(id);
+  }
+
+  #forget(id: string): void {
+    this.#processes.delete(id);
+    if (this.#supervisor.getProcessStatus(id)) void this.#supervisor.updateProcess({ id, updateType: 'terminate', terminateOptions: { evict: true } });
   }
 }
 

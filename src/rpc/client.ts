@@ -8,10 +8,10 @@ import { Call, type Stage } from './call.js';
 import { CallQueue } from './call-queue.js';
 import { currentContext, nextTraceparent } from './context.js';
 import { DEFAULT_LIMITS } from './frames.js';
+import { asResult } from './iterate-result.js';
 import { encodeMeta, inheritHeaders, timeLeft, type Headers } from './meta.js';
 import type { Meter, MethodMeter } from './meter.js';
 import { methodNotFound, type RemoteTarget } from './remote.js';
-import { asResult } from './result.js';
 import type { MethodInfo } from './service.js';
 import type { Session } from './session.js';
 import { copyOf, Snapshots, type Snapshot } from './snapshot.js';
@@ -62,6 +62,7 @@ export class Client implements RemoteTarget {
   #snapshots: Snapshots | undefined;
   #idle: (() => void)[] = [];
   #inFlight = 0;
+  #lastSettled = 0;
 
   constructor(readonly options: ClientOptions) {}
 
@@ -90,6 +91,10 @@ export class Client implements RemoteTarget {
     return this.#state.kind === 'open' ? this.#state.session : undefined;
   }
 
+  methodInfo(name: string): MethodInfo | undefined {
+    return this.#methods.get(name)?.info;
+  }
+
   /** Calls sent and not settled. */
   get inFlight(): number {
     return this.#inFlight;
@@ -98,6 +103,16 @@ export class Client implements RemoteTarget {
   /** Calls that wait to be sent. */
   get queued(): number {
     return this.#queued;
+  }
+
+  /** It has calls under way or waiting, or streams open. */
+  get busy(): boolean {
+    return this.#inFlight > 0 || this.queued > 0 || (this.#state.kind === 'open' && this.#state.session.live.openStreams > 0);
+  }
+
+  /** When a call last settled (`performance.now()`). */
+  get lastSettled(): number {
+    return this.#lastSettled;
   }
 
   waitingFor(): string {
@@ -328,7 +343,8 @@ export class Client implements RemoteTarget {
     if (stage === 'sent') {
       this.#inFlight--;
       method.active--;
-      method.meter?.record(performance.now() - call.sentAt, call.failed);
+      this.#lastSettled = performance.now();
+      method.meter?.record(this.#lastSettled - call.sentAt, call.failed);
     } else if (call.failed) method.meter?.record(0, true);
     this.pump();
     if (this.#idle.length > 0 && this.#inFlight === 0) {

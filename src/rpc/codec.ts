@@ -51,7 +51,7 @@ export interface EncodeOptions {
 
 export interface Encoded {
   tag: number;
-  /** INLINE: the value; else a string of bytes on 'objects' links, a Uint8Array on 'bytes' links. */
+  /** INLINE: the value; else a Uint8Array: a view on memory that is shared, but never overwritten. */
   payload: unknown;
   /** ArrayBuffers and host objects on 'objects' links, Uint8Arrays on 'bytes' links. */
   attachments: readonly unknown[] | undefined;
@@ -125,16 +125,12 @@ export class ValueCodec {
     }
     const { size } = this.writer;
     try {
-      this.result(standalone ? Tag.STANDALONE : Tag.PLAIN, this.take(), size);
+      this.result(standalone ? Tag.STANDALONE : Tag.PLAIN, this.writer.bytes(), size);
     } catch (error) {
       this.abandon(); // longer than a string can be: the definitions will not be sent
       throw error;
     }
     return true;
-  }
-
-  private take(): unknown {
-    return this.options.level === 'objects' ? this.writer.text() : this.writer.bytes();
   }
 
   private encodeGraph(value: unknown, options: EncodeOptions = {}): Encoded {
@@ -143,11 +139,11 @@ export class ValueCodec {
     const graph = new GraphEncoder({ level, maxDepth: this.maxDepth, maxFrame, live, transfer, root, redact });
     graph.flatten(value);
     let size = this.packTable(graph);
-    let payload = this.take();
+    let payload = this.writer.bytes();
     if (graph.hasLive) {
       graph.exportLive();
       size = this.packTable(graph);
-      payload = this.take();
+      payload = this.writer.bytes();
     }
     const { attachments, transfer: moved } = graph.finish();
     const { encoded } = this;

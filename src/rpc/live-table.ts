@@ -3,10 +3,10 @@
 import { LinkClosedError, ProtocolError } from '../errors.js';
 import type { LiveKind, LiveReferences } from './codec.js';
 import { DEFAULT_LIMITS, Kind } from './frames.js';
+import { asResult } from './iterate-result.js';
 import { inheritedMeta, metaOf, relayedOptions } from './meta.js';
 import { borrow, expiredCallback, isBorrowed, keep, keptReleases, type Borrowed, type Scope } from './references.js';
 import { createRemote, remoteTargetOf, type RemoteTarget } from './remote.js';
-import { asResult } from './result.js';
 import type { Session } from './session.js';
 import { signalFrom, reasonToWire } from './signals.js';
 import { BYTES_PER_CREDIT, IncomingStream, OutgoingStream, type StreamWires } from './streams.js';
@@ -134,6 +134,11 @@ export class LiveTable implements LiveReferences, StreamWires {
   }
 
   // ── streams ──
+
+  /** Streams of both directions that have not ended. */
+  get openStreams(): number {
+    return this.#incoming.size + this.#outgoing.size;
+  }
 
   outgoing(id: number): OutgoingStream | undefined {
     return this.#outgoing.get(id);

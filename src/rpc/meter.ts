@@ -31,6 +31,16 @@ export class Meter {
     return meter;
   }
 
+  /** Adds what `other` has counted: it counts no more. */
+  absorb(other: Meter): void {
+    for (const [name, own] of other.#methods) {
+      const total = this.method(name);
+      total.requests += own.requests;
+      total.errors += own.errors;
+      if (own.histogram.count > 0) total.histogram.add(own.histogram);
+    }
+  }
+
   snapshot(): MethodMetrics & { methods: Record<string, MethodMetrics> } {
     return Meter.merge([this]);
   }
@@ -48,10 +58,11 @@ export class Meter {
         if (!total) merged.set(name, (total = new MethodMeter()));
         total.requests += own.requests;
         total.errors += own.errors;
-        total.histogram.add(own.histogram);
-        all.add(own.histogram);
         requests += own.requests;
         errors += own.errors;
+        if (own.histogram.count === 0) continue;
+        total.histogram.add(own.histogram);
+        all.add(own.histogram);
       }
     }
     const methods = Object.fromEntries(Array.from(merged, ([name, meter]) => [name, meter.snapshot()]));

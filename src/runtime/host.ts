@@ -77,6 +77,8 @@ export class Host implements HostControl {
     const enter = (phase: StartPhase) => {
       this.#phase = phase;
       Promise.resolve(onPhase(phase)).catch(() => {});
+      // Now, not at the end of the tick: what comes next may block for ever, or exit.
+      this.#control.outbox.flush();
     };
     const { ctor, spec } = await loadProcessClass(file, order.generation > 0 ? { version: order.generation } : {});
     enter('construct');
@@ -143,15 +145,16 @@ export class Host implements HostControl {
   }
 
   async #stop({ reason, signal, drain, hooks }: StopOrder): Promise<{ failed: string[] }> {
-    // The stop order itself runs on the control session, so that one is idle with one call left.
+    const deadline = performance.now() + hooks;
+    // The stop order itself runs on the control session, so that one is idle with one call left; it is counted by then.
+    await Promise.resolve();
     const others = [...this.#sessions].map((session) => session.dispatcher.idle(session === this.#control ? 1 : 0));
     await within(Promise.all(others), drain);
     const failed: string[] = [];
-    const deadline = performance.now() + hooks;
     for (const hook of this.#spec?.shutdownHooks ?? []) {
       try {
         const run = Promise.resolve(this.#instance?.[hook]?.({ reason, signal }));
-        if (!(await within(run, Math.max(0, deadline - performance.now())))) failed.push(`${hook}: not done within ${hooks} ms`);
+        if (!(await within(run, Math.max(0, deadline - performance.now())))) failed.push(`${hook}: not done within ${Math.round(hooks)} ms`);
       } catch (error) {
         failed.push(`${hook}: ${messageOf(error)}`);
       }

@@ -1,6 +1,6 @@
 // The contract of a Link: one suite for every transport; then the doors of those that listen.
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import tls from 'node:tls';
@@ -9,7 +9,7 @@ import { WebSocket } from 'ws';
 import { FrameTooLargeError, InvalidOptionError, LinkClosedError, ProtocolError, UnauthorizedError } from 'mimas';
 import { connect } from '#mimas/transport/index.js';
 import { sameToken } from '#mimas/transport/auth.js';
-import { makeSocketFolder } from '#mimas/manager/addresses.js';
+import { SocketFolder } from '#mimas/manager/addresses.js';
 import type { Link } from '#mimas/rpc/link.js';
 import { addressOf, attend, folder, isSecure, KINDS, pairOf, reach, serve, SOCKETS, tlsOf, TOKEN, type Kind, type Pair, type SocketKind } from './links.js';
 
@@ -276,9 +276,10 @@ describe('unix socket files', () => {
     const made = await serve('unix');
     expect(statSync((made.listener.address as { path: string }).path).mode & 0o777).toBe(0o600);
     await made.listener.close();
-    const own = makeSocketFolder();
-    expect(statSync(own).mode & 0o777).toBe(0o700);
-    rmSync(own, { recursive: true });
+    const own = new SocketFolder();
+    expect(statSync(own.path).mode & 0o777).toBe(0o700);
+    own.remove();
+    expect(existsSync(own.path)).toBe(false);
   });
 });
 

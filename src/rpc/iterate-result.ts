@@ -10,7 +10,7 @@ export function asResult(promise: Promise<unknown>): Promise<unknown> {
 /** Sync iterators are called the same way: an answer that is no promise can be awaited, too. */
 type AnyIterator = AsyncIterator<unknown, unknown, unknown>;
 
-function iterateResult(this: Promise<unknown>): AsyncIterableIterator<unknown> {
+export function iterateResult(this: Promise<unknown>): AsyncIterableIterator<unknown> {
   // Not a generator: one that was left before its first step would never look at the promise.
   const iterator = this.then(iteratorOf);
   iterator.catch(() => {});

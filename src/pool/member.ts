@@ -1,0 +1,28 @@
+// What a pool needs of a process to have it as a replica. The manager's processes are members; the pool knows no more of them.
+import type { Meter } from '../rpc/meter.js';
+import type { MethodInfo } from '../rpc/service.js';
+import type { CallOptions, HealthStatus, ProcessMetrics, ProcessStatus } from '../types.js';
+
+export interface Member {
+  readonly id: string;
+  readonly name: string;
+  readonly status: ProcessStatus;
+  readonly pid: number | undefined;
+  readonly threadId: number | undefined;
+  readonly restarts: number;
+  readonly meter: Meter;
+  methodNames(): readonly string[];
+  methodInfo(name: string): MethodInfo | undefined;
+  /** One call; the promise is also iterable. */
+  invoke(method: string, args: unknown[], options: CallOptions): Promise<unknown>;
+  /** Hears each change of `status`; the function returned stops that. */
+  onStatus(listener: (status: ProcessStatus) => void): () => void;
+  /** Why it failed for good. */
+  readonly failure: Error | undefined;
+  stop(options: { reason: string; timeout?: number | undefined }): Promise<void>;
+  health(): Promise<HealthStatus>;
+  metrics(): Promise<ProcessMetrics>;
+}
+
+/** Starts a process for a place in the pool. Rejects when it cannot be brought up. */
+export type StartMember = (slot: number) => Promise<Member>;
