@@ -46,7 +46,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
   #name: string;
   #version: string | undefined;
   #probing = false;
-  #stopReason = 'stop';
+  #stopReason: { readonly reason: string; readonly signal: NodeJS.Signals | undefined } = { reason: 'stop', signal: undefined };
   #restarting = false;
   #everReady = false;
   #startError: unknown;
@@ -157,25 +157,18 @@ export class ManagedProcess implements Unit, ProcessHandle {
   // ── what users ask for ──
 
   async stop({ timeout, reason = 'stop' }: { timeout?: Duration; reason?: string } = {}): Promise<void> {
-    const gracePeriod = timeout === undefined ? this.options.gracePeriod : parseDuration(timeout, 'timeout');
-    this.#stopReason = reason;
-    this.#restarting = false;
-    await this.#finish(gracePeriod);
+    await this.#stop(timeout === undefined ? this.options.gracePeriod : parseDuration(timeout, 'timeout'), reason);
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    if (signal !== 'SIGKILL' && this.#running?.incarnation.terminate(signal)) {
-      await this.stop({ reason: 'signal' });
-      return;
-    }
-    this.#stopReason = 'kill';
-    this.#restarting = false;
-    await this.#finish(0);
+    // The signal itself and the order that follows it race; hooks hear the same from both.
+    if (signal !== 'SIGKILL' && this.#running?.incarnation.terminate(signal)) await this.#stop(this.options.gracePeriod, 'signal', signal);
+    else await this.#stop(0, 'kill');
   }
 
   async restart(): Promise<void> {
     const { supervisor } = this.context;
-    this.#stopReason = 'restart';
+    this.#stopReason = { reason: 'restart', signal: undefined };
     this.#restarting = true;
     this.client.wait('it to restart');
     if (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id)) {
@@ -187,8 +180,10 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (!this.#running) throw status.lastError ?? this.#stoppedError();
   }
 
-  async #finish(gracePeriod: number): Promise<void> {
+  async #stop(gracePeriod: number, reason: string, signal?: NodeJS.Signals): Promise<void> {
     const { supervisor } = this.context;
+    this.#stopReason = { reason, signal };
+    this.#restarting = false;
     if (!supervisor.getProcessStatus(this.id)) return;
     await supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod } });
     if (!supervisor.isFinished(this.id)) await supervisor.whenFinished(this.id);
@@ -248,15 +243,14 @@ export class ManagedProcess implements Unit, ProcessHandle {
     const cutOff = (method: string) => new ProcessStoppedError(`${this.name}.${method}(): the process was stopped while the call ran`, { process: this.name, method, maybeExecuted: true });
     void running.incarnation.exited.then(() => this.client.detach(running.calls, cutOff, 'it to restart'));
     await stopProcess(running, {
-      reason: this.#stopReason,
-      signal: undefined,
+      ...this.#stopReason,
       grace: gracePeriod,
       hurry: signal,
       idle: () => this.client.idle(),
       onHookFailed: (message) => process.emitWarning(`shutdown hook of ${this.name}: ${message}`, 'MimasWarning'),
     });
     this.#setStatus(this.#restarting ? 'restarting' : 'stopped');
-    if (!this.#restarting) this.events.emit('stop', { reason: this.#stopReason });
+    if (!this.#restarting) this.events.emit('stop', { reason: this.#stopReason.reason });
   }
 
   // ── what happens to it ──
