@@ -51,7 +51,9 @@ export class ManagedProcess implements Unit, ProcessHandle {
   #everReady = false;
   #startError: unknown;
   #deathReason: Error | undefined;
-  #exhausted: Error | undefined;
+  /** Makes the error of a call, once the restart policy has given up. */
+  #exhausted: (() => Error) | undefined;
+  #restart: Promise<void> | undefined;
 
   constructor(
     readonly file: string,
@@ -122,7 +124,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
   }
   /** Why it is down, if it is. */
   get downReason(): Error | undefined {
-    return this.#running ? undefined : this.#exhausted ?? this.#deathReason;
+    return this.#running ? undefined : (this.#exhausted?.() ?? this.#deathReason);
   }
   /** Why it died or could not start the last time. */
   get failure(): Error | undefined {
@@ -166,18 +168,28 @@ export class ManagedProcess implements Unit, ProcessHandle {
     else await this.#stop(0, 'kill');
   }
 
-  async restart(): Promise<void> {
+  /** Those who ask while a restart is under way get that one. */
+  restart(): Promise<void> {
+    this.#restart ??= this.#restartNow().finally(() => (this.#restart = undefined));
+    return this.#restart;
+  }
+
+  async #restartNow(): Promise<void> {
     const { supervisor } = this.context;
     this.#stopReason = { reason: 'restart', signal: undefined };
     this.#restarting = true;
     this.client.wait('it to restart');
-    if (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id)) {
-      void supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod: this.options.gracePeriod } });
+    try {
+      if (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id)) {
+        void supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod: this.options.gracePeriod } });
+      }
+      const { lastError } = await supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy });
+      if (!this.#running) throw lastError ?? this.#stoppedError();
+      this.#restarts++;
+    } finally {
+      this.#restarting = false;
+      this.#settleDown();
     }
-    this.#restarts++;
-    const status = await supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy });
-    this.#restarting = false;
-    if (!this.#running) throw status.lastError ?? this.#stoppedError();
   }
 
   async #stop(gracePeriod: number, reason: string, signal?: NodeJS.Signals): Promise<void> {
@@ -187,6 +199,15 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (!supervisor.getProcessStatus(this.id)) return;
     await supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod } });
     if (!supervisor.isFinished(this.id)) await supervisor.whenFinished(this.id);
+    this.#settleDown();
+  }
+
+  /** When nothing will bring it up again, no call may wait for that. */
+  #settleDown(): void {
+    const { supervisor } = this.context;
+    if (this.#running || this.#restarting || (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id))) return;
+    if (this.#status !== 'failed') this.#setStatus('stopped');
+    this.client.refuse(this.#exhausted ?? (() => this.#stoppedError()));
   }
 
   // ── what the supervisor asks for ──
@@ -228,11 +249,10 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (this.#restarting) this.client.wait('it to restart');
     else if (end?.endReason === 'max-restarts' || end?.endReason === 'circuit-open') {
       const last = end.lastError!;
-      const exhausted = () => new RestartsExhaustedError(`${this.name}: ${last.message}; $handle.restart() starts it again`, { process: this.name, restarts: this.#restarts, cause: this.#deathReason ?? last });
-      this.#exhausted = exhausted();
-      this.client.refuse(exhausted);
+      this.#exhausted = () => new RestartsExhaustedError(`${this.name}: ${last.message}; $handle.restart() starts it again`, { process: this.name, restarts: this.#restarts, cause: this.#deathReason ?? last });
+      this.client.refuse(this.#exhausted);
       this.#setStatus('failed');
-      this.events.emit('failed', { error: this.#exhausted });
+      this.events.emit('failed', { error: this.#exhausted() });
       return;
     } else this.client.refuse(stopped);
     if (!running) {
