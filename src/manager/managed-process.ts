@@ -46,13 +46,14 @@ export class ManagedProcess implements Unit, ProcessHandle {
   #name: string;
   #version: string | undefined;
   #probing = false;
-  #stopReason = 'stop';
-  #stopSignal: NodeJS.Signals | undefined;
+  #stopReason: { readonly reason: string; readonly signal: NodeJS.Signals | undefined } = { reason: 'stop', signal: undefined };
   #restarting = false;
   #everReady = false;
   #startError: unknown;
   #deathReason: Error | undefined;
-  #exhausted: Error | undefined;
+  /** Makes the error of a call, once the restart policy has given up. */
+  #exhausted: (() => Error) | undefined;
+  #restart: Promise<void> | undefined;
 
   constructor(
     readonly file: string,
@@ -123,7 +124,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
   }
   /** Why it is down, if it is. */
   get downReason(): Error | undefined {
-    return this.#running ? undefined : this.#exhausted ?? this.#deathReason;
+    return this.#running ? undefined : (this.#exhausted?.() ?? this.#deathReason);
   }
   /** Why it died or could not start the last time. */
   get failure(): Error | undefined {
@@ -158,40 +159,55 @@ export class ManagedProcess implements Unit, ProcessHandle {
   // ── what users ask for ──
 
   async stop({ timeout, reason = 'stop' }: { timeout?: Duration; reason?: string } = {}): Promise<void> {
-    const gracePeriod = timeout === undefined ? this.options.gracePeriod : parseDuration(timeout, 'timeout');
-    await this.#finish(gracePeriod, reason);
+    await this.#stop(timeout === undefined ? this.options.gracePeriod : parseDuration(timeout, 'timeout'), reason);
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    if (signal !== 'SIGKILL' && this.#running?.incarnation.terminate(signal)) {
-      // The hooks are run by whichever arrives first, the signal or the stop order: both name the signal.
-      await this.#finish(this.options.gracePeriod, 'signal', signal);
-    } else await this.#finish(0, 'kill');
+    // The signal itself and the order that follows it race; hooks hear the same from both.
+    if (signal !== 'SIGKILL' && this.#running?.incarnation.terminate(signal)) await this.#stop(this.options.gracePeriod, 'signal', signal);
+    else await this.#stop(0, 'kill');
   }
 
-  async restart(): Promise<void> {
+  /** Those who ask while a restart is under way get that one. */
+  restart(): Promise<void> {
+    this.#restart ??= this.#restartNow().finally(() => (this.#restart = undefined));
+    return this.#restart;
+  }
+
+  async #restartNow(): Promise<void> {
     const { supervisor } = this.context;
-    this.#stopReason = 'restart';
-    this.#stopSignal = undefined;
+    this.#stopReason = { reason: 'restart', signal: undefined };
     this.#restarting = true;
     this.client.wait('it to restart');
-    if (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id)) {
-      void supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod: this.options.gracePeriod } });
+    try {
+      if (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id)) {
+        void supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod: this.options.gracePeriod } });
+      }
+      const { lastError } = await supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy });
+      if (!this.#running) throw lastError ?? this.#stoppedError();
+      this.#restarts++;
+    } finally {
+      this.#restarting = false;
+      this.#settleDown();
     }
-    this.#restarts++;
-    const status = await supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy });
-    this.#restarting = false;
-    if (!this.#running) throw status.lastError ?? this.#stoppedError();
   }
 
-  async #finish(gracePeriod: number, reason: string, signal?: NodeJS.Signals): Promise<void> {
-    this.#stopReason = reason;
-    this.#stopSignal = signal;
-    this.#restarting = false;
+  async #stop(gracePeriod: number, reason: string, signal?: NodeJS.Signals): Promise<void> {
     const { supervisor } = this.context;
+    this.#stopReason = { reason, signal };
+    this.#restarting = false;
     if (!supervisor.getProcessStatus(this.id)) return;
     await supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod } });
     if (!supervisor.isFinished(this.id)) await supervisor.whenFinished(this.id);
+    this.#settleDown();
+  }
+
+  /** When nothing will bring it up again, no call may wait for that. */
+  #settleDown(): void {
+    const { supervisor } = this.context;
+    if (this.#running || this.#restarting || (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id))) return;
+    if (this.#status !== 'failed') this.#setStatus('stopped');
+    this.client.refuse(this.#exhausted ?? (() => this.#stoppedError()));
   }
 
   // ── what the supervisor asks for ──
@@ -233,11 +249,10 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (this.#restarting) this.client.wait('it to restart');
     else if (end?.endReason === 'max-restarts' || end?.endReason === 'circuit-open') {
       const last = end.lastError!;
-      const exhausted = () => new RestartsExhaustedError(`${this.name}: ${last.message}; $handle.restart() starts it again`, { process: this.name, restarts: this.#restarts, cause: this.#deathReason ?? last });
-      this.#exhausted = exhausted();
-      this.client.refuse(exhausted);
+      this.#exhausted = () => new RestartsExhaustedError(`${this.name}: ${last.message}; $handle.restart() starts it again`, { process: this.name, restarts: this.#restarts, cause: this.#deathReason ?? last });
+      this.client.refuse(this.#exhausted);
       this.#setStatus('failed');
-      this.events.emit('failed', { error: this.#exhausted });
+      this.events.emit('failed', { error: this.#exhausted() });
       return;
     } else this.client.refuse(stopped);
     if (!running) {
@@ -248,15 +263,14 @@ export class ManagedProcess implements Unit, ProcessHandle {
     const cutOff = (method: string) => new ProcessStoppedError(`${this.name}.${method}(): the process was stopped while the call ran`, { process: this.name, method, maybeExecuted: true });
     void running.incarnation.exited.then(() => this.client.detach(running.calls, cutOff, 'it to restart'));
     await stopProcess(running, {
-      reason: this.#stopReason,
-      signal: this.#stopSignal,
+      ...this.#stopReason,
       grace: gracePeriod,
       hurry: signal,
       idle: () => this.client.idle(),
       onHookFailed: (message) => process.emitWarning(`shutdown hook of ${this.name}: ${message}`, 'MimasWarning'),
     });
     this.#setStatus(this.#restarting ? 'restarting' : 'stopped');
-    if (!this.#restarting) this.events.emit('stop', { reason: this.#stopReason });
+    if (!this.#restarting) this.events.emit('stop', { reason: this.#stopReason.reason });
   }
 
   // ── what happens to it ──
