@@ -5,14 +5,14 @@ import { Client } from '../rpc/client.js';
 import { Meter } from '../rpc/meter.js';
 import type { Session } from '../rpc/session.js';
 import { stopProcess } from '../runtime/kill-ladder.js';
-import type { Exit, Launch } from '../runtime/runtime.js';
+import type { Exit } from '../runtime/runtime.js';
 import { startProcess, openCalls, type RunningProcess, type StartOptions } from '../runtime/start.js';
 import { Emitter } from '../supervisor/emitter.js';
-import type { Supervisor } from '../supervisor/supervisor.js';
 import type { SyncContext, SyncResult, TerminatingContext } from '../supervisor/syncer.js';
 import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, ProcessStatus } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
 import { addressFor } from './addresses.js';
+import type { Adoption, ManagedProcessContext } from './process-context.js';
 import { ProcessMonitor } from './monitor.js';
 import type { ResolvedOptions } from './options.js';
 import { answers } from './probe.js';
@@ -22,25 +22,6 @@ import type { Unit } from './unit.js';
 const DEATH_GRACE_MS = 250;
 /** Output that explains a death may arrive just after it, ms. */
 const OUTPUT_GRACE_MS = 15;
-
-export interface ManagedProcessContext {
-  readonly supervisor: Supervisor<Unit>;
-  readonly owner: string;
-  readonly token: string;
-  launch(isolation: ResolvedOptions['isolation']): Promise<Launch>;
-  /** The folder for unix sockets. */
-  socketFolder(): string;
-}
-
-/** Who decides about the restarts of a process in place of its own policy: its group. */
-export interface Adoption {
-  /** It died by itself; nothing of it runs any more. Calls wait from now on. */
-  died(error: Error, clean: boolean): void;
-  /** Its user ended it: it is to stay down. */
-  stopped(): void;
-  /** Its user wants it started again. */
-  restart(): Promise<void>;
-}
 
 export class ManagedProcess implements Unit, ProcessHandle {
   readonly client: Client;
@@ -278,6 +259,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.#name = running.started.name;
     this.#version = running.started.version;
     this.#startTime = new Date();
+    if (this.context.listen && running.started.address) this.context.listen.address = running.started.address;
     void running.incarnation.exited.then((exit) => this.#died(running, exit));
     this.client.attach(running.calls);
     this.#monitor.started(running);
@@ -448,9 +430,9 @@ export class ManagedProcess implements Unit, ProcessHandle {
         dependencies: options.dependencies,
         generation: options.isolation === 'none' ? this.#generation++ : 0,
         transport: options.transport,
-        address: options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, options.id, () => context.socketFolder()),
-        token: context.token,
-        tls: options.tls,
+        address: context.listen ? context.listen.address : options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, options.id, () => context.socketFolder()),
+        token: context.listen?.token ?? context.token,
+        tls: context.listen?.tls ?? options.tls,
         maxFrame: options.maxFrame,
         owner: context.owner,
       },
