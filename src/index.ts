@@ -10,6 +10,7 @@ export { createProcessManager, ProcessManager, type ManagerEvents, type ManagerM
 export type { ConnectionHandle, ConnectProcessOptions } from './manager/connection.js';
 export { ProcessManagerModule, type AsyncModuleOptions, type ModuleContainer, type ModuleOptions } from './manager/module.js';
 export type { CommonOptions, ManagerOptions, SpawnOptions } from './manager/options.js';
+export type { ServedProcess, ServeOptions } from './manager/serve.js';
 export type { IsolatedProcessInfo, IsolateOptions, IsolationHandle, IsolationHandleEvents } from './manager/isolations.js';
 export type { IsolationKey, IsolationLevel } from './isolation/key.js';
 export type { SupervisedStatus, Supervision, SupervisionEvents, SupervisionOf, SupervisionStatus } from './manager/supervision.js';

@@ -10,6 +10,7 @@ import { Emitter } from '../supervisor/emitter.js';
 import type { HealthReport } from '../supervisor/health.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, Isolation, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
+import { formatAddress } from '../transport/address.js';
 import { parseDuration, type Duration } from '../units.js';
 import { SocketFolder } from './addresses.js';
 import { connectProcess, type ConnectProcessOptions, type ManagedConnection } from './connection.js';
@@ -23,6 +24,8 @@ import { ProcessIsolation, type IsolateOptions, type IsolationHandle } from './i
 import type { Supervision, SupervisionOf } from './supervision.js';
 import type { ChildDefinition, SupervisionOptions, SupervisorClass } from './supervision-options.js';
 import { checkManagerOptions, resolveSpawnOptions, type ManagerOptions, type SpawnOptions } from './options.js';
+import type { Listening } from './process-context.js';
+import { resolveServeOptions, type ServedProcess, type ServeOptions } from './serve.js';
 import { unitSyncer, type Unit } from './unit.js';
 
 /** A process: its id, or its proxy. */
@@ -87,8 +90,19 @@ export class ProcessManager {
     return createRemote(process.client) as Remote<T>;
   }
 
+  /**
+   * Spawns a process and serves it at `listen`, so that other programs reach it with `connect` and the token. It is supervised
+   * like any other; after a restart it listens at the same address.
+   * @throws what `spawn` throws, and UnsupportedOptionError for an address off this machine without a token of your own
+   */
+  async serve<T>(file: string | URL, options: ServeOptions = {}): Promise<ServedProcess<T>> {
+    const { spawn, listen } = resolveServeOptions(options);
+    const process = await this.spawnUnit(file, spawn, undefined, listen);
+    return { process: createRemote(process.client) as Remote<T>, address: formatAddress(listen.address), token: listen.token };
+  }
+
   /** Spawns and gives the unit itself: what pools, isolation and groups build on. `signal` gives the start up. */
-  async spawnUnit(file: string | URL, options: SpawnOptions = {}, signal?: AbortSignal): Promise<ManagedProcess> {
+  async spawnUnit(file: string | URL, options: SpawnOptions = {}, signal?: AbortSignal, listen?: Listening): Promise<ManagedProcess> {
     if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: String(file) });
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
@@ -98,6 +112,7 @@ export class ProcessManager {
       token: this.#token,
       launch,
       socketFolder: () => (this.#sockets ??= new SocketFolder()).path,
+      listen,
     });
     this.#processes.set(unit.id, unit);
     // One that was forgotten and is started again is known again.
