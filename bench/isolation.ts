@@ -1,5 +1,5 @@
 // What isolation costs: time and memory of each key, in this thread, and as threads; and what a `get` of a running key costs.
-// Run it:  npm run build && node --expose-gc --import @oxc-node/core/register bench/isolation.ts
+// Run it:  npm run build && node --expose-gc --import mimas/register bench/isolation.ts
 import { createProcessManager, type Isolation } from 'mimas';
 import type TenantStore from '../examples/processes/tenant.process.js';
 

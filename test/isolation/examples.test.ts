@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 function run(example: string): string[] {
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--import', '@oxc-node/core/register', `examples/${example}`], { cwd: root, encoding: 'utf8', timeout: 60_000 });
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['--import', 'mimas/register', `examples/${example}`], { cwd: root, encoding: 'utf8', timeout: 60_000 });
   expect(stderr).toBe('');
   expect(status).toBe(0);
   return stdout.trimEnd().split('\n');
