@@ -300,6 +300,7 @@ describe('a peer that is not trusted', () => {
     };
     const held = remote['hold']!((async function* () {
       await new Promise(() => {});
+      yield 1;
     })());
     held.catch(() => {});
     if (name.includes('credit that')) void (await remote['endless']!());
