@@ -10,6 +10,8 @@ export { createProcessManager, ProcessManager, type ManagerEvents, type ProcessR
 export type { ConnectionHandle, ConnectProcessOptions } from './manager/connection.js';
 export { ProcessManagerModule, type AsyncModuleOptions, type ModuleContainer, type ModuleOptions } from './manager/module.js';
 export type { CommonOptions, ManagerOptions, SpawnOptions } from './manager/options.js';
+export type { IsolatedProcessInfo, IsolateOptions, IsolationHandle, IsolationHandleEvents } from './manager/isolations.js';
+export type { IsolationKey, IsolationLevel } from './isolation/key.js';
 export type { PoolSpawnOptions } from './manager/pools.js';
 export type { PoolOptions } from './pool/options.js';
 export type { PoolEvents, PoolHandle, PoolMetrics, PoolState, ReplicaInfo } from './pool/pool-handle.js';

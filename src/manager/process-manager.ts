@@ -3,6 +3,7 @@ import { nanoid } from 'nanoid';
 import { UnitNotFoundError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
 import { resolveProcessFile } from '../runtime/process-file.js';
+import { within } from '../runtime/within.js';
 import type { Launch } from '../runtime/runtime.js';
 import { Emitter } from '../supervisor/emitter.js';
 import { Supervisor } from '../supervisor/supervisor.js';
@@ -15,6 +16,7 @@ import { ManagedProcess } from './managed-process.js';
 import type { Pool } from '../pool/pool.js';
 import type { PoolHandle } from '../pool/pool-handle.js';
 import { startPool, type PoolSpawnOptions } from './pools.js';
+import { ProcessIsolation, type IsolateOptions, type IsolationHandle } from './isolations.js';
 import { checkManagerOptions, resolveSpawnOptions, type ManagerOptions, type SpawnOptions } from './options.js';
 import { unitSyncer, type Unit } from './unit.js';
 
@@ -38,6 +40,8 @@ export class ProcessManager {
   readonly #supervisor: Supervisor<Unit>;
   readonly #processes = new Map<string, ManagedProcess>();
   readonly #pools = new Set<Pool>();
+  /** What starts and ends processes by itself: isolations and groups. */
+  readonly #owners = new Set<{ shutdown(options: { timeout: number; reason: string }): Promise<void> }>();
   readonly #connections = new Set<ManagedConnection>();
   readonly #events = new Emitter<ManagerEvents>();
   readonly #token = nanoid(32);
@@ -67,8 +71,8 @@ export class ProcessManager {
     return createRemote(process.client) as Remote<T>;
   }
 
-  /** Spawns and gives the unit itself: what pools and isolation build on. */
-  async spawnUnit(file: string | URL, options: SpawnOptions = {}): Promise<ManagedProcess> {
+  /** Spawns and gives the unit itself: what pools, isolation and groups build on. `signal` gives the start up. */
+  async spawnUnit(file: string | URL, options: SpawnOptions = {}, signal?: AbortSignal): Promise<ManagedProcess> {
     if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: String(file) });
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
@@ -80,8 +84,14 @@ export class ProcessManager {
       socketFolder: () => (this.#sockets ??= new SocketFolder()).path,
     });
     this.#processes.set(unit.id, unit);
+    // One that was forgotten and is started again is known again.
+    unit.on('status', ({ to }) => void (to !== 'stopped' && to !== 'failed' && this.#processes.set(unit.id, unit)));
     for (const event of FORWARDED) unit.on(event, (detail) => this.#events.emit(event, { ...detail, id: unit.id, name: unit.name } as never));
-    await this.#supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy });
+    const giveUp = () => void unit.stop({ timeout: 0, reason: 'cancelled' });
+    const applied = this.#supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy });
+    signal?.addEventListener('abort', giveUp, { once: true });
+    await applied;
+    signal?.removeEventListener('abort', giveUp);
     if (unit.startError !== undefined || !unit.running) {
       if (!this.#supervisor.isFinished(unit.id)) await this.#supervisor.whenFinished(unit.id);
       this.#forget(unit.id);
@@ -102,6 +112,19 @@ export class ProcessManager {
     const pool = await startPool(path, options, (spawn) => this.spawnUnit(path, spawn), (stopped) => this.#pools.delete(stopped));
     this.#pools.add(pool);
     return createRemote(pool) as RemotePool<T>;
+  }
+
+  /**
+   * One process of `file` for all, for each namespace, or for each session, started when it is first asked for.
+   * Nothing is started yet.
+   * @throws ProcessStartError when there is no such file; UnknownOptionError, InvalidOptionError, UnsupportedOptionError
+   */
+  isolate<T>(file: string | URL, options: IsolateOptions = {}): IsolationHandle<T> {
+    const path = resolveProcessFile(file);
+    const check = (own: SpawnOptions) => void resolveSpawnOptions(own, this.#options, path);
+    const isolation = new ProcessIsolation<T>(path, options, check, (own, signal) => this.spawnUnit(path, own, signal), () => this.#owners.delete(isolation));
+    this.#owners.add(isolation);
+    return isolation;
   }
 
   /**
@@ -186,7 +209,8 @@ export class ProcessManager {
     const live = [...this.#processes.values()];
     // Force needs some time, too.
     const deadline = AbortSignal.timeout(grace + 5_000);
-    await Promise.all([...this.#pools].map((pool) => pool.stop({ timeout: grace, reason })));
+    const owners = Promise.allSettled(Array.from(this.#owners, (owner) => owner.shutdown({ timeout: grace, reason })));
+    await Promise.all([within(owners, grace), ...Array.from(this.#pools, (pool) => pool.stop({ timeout: grace, reason }))]);
     await Promise.all(live.map((process) => process.stop({ timeout: grace, reason })));
     try {
       await this.#supervisor.shutdown({ signal: deadline, gracePeriod: grace });
@@ -205,8 +229,8 @@ export class ProcessManager {
   }
 
   #forgetOld(): void {
-    const stopped = [...this.#processes.values()].filter(({ status }) => status === 'stopped');
-    for (const { id } of stopped.slice(0, Math.max(0, stopped.length - REMEMBERED))) this.#forget(id);
+    const ended = [...this.#processes.values()].filter(({ status }) => status === 'stopped' || status === 'failed');
+    for (const { id } of ended.slice(0, Math.max(0, ended.length - REMEMBERED))) this.#forget(id);
   }
 
   #forget(id: string): void {

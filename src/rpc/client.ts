@@ -60,6 +60,7 @@ export class Client implements RemoteTarget {
   #snapshots: ValueCodec | undefined;
   #idle: (() => void)[] = [];
   #inFlight = 0;
+  #lastSettled = 0;
 
   constructor(readonly options: ClientOptions) {}
 
@@ -95,6 +96,16 @@ export class Client implements RemoteTarget {
   /** Calls that wait to be sent. */
   get queued(): number {
     return this.#queue.length - this.#queueHead;
+  }
+
+  /** It has calls under way or waiting, or streams open. */
+  get busy(): boolean {
+    return this.#inFlight > 0 || this.queued > 0 || (this.#state.kind === 'open' && this.#state.session.live.openStreams > 0);
+  }
+
+  /** When a call last settled (`performance.now()`). */
+  get lastSettled(): number {
+    return this.#lastSettled;
   }
 
   waitingFor(): string {
@@ -331,7 +342,8 @@ export class Client implements RemoteTarget {
     if (wasSent) {
       this.#inFlight--;
       method.active--;
-      method.meter?.record(performance.now() - call.sentAt, call.failed);
+      this.#lastSettled = performance.now();
+      method.meter?.record(this.#lastSettled - call.sentAt, call.failed);
       if (method.waiting.length > 0 && this.#state.kind === 'open') {
         let next = method.waiting.shift();
         while (next?.done) next = method.waiting.shift();

@@ -98,6 +98,11 @@ export class LiveTable implements LiveReferences, StreamWires {
 
   // ── streams ──
 
+  /** Streams of both directions that have not ended. */
+  get openStreams(): number {
+    return this.#incoming.size + this.#outgoing.size;
+  }
+
   outgoing(id: number): OutgoingStream | undefined {
     return this.#outgoing.get(id);
   }
