@@ -5,14 +5,14 @@ import { Client } from '../rpc/client.js';
 import { Meter } from '../rpc/meter.js';
 import type { Session } from '../rpc/session.js';
 import { stopProcess } from '../runtime/kill-ladder.js';
-import type { Exit, Launch } from '../runtime/runtime.js';
+import type { Exit } from '../runtime/runtime.js';
 import { startProcess, openCalls, type RunningProcess, type StartOptions } from '../runtime/start.js';
 import { Emitter } from '../supervisor/emitter.js';
-import type { Supervisor } from '../supervisor/supervisor.js';
 import type { SyncContext, SyncResult, TerminatingContext } from '../supervisor/syncer.js';
 import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, ProcessStatus } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
 import { addressFor } from './addresses.js';
+import type { Adoption, ManagedProcessContext } from './process-context.js';
 import { ProcessMonitor } from './monitor.js';
 import type { ResolvedOptions } from './options.js';
 import { answers } from './probe.js';
@@ -22,15 +22,6 @@ import type { Unit } from './unit.js';
 const DEATH_GRACE_MS = 250;
 /** Output that explains a death may arrive just after it, ms. */
 const OUTPUT_GRACE_MS = 15;
-
-export interface ManagedProcessContext {
-  readonly supervisor: Supervisor<Unit>;
-  readonly owner: string;
-  readonly token: string;
-  launch(isolation: ResolvedOptions['isolation']): Promise<Launch>;
-  /** The folder for unix sockets. */
-  socketFolder(): string;
-}
 
 export class ManagedProcess implements Unit, ProcessHandle {
   readonly client: Client;
@@ -54,6 +45,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
   /** Makes the error of a call, once the restart policy has given up. */
   #exhausted: (() => Error) | undefined;
   #restart: Promise<void> | undefined;
+  #adoption: Adoption | undefined;
 
   constructor(
     readonly file: string,
@@ -159,36 +151,70 @@ export class ManagedProcess implements Unit, ProcessHandle {
   // ── what users ask for ──
 
   async stop({ timeout, reason = 'stop' }: { timeout?: Duration; reason?: string } = {}): Promise<void> {
-    await this.#stop(timeout === undefined ? this.options.gracePeriod : parseDuration(timeout, 'timeout'), reason);
+    const gracePeriod = timeout === undefined ? this.options.gracePeriod : parseDuration(timeout, 'timeout');
+    this.#adoption?.stopped();
+    await this.#stop(gracePeriod, reason);
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const sent = signal !== 'SIGKILL' && this.#running?.incarnation.terminate(signal);
+    this.#adoption?.stopped();
     // The signal itself and the order that follows it race; hooks hear the same from both.
-    if (signal !== 'SIGKILL' && this.#running?.incarnation.terminate(signal)) await this.#stop(this.options.gracePeriod, 'signal', signal);
+    if (sent) await this.#stop(this.options.gracePeriod, 'signal', signal);
     else await this.#stop(0, 'kill');
   }
 
   /** Those who ask while a restart is under way get that one. */
   restart(): Promise<void> {
-    this.#restart ??= this.#restartNow().finally(() => (this.#restart = undefined));
+    if (this.#adoption) return this.#adoption.restart();
+    this.#restart ??= this.startAgain().finally(() => (this.#restart = undefined));
     return this.#restart;
   }
 
-  async #restartNow(): Promise<void> {
+  // ── what its group asks for ──
+
+  adopt(adoption: Adoption): void {
+    this.#adoption = adoption;
+  }
+
+  /** Ends it; calls wait, because it will be started again. */
+  async pause(): Promise<void> {
+    this.client.wait('its group to restart it');
+    const ended = this.#stop(this.options.gracePeriod, 'restart');
+    this.#restarting = true;
+    await ended;
+    this.#setStatus('restarting');
+  }
+
+  /** It does not run, and nobody will start it unless asked to: calls are refused. */
+  refuse(status: 'stopped' | 'failed', error: () => Error = () => this.#stoppedError()): void {
+    if (this.#running) return;
+    this.#restarting = false;
+    this.client.refuse(error);
+    this.#setStatus(status);
+  }
+
+  /** The next incarnation, after the end of this one. */
+  async startAgain(signal?: AbortSignal): Promise<void> {
     const { supervisor } = this.context;
     this.#stopReason = { reason: 'restart', signal: undefined };
     this.#restarting = true;
     this.client.wait('it to restart');
+    const giveUp = () => void this.#stop(0, 'cancelled');
     try {
       if (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id)) {
         void supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod: this.options.gracePeriod } });
       }
-      const { lastError } = await supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy });
+      const applied = supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy });
+      signal?.addEventListener('abort', giveUp, { once: true });
+      const { lastError } = await applied;
       if (!this.#running) throw lastError ?? this.#stoppedError();
       this.#restarts++;
     } finally {
+      signal?.removeEventListener('abort', giveUp);
       this.#restarting = false;
-      this.#settleDown();
+      // With a group, that decides.
+      if (!this.#adoption) this.#settleDown();
     }
   }
 
@@ -233,6 +259,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.#name = running.started.name;
     this.#version = running.started.version;
     this.#startTime = new Date();
+    if (this.context.listen && running.started.address) this.context.listen.address = running.started.address;
     void running.incarnation.exited.then((exit) => this.#died(running, exit));
     this.client.attach(running.calls);
     this.#monitor.started(running);
@@ -247,7 +274,11 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.#monitor.stopped();
     const stopped = () => this.#stoppedError();
     if (this.#restarting) this.client.wait('it to restart');
-    else if (end?.endReason === 'max-restarts' || end?.endReason === 'circuit-open') {
+    else if (this.#adoption && !running && (end?.endReason === 'not-restarted' || end?.endReason === 'completed')) {
+      this.client.wait('its group to restart it');
+      this.#adoption.died(this.#deathReason ?? this.#stoppedError(), end.endReason === 'completed');
+      return;
+    } else if (end?.endReason === 'max-restarts' || end?.endReason === 'circuit-open') {
       const last = end.lastError!;
       this.#exhausted = () => new RestartsExhaustedError(`${this.name}: ${last.message}; $handle.restart() starts it again`, { process: this.name, restarts: this.#restarts, cause: this.#deathReason ?? last });
       this.client.refuse(this.#exhausted);
@@ -308,9 +339,11 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (running.calls !== running.control) for (const call of running.control.abandon(() => error)) call.fail(error);
     this.events.emit('crash', { error, exitCode: exit.code, signal: exit.signal });
     const clean = exit.code === 0 && !exit.error;
+    // An explicit restart may begin the next generation meanwhile: it is not that one which died.
+    const generation = this.context.supervisor.getProcessStatus(this.id)?.generation;
     // Grandchildren in its group must not meet the next incarnation.
     await running.incarnation.gone();
-    this.context.supervisor.notifyExit(this.id, { error, clean });
+    this.context.supervisor.notifyExit(this.id, { error, clean, ...(generation !== undefined && { generation }) });
   }
 
   async #linkClosed(session: Session, error: Error | undefined): Promise<void> {
@@ -397,9 +430,9 @@ export class ManagedProcess implements Unit, ProcessHandle {
         dependencies: options.dependencies,
         generation: options.isolation === 'none' ? this.#generation++ : 0,
         transport: options.transport,
-        address: options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, options.id, () => context.socketFolder()),
-        token: context.token,
-        tls: options.tls,
+        address: context.listen ? context.listen.address : options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, options.id, () => context.socketFolder()),
+        token: context.listen?.token ?? context.token,
+        tls: context.listen?.tls ?? options.tls,
         maxFrame: options.maxFrame,
         owner: context.owner,
       },
