@@ -82,4 +82,4 @@ describe('examples', () => {
 });
 
 /** Examples that have a test of their own beside the part they show. */
-const elsewhere: string[] = [];
+const elsewhere: string[] = ['supervision-tree', 'tenants'];

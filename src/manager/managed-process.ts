@@ -12,7 +12,7 @@ import type { SyncContext, SyncResult, TerminatingContext } from '../supervisor/
 import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, ProcessStatus } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
 import { addressFor } from './addresses.js';
-import type { ManagedProcessContext } from './process-context.js';
+import type { Adoption, ManagedProcessContext } from './process-context.js';
 import { ProcessMonitor } from './monitor.js';
 import type { ResolvedOptions } from './options.js';
 import { answers } from './probe.js';
@@ -37,13 +37,15 @@ export class ManagedProcess implements Unit, ProcessHandle {
   #name: string;
   #version: string | undefined;
   #probing = false;
-  #stopReason = 'stop';
-  #stopSignal: NodeJS.Signals | undefined;
+  #stopReason: { readonly reason: string; readonly signal: NodeJS.Signals | undefined } = { reason: 'stop', signal: undefined };
   #restarting = false;
   #everReady = false;
   #startError: unknown;
   #deathReason: Error | undefined;
-  #exhausted: Error | undefined;
+  /** Makes the error of a call, once the restart policy has given up. */
+  #exhausted: (() => Error) | undefined;
+  #restart: Promise<void> | undefined;
+  #adoption: Adoption | undefined;
 
   constructor(
     readonly file: string,
@@ -114,7 +116,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
   }
   /** Why it is down, if it is. */
   get downReason(): Error | undefined {
-    return this.#running ? undefined : this.#exhausted ?? this.#deathReason;
+    return this.#running ? undefined : (this.#exhausted?.() ?? this.#deathReason);
   }
   /** Why it died or could not start the last time. */
   get failure(): Error | undefined {
@@ -150,39 +152,88 @@ export class ManagedProcess implements Unit, ProcessHandle {
 
   async stop({ timeout, reason = 'stop' }: { timeout?: Duration; reason?: string } = {}): Promise<void> {
     const gracePeriod = timeout === undefined ? this.options.gracePeriod : parseDuration(timeout, 'timeout');
-    await this.#finish(gracePeriod, reason);
+    this.#adoption?.stopped();
+    await this.#stop(gracePeriod, reason);
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    if (signal !== 'SIGKILL' && this.#running?.incarnation.terminate(signal)) {
-      // The hooks are run by whichever arrives first, the signal or the stop order: both name the signal.
-      await this.#finish(this.options.gracePeriod, 'signal', signal);
-    } else await this.#finish(0, 'kill');
+    const sent = signal !== 'SIGKILL' && this.#running?.incarnation.terminate(signal);
+    this.#adoption?.stopped();
+    // The signal itself and the order that follows it race; hooks hear the same from both.
+    if (sent) await this.#stop(this.options.gracePeriod, 'signal', signal);
+    else await this.#stop(0, 'kill');
   }
 
-  async restart(): Promise<void> {
+  /** Those who ask while a restart is under way get that one. */
+  restart(): Promise<void> {
+    if (this.#adoption) return this.#adoption.restart();
+    this.#restart ??= this.startAgain().finally(() => (this.#restart = undefined));
+    return this.#restart;
+  }
+
+  // ── what its group asks for ──
+
+  adopt(adoption: Adoption): void {
+    this.#adoption = adoption;
+  }
+
+  /** Ends it; calls wait, because it will be started again. */
+  async pause(): Promise<void> {
+    this.client.wait('its group to restart it');
+    const ended = this.#stop(this.options.gracePeriod, 'restart');
+    this.#restarting = true;
+    await ended;
+    this.#setStatus('restarting');
+  }
+
+  /** It does not run, and nobody will start it unless asked to: calls are refused. */
+  refuse(status: 'stopped' | 'failed', error: () => Error = () => this.#stoppedError()): void {
+    if (this.#running) return;
+    this.#restarting = false;
+    this.client.refuse(error);
+    this.#setStatus(status);
+  }
+
+  /** The next incarnation, after the end of this one. */
+  async startAgain(signal?: AbortSignal): Promise<void> {
     const { supervisor } = this.context;
-    this.#stopReason = 'restart';
-    this.#stopSignal = undefined;
+    this.#stopReason = { reason: 'restart', signal: undefined };
     this.#restarting = true;
     this.client.wait('it to restart');
-    if (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id)) {
-      void supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod: this.options.gracePeriod } });
+    const giveUp = () => void this.#stop(0, 'cancelled');
+    try {
+      if (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id)) {
+        void supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod: this.options.gracePeriod } });
+      }
+      const applied = supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy });
+      signal?.addEventListener('abort', giveUp, { once: true });
+      const { lastError } = await applied;
+      if (!this.#running) throw lastError ?? this.#stoppedError();
+      this.#restarts++;
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
+      this.#restarting = false;
+      // With a group, that decides.
+      if (!this.#adoption) this.#settleDown();
     }
-    this.#restarts++;
-    const status = await supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy });
-    this.#restarting = false;
-    if (!this.#running) throw status.lastError ?? this.#stoppedError();
   }
 
-  async #finish(gracePeriod: number, reason: string, signal?: NodeJS.Signals): Promise<void> {
-    this.#stopReason = reason;
-    this.#stopSignal = signal;
-    this.#restarting = false;
+  async #stop(gracePeriod: number, reason: string, signal?: NodeJS.Signals): Promise<void> {
     const { supervisor } = this.context;
+    this.#stopReason = { reason, signal };
+    this.#restarting = false;
     if (!supervisor.getProcessStatus(this.id)) return;
     await supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod } });
     if (!supervisor.isFinished(this.id)) await supervisor.whenFinished(this.id);
+    this.#settleDown();
+  }
+
+  /** When nothing will bring it up again, no call may wait for that. */
+  #settleDown(): void {
+    const { supervisor } = this.context;
+    if (this.#running || this.#restarting || (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id))) return;
+    if (this.#status !== 'failed') this.#setStatus('stopped');
+    this.client.refuse(this.#exhausted ?? (() => this.#stoppedError()));
   }
 
   // ── what the supervisor asks for ──
@@ -223,13 +274,16 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.#monitor.stopped();
     const stopped = () => this.#stoppedError();
     if (this.#restarting) this.client.wait('it to restart');
-    else if (end?.endReason === 'max-restarts' || end?.endReason === 'circuit-open') {
+    else if (this.#adoption && !running && (end?.endReason === 'not-restarted' || end?.endReason === 'completed')) {
+      this.client.wait('its group to restart it');
+      this.#adoption.died(this.#deathReason ?? this.#stoppedError(), end.endReason === 'completed');
+      return;
+    } else if (end?.endReason === 'max-restarts' || end?.endReason === 'circuit-open') {
       const last = end.lastError!;
-      const exhausted = () => new RestartsExhaustedError(`${this.name}: ${last.message}; $handle.restart() starts it again`, { process: this.name, restarts: this.#restarts, cause: this.#deathReason ?? last });
-      this.#exhausted = exhausted();
-      this.client.refuse(exhausted);
+      this.#exhausted = () => new RestartsExhaustedError(`${this.name}: ${last.message}; $handle.restart() starts it again`, { process: this.name, restarts: this.#restarts, cause: this.#deathReason ?? last });
+      this.client.refuse(this.#exhausted);
       this.#setStatus('failed');
-      this.events.emit('failed', { error: this.#exhausted });
+      this.events.emit('failed', { error: this.#exhausted() });
       return;
     } else this.client.refuse(stopped);
     if (!running) {
@@ -240,15 +294,14 @@ export class ManagedProcess implements Unit, ProcessHandle {
     const cutOff = (method: string) => new ProcessStoppedError(`${this.name}.${method}(): the process was stopped while the call ran`, { process: this.name, method, maybeExecuted: true });
     void running.incarnation.exited.then(() => this.client.detach(running.calls, cutOff, 'it to restart'));
     await stopProcess(running, {
-      reason: this.#stopReason,
-      signal: this.#stopSignal,
+      ...this.#stopReason,
       grace: gracePeriod,
       hurry: signal,
       idle: () => this.client.idle(),
       onHookFailed: (message) => process.emitWarning(`shutdown hook of ${this.name}: ${message}`, 'MimasWarning'),
     });
     this.#setStatus(this.#restarting ? 'restarting' : 'stopped');
-    if (!this.#restarting) this.events.emit('stop', { reason: this.#stopReason });
+    if (!this.#restarting) this.events.emit('stop', { reason: this.#stopReason.reason });
   }
 
   // ── what happens to it ──
@@ -286,9 +339,11 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (running.calls !== running.control) for (const call of running.control.abandon(() => error)) call.fail(error);
     this.events.emit('crash', { error, exitCode: exit.code, signal: exit.signal });
     const clean = exit.code === 0 && !exit.error;
+    // An explicit restart may begin the next generation meanwhile: it is not that one which died.
+    const generation = this.context.supervisor.getProcessStatus(this.id)?.generation;
     // Grandchildren in its group must not meet the next incarnation.
     await running.incarnation.gone();
-    this.context.supervisor.notifyExit(this.id, { error, clean });
+    this.context.supervisor.notifyExit(this.id, { error, clean, ...(generation !== undefined && { generation }) });
   }
 
   async #linkClosed(session: Session, error: Error | undefined): Promise<void> {

@@ -73,6 +73,7 @@ export class Host implements HostControl {
 
   async #start(order: StartOrder, onPhase: (phase: StartPhase) => unknown): Promise<Started> {
     const { file, dependencies } = order;
+    this.#control.peer = order.owner;
     const enter = (phase: StartPhase) => {
       this.#phase = phase;
       Promise.resolve(onPhase(phase)).catch(() => {});
