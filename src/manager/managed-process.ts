@@ -30,6 +30,8 @@ export interface ManagedProcessContext {
   launch(isolation: ResolvedOptions['isolation']): Promise<Launch>;
   /** The folder for unix sockets. */
   socketFolder(): string;
+  /** Above 0 the file is read anew even in this thread, as the reload of a pool needs. */
+  readonly generation?: number;
 }
 
 export class ManagedProcess implements Unit, ProcessHandle {
@@ -59,6 +61,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
   ) {
     this.#name = options.name ?? options.id;
     this.#version = options.version;
+    this.#generation = context.generation ?? 0;
     const process = this;
     this.client = new Client({
       get name() {

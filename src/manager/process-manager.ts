@@ -69,7 +69,7 @@ export class ProcessManager {
   }
 
   /** Spawns and gives the unit itself: what pools and isolation build on. */
-  async spawnUnit(file: string | URL, options: SpawnOptions = {}): Promise<ManagedProcess> {
+  async spawnUnit(file: string | URL, options: SpawnOptions = {}, { generation = 0, signal }: { generation?: number; signal?: AbortSignal } = {}): Promise<ManagedProcess> {
     if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: String(file) });
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
@@ -79,10 +79,14 @@ export class ProcessManager {
       token: this.#token,
       launch,
       socketFolder: () => (this.#socketFolder ??= makeSocketFolder()),
+      generation,
     });
     this.#processes.set(unit.id, unit);
     for (const event of FORWARDED) unit.on(event, (detail) => this.#events.emit(event, { ...detail, id: unit.id, name: unit.name } as never));
+    const giveUp = () => void unit.stop({ timeout: 0 }).catch(() => {});
+    signal?.addEventListener('abort', giveUp, { once: true });
     await this.#supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy });
+    signal?.removeEventListener('abort', giveUp);
     if (unit.startError !== undefined || !unit.running) {
       if (!this.#supervisor.isFinished(unit.id)) await this.#supervisor.whenFinished(unit.id);
       this.#processes.delete(unit.id);
@@ -100,9 +104,14 @@ export class ProcessManager {
    * @throws what `spawn` throws, when a first replica cannot be brought up
    */
   async pool<T>(file: string | URL, options: PoolSpawnOptions = {}): Promise<RemotePool<T>> {
+    if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: String(file) });
     const path = resolveProcessFile(file);
-    const pool = await startPool(path, options, (spawn) => this.spawnUnit(path, spawn), (stopped) => this.#pools.delete(stopped));
-    this.#pools.add(pool);
+    const pool = await startPool(path, options, {
+      defaults: this.#options,
+      spawnUnit: (spawn, start) => this.spawnUnit(path, spawn, start),
+      onCreated: (created) => this.#pools.add(created),
+      onStopped: (stopped) => this.#pools.delete(stopped),
+    });
     return createRemote(pool) as RemotePool<T>;
   }
 

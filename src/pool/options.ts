@@ -20,7 +20,7 @@ export interface PoolOptions {
   queueTimeout?: Duration;
   /** With bounds: how long the pool must be under-used before it gives up a replica. Default 30 s. */
   idleTimeout?: Duration;
-  /** Replace a replica after so many calls, at that age, or above that memory; the new one is up before the old one drains. */
+  /** Replace a replica after so many calls, at that age, or above that memory, one at a time; the new one is up before the old one drains. */
   recycle?: { calls?: number; age?: Duration; memory?: Bytes };
   /** Replicas kept warm beside the pool, for the next crash, growth or reload. Default 0. */
   spares?: number;
@@ -93,7 +93,7 @@ function bounds(size: NonNullable<PoolOptions['size']>): [number, number] {
 }
 
 function count(value: number, least: number, option: string): number {
-  if (value === Infinity || (Number.isInteger(value) && value >= least)) return value;
+  if ((value === Infinity && !option.startsWith('size')) || (Number.isInteger(value) && value >= least)) return value;
   throw invalid(option, value, `a whole number of at least ${least}`);
 }
 

@@ -42,6 +42,8 @@ export interface Strategy {
   home?<C extends Candidate>(candidates: readonly C[], call: CallToPlace): C | undefined;
   /** It needs the latency of each call. */
   readonly timed?: boolean;
+  /** A user's own function: what it chooses is checked, and it may refuse one call and take another. */
+  readonly custom?: boolean;
 }
 
 const STRATEGIES = {
@@ -58,7 +60,7 @@ export type StrategyName = keyof typeof STRATEGIES;
 
 /** @throws InvalidOptionError for a name that is none. */
 export function resolveStrategy(strategy: StrategyName | StrategyFunction): Strategy {
-  if (typeof strategy === 'function') return { name: strategy.name || 'custom', pick: strategy };
+  if (typeof strategy === 'function') return { name: strategy.name || 'custom', pick: strategy, custom: true };
   const make = Object.hasOwn(STRATEGIES, strategy) ? STRATEGIES[strategy] : undefined;
   if (!make) throw new InvalidOptionError(`strategy: ${JSON.stringify(strategy)} is not one of ${Object.keys(STRATEGIES).join(', ')}, and no function`, { option: 'strategy' });
   return make();
