@@ -1,4 +1,5 @@
 // A call that waits for a free place. It leaves on its turn, at its deadline, or by its signal, whichever is first; once.
+import { setMaxListeners } from 'node:events';
 import { QueueTimeoutError } from '../errors.js';
 import { addDeadline, removeDeadline, type Due } from '../rpc/deadlines.js';
 import type { Replica } from './replica.js';
@@ -34,6 +35,8 @@ export class WaitingCall implements Due {
     }
     if (signal) {
       this.#onAbort = () => this.leave(signal.reason);
+      // One signal for a thousand waiting calls is no leak.
+      setMaxListeners(0, signal);
       signal.addEventListener('abort', this.#onAbort, { once: true });
     }
   }

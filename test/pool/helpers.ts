@@ -1,4 +1,7 @@
 // Pools of the test fixture, ended after each test; and pools of members that live in this test.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { transformSync } from 'esbuild';
 import { afterEach } from 'vitest';
 import { createProcessManager, type ManagerOptions, type PoolSpawnOptions, type ProcessManager, type ProcessStatus, type RemotePool } from '../../dist/index.js';
 import type { Member, StartMember } from '../../dist/pool/member.js';
@@ -8,10 +11,15 @@ import { createRemote } from '../../dist/rpc/remote.js';
 import { iterateResult } from '../../dist/rpc/iterate-result.js';
 import { Meter } from '../../dist/rpc/meter.js';
 import type { Clock } from '../../dist/supervisor/clock.js';
+import { temporaryProject } from '../helpers/compile.js';
 import type Worker from '../fixtures/pool/worker.process.js';
 
 export type { Worker };
-export const FILE = new URL('../fixtures/pool/worker.process.ts', import.meta.url);
+/** As users write it. */
+export const SOURCE = new URL('../fixtures/pool/worker.process.ts', import.meta.url);
+/** Compiled once, so that the many replicas of these tests start fast. */
+export const FILE = join(temporaryProject(), 'worker.process.js');
+writeFileSync(FILE, transformSync(readFileSync(SOURCE, 'utf8'), { loader: 'ts', target: 'es2022', tsconfigRaw: { compilerOptions: { experimentalDecorators: true } } }).code);
 
 const managers: ProcessManager[] = [];
 afterEach(async () => {
