@@ -55,7 +55,8 @@ export const POOL_OPTIONS: readonly string[] = ['size', 'strategy', 'weights', '
 export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   const [min, max] = bounds(options.size ?? 'auto');
   const strategy = resolveStrategy(options.strategy ?? 'least-loaded');
-  const { recycle = {}, breaker, retry, weights = [] } = options;
+  const { recycle = {}, breaker, retry, weights = [], workload = 'io' } = options;
+  if (workload !== 'io' && workload !== 'cpu') throw invalid('workload', workload, "'io' or 'cpu'");
   refuseUnknown(recycle, ['calls', 'age', 'memory'], 'recycle');
   if (breaker) refuseUnknown(breaker, ['threshold', 'timeout', 'halfOpen'], 'breaker');
   if (retry) refuseUnknown(retry, ['attempts', 'backoff'], 'retry');
@@ -66,7 +67,7 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     max,
     strategy,
     weights,
-    concurrency: count(options.concurrency ?? 128, 1, 'concurrency'),
+    concurrency: options.workload === 'cpu' ? 1 : count(options.concurrency ?? 128, 1, 'concurrency'),
     maxQueue: count(options.maxQueue ?? 100_000, 0, 'maxQueue'),
     queueTimeout: parseDuration(options.queueTimeout ?? 30_000, 'queueTimeout'),
     idleTimeout: parseDuration(options.idleTimeout ?? 30_000, 'idleTimeout'),
