@@ -8,7 +8,7 @@ import { resolveStrategy, type Strategy, type StrategyFunction, type StrategyNam
 export interface PoolOptions {
   /** Replicas: a number, `'auto'` (one a core, the default), or bounds between which the pool scales by load. */
   size?: number | 'auto' | { min: number; max: number };
-  /** Default `'least-loaded'`. */
+  /** Default `'least-loaded'`; with `workload: 'cpu'` `'first-free'`. */
   strategy?: StrategyName | StrategyFunction;
   /** For `'weighted'`: the weight of each place, in order; places without one weigh 1. */
   weights?: readonly number[];
@@ -54,7 +54,7 @@ export const POOL_OPTIONS: readonly string[] = ['size', 'strategy', 'weights', '
 /** @throws InvalidOptionError, UnknownOptionError, UnsupportedOptionError */
 export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   const [min, max] = bounds(options.size ?? 'auto');
-  const strategy = resolveStrategy(options.strategy ?? 'least-loaded');
+  const strategy = resolveStrategy(options.strategy ?? (options.workload === 'cpu' ? 'first-free' : 'least-loaded'));
   const { recycle = {}, breaker, retry, weights = [], workload = 'io' } = options;
   if (workload !== 'io' && workload !== 'cpu') throw invalid('workload', workload, "'io' or 'cpu'");
   refuseUnknown(recycle, ['calls', 'age', 'memory'], 'recycle');

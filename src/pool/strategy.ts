@@ -2,6 +2,7 @@
 // Invariant: the load is what is in flight at the moment of choice, and equal candidates take turns.
 import { InvalidOptionError } from '../errors.js';
 import { consistentHash } from './strategies/consistent-hash.js';
+import { firstFree } from './strategies/first-free.js';
 import { latency } from './strategies/latency.js';
 import { leastLoaded } from './strategies/least-loaded.js';
 import { powerOfTwo } from './strategies/power-of-two.js';
@@ -54,6 +55,7 @@ const STRATEGIES = {
   weighted,
   random,
   'consistent-hash': consistentHash,
+  'first-free': firstFree,
 } as const;
 
 export type StrategyName = keyof typeof STRATEGIES;

@@ -30,7 +30,7 @@ it.each<StrategyName>(['round-robin', 'least-loaded', 'latency'])('%s rotates am
   expect(Array.from({ length: 6 }, () => pick(fakes(3), call)!.slot)).toEqual([0, 1, 2, 0, 1, 2]);
 });
 
-it.each<StrategyName>(['round-robin', 'least-loaded', 'latency', 'weighted', 'power-of-two', 'random', 'consistent-hash'])('%s never picks one without room, and nothing when nobody has any', (name) => {
+it.each<StrategyName>(['round-robin', 'least-loaded', 'latency', 'weighted', 'power-of-two', 'random', 'consistent-hash', 'first-free'])('%s never picks one without room, and nothing when nobody has any', (name) => {
   const candidates = fakes(3, { room: 2 });
   candidates[1]!.room = 0;
   const slots = run(name, candidates, 10);
@@ -43,6 +43,10 @@ it('least-loaded picks the one with the fewest calls in flight', () => {
   candidates[0]!.active = 2;
   candidates[2]!.active = 1;
   expect(run('least-loaded', candidates, 3)).toEqual([1, 2, 1]);
+});
+
+it('first-free fills one before it takes the next', () => {
+  expect(run('first-free', fakes(3, { room: 2 }), 6)).toEqual([0, 0, 1, 1, 2, 2]);
 });
 
 it('power-of-two is far more even than random', () => {

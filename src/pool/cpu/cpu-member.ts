@@ -173,7 +173,7 @@ export class CpuMember implements Member {
     const error = codec.decode(tag - FAILED, payload, attachments);
     if (error instanceof Error) {
       const caller: { stack?: string } = {};
-      Error.captureStackTrace(caller, CpuMember.prototype.invoke);
+      Error.captureStackTrace(caller);
       const stack = joinStacks(error.stack ?? String(error), caller.stack, `${this.#name} (cpu pool)`);
       Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
     }
