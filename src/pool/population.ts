@@ -25,12 +25,12 @@ export class Population {
   #generation = 0;
   #failedStarts = 0;
   #growAfter = 0;
+  #recycling = false;
   #reloading: Promise<void> = Promise.resolve();
   /** Places for which a process is being started. */
   readonly #starting = new Map<number, Promise<void>>();
   /** Starts and ends that run: `stop` waits for them. */
   readonly #pending = new Set<Promise<unknown>>();
-  readonly #recycling = new Set<Replica>();
   readonly #generations = new WeakMap<Member, number>();
   readonly #stop = new AbortController();
   readonly #past = new Meter();
@@ -313,7 +313,7 @@ export class Population {
 
   /** A call was given to `replica`. */
   used(replica: Replica): void {
-    if (replica.calls >= this.pool.options.recycleCalls && !replica.retiring && this.#recycling.size === 0) queueMicrotask(() => void this.#recycle(replica, 'calls'));
+    if (replica.calls >= this.pool.options.recycleCalls && !this.#recycling) queueMicrotask(() => void this.#recycleDue());
   }
 
   /** Calls wait: look at the load soon. */
@@ -324,25 +324,39 @@ export class Population {
   #tick(): void {
     const { min, max, recycleAge, recycleMemory } = this.pool.options;
     if (min < max && this.pool.state === 'running' && !this.#failure) this.#autoscale();
-    for (const replica of this.ready()) {
-      if (this.pool.clock.now() - replica.startedAt >= recycleAge) void this.#recycle(replica, 'age');
-      else if (recycleMemory !== Infinity) void this.#recycle(replica, 'memory', async () => (await replica.member.metrics()).memory > recycleMemory);
-    }
+    if (recycleAge !== Infinity || recycleMemory !== Infinity) void this.#recycleDue();
   }
 
-  /** One at a time, so that replicas of the same age do not all start anew at once. */
-  async #recycle(replica: Replica, why: 'calls' | 'age' | 'memory', condition?: () => Promise<boolean>): Promise<void> {
-    if (this.#recycling.size > 0 || this.pool.clock.now() < this.#growAfter) return;
-    this.#recycling.add(replica);
+  /** Replaces what is due, one at a time, so that replicas of the same age do not all start anew at once. */
+  async #recycleDue(): Promise<void> {
+    if (this.#recycling) return;
+    this.#recycling = true;
     try {
-      if (condition && !(await condition())) return;
-      if (replica.retiring || this.#stopped) return;
+      for (const replica of this.ready()) {
+        if (this.#stopped || this.pool.clock.now() < this.#growAfter) return;
+        const why = await this.#whyDue(replica);
+        if (why && !replica.retiring && !this.#stopped) await this.#recycle(replica, why);
+      }
+    } finally {
+      this.#recycling = false;
+    }
+    // Some may have become due meanwhile.
+    for (const replica of this.ready()) this.used(replica);
+  }
+
+  async #whyDue(replica: Replica): Promise<'calls' | 'age' | 'memory' | undefined> {
+    const { recycleCalls, recycleAge, recycleMemory } = this.pool.options;
+    if (replica.calls >= recycleCalls) return 'calls';
+    if (this.pool.clock.now() - replica.startedAt >= recycleAge) return 'age';
+    return recycleMemory !== Infinity && (await replica.member.metrics().catch(() => undefined))?.memory! > recycleMemory ? 'memory' : undefined;
+  }
+
+  async #recycle(replica: Replica, why: 'calls' | 'age' | 'memory'): Promise<void> {
+    try {
       if (await this.#replace(replica, `recycle: ${why}`)) this.pool.events.emit('replica-recycled', { id: replica.id, slot: replica.slot, why });
     } catch (error) {
       // The old one goes on; a later look tries again.
       this.#startFailed(replica.slot, error as Error);
-    } finally {
-      this.#recycling.delete(replica);
     }
   }
 

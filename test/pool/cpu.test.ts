@@ -149,7 +149,7 @@ it('starts that fail say how far they came', async () => {
   const start = (fault: string, more: PoolSpawnOptions = {}) => pm.pool(file, { size: 2, workload: 'cpu', dependencies: { fault }, ...more }).catch((error: unknown) => error);
   await expect(start('throw')).resolves.toMatchObject({ code: 'INIT_FAILED', phase: 'init', cause: expect.objectContaining({ message: 'init fault' }) });
   await expect(start('exit')).resolves.toMatchObject({ code: 'PROCESS_START_FAILED', phase: 'init' });
-  await expect(start('hang', { startupTimeout: 4_000 })).resolves.toMatchObject({ code: 'PROCESS_START_FAILED', phase: 'init', message: expect.stringMatching(/hangs in phase 'init'/) });
+  await expect(start('hang', { startupTimeout: 8_000 })).resolves.toMatchObject({ code: 'PROCESS_START_FAILED', phase: 'init', message: expect.stringMatching(/hangs in phase 'init'/) });
   await expect(start('', { execArgv: ['--no-such-flag'] })).resolves.toMatchObject({ code: 'INVALID_OPTION' });
 });
 

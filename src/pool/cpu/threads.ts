@@ -1,7 +1,7 @@
 // The threads of one CPU pool: a Piscina in which every task says which thread it is for. The pool's strategy has chosen that
 // thread; Piscina's `loadBalancer` carries the choice out. Invariant: Piscina adds a thread only for `boot`, and never by itself.
 import { fileURLToPath } from 'node:url';
-import type { ResourceLimits, Worker } from 'node:worker_threads';
+import { Worker, type ResourceLimits } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { InvalidOptionError } from '../../errors.js';
 import { Output } from '../../runtime/output.js';
@@ -55,6 +55,7 @@ export class Threads {
   /** Piscina is loaded here, by the first CPU pool of a program. */
   static async create(options: ThreadsOptions): Promise<Threads> {
     const { Piscina } = await import('piscina');
+    if (options.execArgv) await checkFlags(options.execArgv);
     const claimed = new Set<number>();
     const target = { id: -1 };
     const loadBalancer: LoadBalancer = (task, workers) => {
@@ -102,18 +103,9 @@ export class Threads {
   }
 
   #begin(order: BootOrder, controller: AbortController): Promise<Booted | Packed> {
-    try {
-      const booted = this.#piscina.run(order, { name: 'boot', signal: controller.signal }) as Promise<Booted | Packed>;
-      for (const worker of this.#piscina.threads) this.#watch(worker);
-      return booted;
-    } catch (error) {
-      // The task would wait for a thread that cannot be made.
-      controller.abort(error);
-      if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_INVALID_EXEC_ARGV') throw error;
-      const refused = new InvalidOptionError(`execArgv: ${(error as Error).message}; threads take only some flags`, { option: 'execArgv', cause: error });
-      controller.abort(refused);
-      throw refused;
-    }
+    const booted = this.#piscina.run(order, { name: 'boot', signal: controller.signal }) as Promise<Booted | Packed>;
+    for (const worker of this.#piscina.threads) this.#watch(worker);
+    return booted;
   }
 
   /** Hands a task to one thread, now. Rejects when it dies meanwhile; `signal` kills it. */
@@ -148,5 +140,14 @@ export class Threads {
       }),
     );
     this.#known.set(worker, { worker, output, ended });
+  }
+}
+
+/** A task whose thread cannot be made would be lost in Piscina, so that flags are tried before. @throws InvalidOptionError */
+async function checkFlags(execArgv: readonly string[]): Promise<void> {
+  try {
+    await new Worker('', { eval: true, execArgv: [...execArgv] }).terminate();
+  } catch (error) {
+    throw new InvalidOptionError(`execArgv: ${(error as Error).message}; threads take only some flags`, { option: 'execArgv', cause: error });
   }
 }
