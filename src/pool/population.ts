@@ -7,6 +7,7 @@ import { Autoscaler } from './autoscaler.js';
 import { Look } from './look.js';
 import type { Member } from './member.js';
 import type { Pool } from './pool.js';
+import { Recycler } from './recycler.js';
 import { Replica, type ReplicaEvents } from './replica.js';
 import { Spares } from './spares.js';
 
@@ -25,7 +26,6 @@ export class Population {
   #generation = 0;
   #failedStarts = 0;
   #growAfter = 0;
-  #recycling = false;
   #reloading: Promise<void> = Promise.resolve();
   /** Places for which a process is being started. */
   readonly #starting = new Map<number, Promise<void>>();
@@ -37,6 +37,7 @@ export class Population {
   readonly #spares: Spares;
   readonly #autoscaler: Autoscaler;
   readonly #look: Look;
+  readonly #recycler: Recycler;
 
   constructor(
     private readonly pool: Pool,
@@ -46,6 +47,12 @@ export class Population {
     this.#target = min;
     this.#autoscaler = new Autoscaler({ min, max, concurrency, idleTimeout });
     this.#look = new Look(pool, () => this.#tick());
+    this.#recycler = new Recycler(pool, {
+      ready: () => this.ready(),
+      replace: (replica, reason) => this.#replace(replica, reason),
+      failed: (slot, error) => this.#startFailed(slot, error),
+      maySpend: () => !this.#stopped && pool.clock.now() >= this.#growAfter,
+    });
     this.#spares = new Spares(spares, () => this.#start(), {
       failed: (error) => this.pool.events.emit('replica-failed', { slot: -1, error }),
       lost: (member) => {
@@ -313,7 +320,7 @@ export class Population {
 
   /** A call was given to `replica`. */
   used(replica: Replica): void {
-    if (replica.calls >= this.pool.options.recycleCalls && !this.#recycling) queueMicrotask(() => void this.#recycleDue());
+    this.#recycler.used(replica);
   }
 
   /** Calls wait: look at the load soon. */
@@ -324,40 +331,7 @@ export class Population {
   #tick(): void {
     const { min, max, recycleAge, recycleMemory } = this.pool.options;
     if (min < max && this.pool.state === 'running' && !this.#failure) this.#autoscale();
-    if (recycleAge !== Infinity || recycleMemory !== Infinity) void this.#recycleDue();
-  }
-
-  /** Replaces what is due, one at a time, so that replicas of the same age do not all start anew at once. */
-  async #recycleDue(): Promise<void> {
-    if (this.#recycling) return;
-    this.#recycling = true;
-    try {
-      for (const replica of this.ready()) {
-        if (this.#stopped || this.pool.clock.now() < this.#growAfter) return;
-        const why = await this.#whyDue(replica);
-        if (why && !replica.retiring && !this.#stopped) await this.#recycle(replica, why);
-      }
-    } finally {
-      this.#recycling = false;
-    }
-    // Some may have become due meanwhile.
-    for (const replica of this.ready()) this.used(replica);
-  }
-
-  async #whyDue(replica: Replica): Promise<'calls' | 'age' | 'memory' | undefined> {
-    const { recycleCalls, recycleAge, recycleMemory } = this.pool.options;
-    if (replica.calls >= recycleCalls) return 'calls';
-    if (this.pool.clock.now() - replica.startedAt >= recycleAge) return 'age';
-    return recycleMemory !== Infinity && (await replica.member.metrics().catch(() => undefined))?.memory! > recycleMemory ? 'memory' : undefined;
-  }
-
-  async #recycle(replica: Replica, why: 'calls' | 'age' | 'memory'): Promise<void> {
-    try {
-      if (await this.#replace(replica, `recycle: ${why}`)) this.pool.events.emit('replica-recycled', { id: replica.id, slot: replica.slot, why });
-    } catch (error) {
-      // The old one goes on; a later look tries again.
-      this.#startFailed(replica.slot, error as Error);
-    }
+    if (recycleAge !== Infinity || recycleMemory !== Infinity) void this.#recycler.look();
   }
 
   #autoscale(): void {

@@ -28,6 +28,24 @@ export function packBatch(entries: readonly unknown[], attachments: readonly Uin
   return [chunk, ...attachments];
 }
 
+/**
+ * The entries alone as a string of one character a byte, for MessagePorts: V8 copies such a string with one memcpy, where it
+ * would walk an array slot by slot (half the time per call, measured with `bench/wire.ts`).
+ */
+export function packEntries(entries: readonly unknown[]): string {
+  writer ??= new PlainWriter(MAX_PACKED, 64);
+  if (!writer.pack(entries, undefined, 'batch')) throw new TypeError('a batch carries primitives, arrays and bytes only');
+  return writer.text();
+}
+
+/** @throws ProtocolError */
+export function unpackEntries(text: string): unknown[] {
+  unpacker ??= new Unpacker('batch');
+  const entries = unpacker.unpack(Buffer.from(text, 'latin1'));
+  if (!Array.isArray(entries)) throw new ProtocolError('a batch has to be a list');
+  return entries;
+}
+
 /** Payloads and attachments are views on `frame`; the value codec copies what it hands out. @throws ProtocolError */
 export function unpackBatch(frame: Uint8Array): { entries: unknown[]; attachments: Uint8Array[] } {
   if (frame.byteLength < HEADER) throw new ProtocolError('frame too short');

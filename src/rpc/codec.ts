@@ -26,6 +26,7 @@ export const Tag = {
 
 export const INLINE_LENGTH = 8;
 export const MAX_DEPTH = 1000;
+const LONG_TEXT = 16_384;
 const INT64 = 2n ** 63n;
 const NONE: readonly never[] = [];
 
@@ -50,7 +51,7 @@ export interface EncodeOptions {
 
 export interface Encoded {
   tag: number;
-  /** INLINE: the value; else a string of bytes on 'objects' links, a Uint8Array on 'bytes' links. */
+  /** INLINE: the value; else a Uint8Array: a view on memory that is shared, but never overwritten. */
   payload: unknown;
   /** ArrayBuffers and host objects on 'objects' links, Uint8Arrays on 'bytes' links. */
   attachments: readonly unknown[] | undefined;
@@ -124,16 +125,12 @@ export class ValueCodec {
     }
     const { size } = this.writer;
     try {
-      this.result(standalone ? Tag.STANDALONE : Tag.PLAIN, this.take(), size);
+      this.result(standalone ? Tag.STANDALONE : Tag.PLAIN, this.writer.bytes(), size);
     } catch (error) {
       this.abandon(); // longer than a string can be: the definitions will not be sent
       throw error;
     }
     return true;
-  }
-
-  private take(): unknown {
-    return this.options.level === 'objects' ? this.writer.text() : this.writer.bytes();
   }
 
   private encodeGraph(value: unknown, options: EncodeOptions = {}): Encoded {
@@ -142,11 +139,11 @@ export class ValueCodec {
     const graph = new GraphEncoder({ level, maxDepth: this.maxDepth, maxFrame, live, transfer, root, redact });
     graph.flatten(value);
     let size = this.packTable(graph);
-    let payload = this.take();
+    let payload = this.writer.bytes();
     if (graph.hasLive) {
       graph.exportLive();
       size = this.packTable(graph);
-      payload = this.take();
+      payload = this.writer.bytes();
     }
     const { attachments, transfer: moved } = graph.finish();
     const { encoded } = this;
@@ -196,7 +193,7 @@ export class ValueCodec {
 function inlineSize(value: unknown): number {
   switch (typeof value) {
     case 'number': return value === 0 && 1 / value < 0 ? -1 : 9;
-    case 'string': return isWellFormed(value) ? value.length + 5 : -1;
+    case 'string': return isWellFormed(value) ? textBytes(value) + 5 : -1;
     case 'undefined':
     case 'boolean': return 1;
     case 'bigint': return value >= -INT64 && value < INT64 ? 9 : -1;
@@ -204,6 +201,9 @@ function inlineSize(value: unknown): number {
     default: return -1;
   }
 }
+
+/** Exact where it matters: a long text may take three times its length, and a frame past the limit would cost the link. */
+const textBytes = (text: string): number => (text.length > LONG_TEXT ? Buffer.byteLength(text) : text.length);
 
 function inlineArraySize(array: readonly unknown[]): number {
   let size = 1;

@@ -37,7 +37,7 @@ export async function runShutdownHooks(instance: object, hooks: readonly string[
   for (const hook of hooks) {
     try {
       const run = Promise.resolve((instance as Instance)[hook]?.(context));
-      if (!(await within(run, Math.max(0, deadline - performance.now())))) failed.push(`${hook}: not done within ${ms} ms`);
+      if (!(await within(run, Math.max(0, deadline - performance.now())))) failed.push(`${hook}: not done within ${Math.round(ms)} ms`);
     } catch (error) {
       failed.push(`${hook}: ${messageOf(error)}`);
     }

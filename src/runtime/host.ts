@@ -71,9 +71,12 @@ export class Host implements HostControl {
 
   async #start(order: StartOrder, onPhase: (phase: StartPhase) => unknown): Promise<Started> {
     const { file, dependencies } = order;
+    this.#control.peer = order.owner;
     const enter = (phase: StartPhase) => {
       this.#phase = phase;
       Promise.resolve(onPhase(phase)).catch(() => {});
+      // Now, not at the end of the tick: what comes next may block for ever, or exit.
+      this.#control.outbox.flush();
     };
     const { instance, spec } = await bringUp({ file, dependencies, version: order.generation }, enter);
     enter('ready');
@@ -95,9 +98,11 @@ export class Host implements HostControl {
   }
 
   async #serve(service: Service, order: StartOrder): Promise<Started['address']> {
-    if (order.transport === 'ipc') {
+    const ipc = order.transport === 'ipc';
+    if (ipc) {
       this.#control.serve(service);
-      return undefined;
+      // An address beside the owner's own link: it is served to others, too.
+      if (!order.address) return undefined;
     }
     if (!order.address) throw new ProcessStartError('no address to listen on', { file: order.file, phase: 'ready' });
     const { listen } = await import('../transport/index.js');
@@ -107,7 +112,7 @@ export class Host implements HostControl {
         link,
         service,
         self: service.name,
-        peer: link.trusted ? order.owner : link.label,
+        peer: link.trusted && !ipc ? order.owner : link.label,
         ...(order.maxFrame === undefined ? {} : { maxFrame: order.maxFrame }),
         onClosed: () => this.#sessions.delete(session),
       });
@@ -130,10 +135,12 @@ export class Host implements HostControl {
   }
 
   async #stop({ reason, signal, drain, hooks }: StopOrder): Promise<{ failed: string[] }> {
-    // The stop order itself runs on the control session, so that one is idle with one call left.
+    const deadline = performance.now() + hooks;
+    // The stop order itself runs on the control session, so that one is idle with one call left; it is counted by then.
+    await Promise.resolve();
     const others = [...this.#sessions].map((session) => session.dispatcher.idle(session === this.#control ? 1 : 0));
     await within(Promise.all(others), drain);
-    const failed = await runShutdownHooks(this.#instance ?? {}, this.#spec?.shutdownHooks ?? [], { reason, signal }, hooks);
+    const failed = await runShutdownHooks(this.#instance ?? {}, this.#spec?.shutdownHooks ?? [], { reason, signal }, Math.max(0, deadline - performance.now()));
     for (const session of this.#sessions) if (session !== this.#control) session.close();
     await within(this.#listener?.close() ?? Promise.resolve(), 1000);
     return { failed };

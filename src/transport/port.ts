@@ -1,5 +1,7 @@
-// A link over a MessagePort: between threads. A batch is one message; strings and numbers go as they are, buffers are moved.
+// A link over a MessagePort: between threads. A batch is one message: a packed string, or an array when it is small; buffers are moved.
 import type { MessagePort } from 'node:worker_threads';
+import { ProtocolError } from '../errors.js';
+import { packEntries, unpackEntries } from '../rpc/batch-codec.js';
 import type { Link, LinkEvents } from '../rpc/link.js';
 import type { Transferable } from '../types.js';
 
@@ -8,6 +10,7 @@ export class PortLink implements Link {
   readonly trusted = true;
   #events: LinkEvents | undefined;
   #closed = false;
+  #closing = false;
 
   constructor(
     private readonly port: MessagePort,
@@ -16,24 +19,33 @@ export class PortLink implements Link {
 
   start(events: LinkEvents): void {
     this.#events = events;
-    this.port.on('message', (message: unknown[]) => {
-      // A batch without attachments is the flat array itself; one with them is wrapped, which no first entry looks like.
-      if (message[0] === WITH_ATTACHMENTS) events.batch(message[1] as unknown[], message[2] as unknown[]);
-      else events.batch(message, NO_ATTACHMENTS);
-    });
+    this.port.on('message', (message: unknown) => this.#receive(message, events));
     this.port.on('messageerror', (error) => this.#end(error));
     this.port.on('close', () => this.#end(undefined));
   }
 
   send(entries: unknown[], attachments: unknown[], transfer: Transferable[]): boolean {
-    if (this.#closed) return true;
-    if (attachments.length === 0) this.port.postMessage(entries);
-    else this.port.postMessage([WITH_ATTACHMENTS, entries, attachments], transfer);
+    if (this.#closed || this.#closing) return true;
+    const batch = entries.length < PACK_SLOTS && !entries.some(isPacked) ? entries : packEntries(entries);
+    if (attachments.length === 0) this.port.postMessage(batch);
+    else this.port.postMessage({ batch, attachments }, transfer);
     return true;
+  }
+
+  #receive(message: unknown, events: LinkEvents): void {
+    const bare = typeof message === 'string' || Array.isArray(message);
+    const { batch, attachments } = bare ? { batch: message, attachments: NO_ATTACHMENTS } : (message as { batch: unknown; attachments: unknown[] });
+    try {
+      events.batch(typeof batch === 'string' ? unpackEntries(batch) : (batch as unknown[]), attachments);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.close(error);
+    }
   }
 
   close(error?: Error): void {
     if (this.#closed) return;
+    this.#closing = true;
     this.port.close();
     if (error) this.#end(error);
   }
@@ -53,5 +65,7 @@ export class PortLink implements Link {
   }
 }
 
-const WITH_ATTACHMENTS = -1;
+/** A batch of fewer slots (three calls) goes as an array: packing would not pay, and such a thread never loads the unpacker. */
+const PACK_SLOTS = 18;
 const NO_ATTACHMENTS: readonly unknown[] = Object.freeze([]);
+const isPacked = (slot: unknown): boolean => typeof slot === 'object' && slot instanceof Uint8Array;

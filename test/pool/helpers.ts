@@ -87,7 +87,7 @@ export class FakeMember implements Member {
   }
   become(status: ProcessStatus): void {
     this.status = status;
-    for (const listener of [...this.#listeners]) listener(status);
+    for (const listener of this.#listeners) listener(status);
   }
   /** Ends the oldest call. */
   finish(value?: unknown): void {

@@ -1,5 +1,6 @@
 // What type-checks and what does not, alike under both settings of experimentalDecorators (tsconfig.legacy.json, tsconfig.standard.json).
-import { HealthCheck, OnShutdown, Process, processSpecOf, Public, type ProcessSpec } from 'mimas';
+import { HealthCheck, OnShutdown, Process, Public } from 'mimas';
+import { processSpecOf, type ProcessSpec } from '#mimas/decorators/index.js';
 
 @Process({ name: 'calculator', version: '1.0.0', description: 'adds' })
 export default class Calculator {

@@ -3,12 +3,11 @@
 import { nanoid } from 'nanoid';
 import { CallTimeoutError, InitError, MemoryLimitError, NotCloneableError, ProcessCrashedError, ProcessStartError, ProcessStoppedError, RestartsExhaustedError } from '../../errors.js';
 import { currentContext, nextTraceparent } from '../../rpc/context.js';
-import { addDeadline, removeDeadline, type Due } from '../../rpc/deadlines.js';
 import { iterateResult } from '../../rpc/iterate-result.js';
 import { Meter } from '../../rpc/meter.js';
 import { methodNotFound } from '../../rpc/remote.js';
 import type { MethodInfo } from '../../rpc/service.js';
-import { nameMethod } from '../../rpc/session.js';
+import { nameMethod } from '../../rpc/uncloneable.js';
 import { transferOfArguments } from '../../rpc/transfer.js';
 import { joinStacks } from '../../rpc/wire-error.js';
 import type { Usage } from '../../runtime/protocol.js';
@@ -19,12 +18,15 @@ import { RestartTracker } from '../../supervisor/restart-policy.js';
 import type { CallOptions, HealthCheckResult, HealthStatus, ProcessMetrics, ProcessStatus } from '../../types.js';
 import { parseDuration } from '../../units.js';
 import type { Member } from '../member.js';
+import { Bound } from './bound.js';
 import type { CpuOptions } from './options.js';
 import { FAILED, newCodec, pack, PHASES, type Booted, type Packed, type Reply } from './protocol.js';
 import type { Thread, ThreadEnd, Threads } from './threads.js';
 
 /** Answers may need this much longer than what is asked for, ms. */
 const SLACK_MS = 500;
+/** A thread that computes is waited for no longer than this, ms. */
+const BUSY_MS = 50;
 const USAGE_TIMEOUT = 1_000;
 const OUTPUT_GRACE_MS = 15;
 
@@ -323,8 +325,7 @@ export class CpuMember implements Member {
     let answer: HealthStatus | undefined;
     const asked = this.threads.run(thread, 'health', healthTimeout).then((status) => void (answer = status), () => {});
     // A thread that computes answers when it is done. To be busy is its work, and no sign of illness.
-    const { length } = this.#current ? [this.#current] : [];
-    const inTime = await within(Promise.race([asked, thread.ended]), length > 0 ? Math.min(healthTimeout, 50) : healthTimeout + SLACK_MS);
+    const inTime = await within(Promise.race([asked, thread.ended]), this.#current ? Math.min(healthTimeout, BUSY_MS) : healthTimeout + SLACK_MS);
     if (answer) return answer;
     const busy = this.#current;
     if (this.#thread === thread && busy) return report('healthy', { name: 'busy', status: 'pass', message: `runs ${busy.method}() for ${Math.round(performance.now() - busy.since)} ms` });
@@ -361,53 +362,6 @@ export class CpuMember implements Member {
     if (this.#status === status) return;
     this.#status = status;
     this.#events.emit('status', status);
-  }
-}
-
-/** Timeout and signal of one call. */
-class Bound implements Due {
-  dueAt = 0;
-  done = false;
-  readonly #controller = new AbortController();
-  readonly #onAbort: (() => void) | undefined;
-
-  constructor(
-    ms: number,
-    private readonly outer: AbortSignal | undefined,
-    private readonly giveUp: (cause: { value: unknown } | undefined) => void,
-  ) {
-    if (ms !== Infinity) {
-      this.timeLeft = ms;
-      this.dueAt = performance.now() + ms;
-      addDeadline(this);
-    }
-    if (outer) {
-      this.#onAbort = () => this.#end({ value: outer.reason });
-      outer.addEventListener('abort', this.#onAbort, { once: true });
-    }
-  }
-
-  readonly timeLeft: number | undefined;
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  expire(): void {
-    this.#end(undefined);
-  }
-
-  #end(cause: { value: unknown } | undefined): void {
-    if (this.done) return;
-    this.release();
-    this.giveUp(cause);
-    this.#controller.abort();
-  }
-
-  release(): void {
-    this.done = true;
-    if (this.dueAt !== 0) removeDeadline(this);
-    if (this.#onAbort) this.outer?.removeEventListener('abort', this.#onAbort);
   }
 }
 

@@ -5,7 +5,7 @@ import type { ProcessSpec } from '../../decorators/index.js';
 import { MethodNotFoundError, type StartPhase } from '../../errors.js';
 import { CallContext, runInContext } from '../../rpc/context.js';
 import { describeService, readService, Service } from '../../rpc/service.js';
-import { nameMethod } from '../../rpc/session.js';
+import { nameMethod } from '../../rpc/uncloneable.js';
 import { transferOf } from '../../rpc/transfer.js';
 import { bringUp, runShutdownHooks, type Instance } from '../../runtime/bring-up.js';
 import { runHealthChecks } from '../../runtime/health-checks.js';
