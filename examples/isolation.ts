@@ -1,5 +1,5 @@
 // Bulkheads: a process for each tenant. One crashes, the others do not notice; idle ones make room and come back on demand.
-// Run it:  npm run build && node --import @oxc-node/core/register examples/isolation.ts
+// Run it:  npm run build && node --import mimas/register examples/isolation.ts
 import { createProcessManager, type IsolationKey } from 'mimas';
 import type TenantStore from './processes/tenant.process.js';
 

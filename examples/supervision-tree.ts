@@ -1,5 +1,5 @@
 // A supervision tree written as a class: what depends on what, and who is restarted with whom.
-// Run it:  npm run build && node --import @oxc-node/core/register examples/supervision-tree.ts
+// Run it:  npm run build && node --import mimas/register examples/supervision-tree.ts
 import { Child, createProcessManager, Supervisor } from 'mimas';
 import type Part from './processes/part.process.js';
 

@@ -1,6 +1,6 @@
 // One spawned process through all its incarnations: the unit that the supervisor keeps alive, and the handle that users hold.
 // Invariant: the proxy and this object stay the same; what runs behind them comes and goes.
-import { LinkClosedError, MemoryLimitError, ProcessCrashedError, ProcessStoppedError, RestartsExhaustedError } from '../errors.js';
+import { LinkClosedError, ProcessStoppedError, RestartsExhaustedError } from '../errors.js';
 import { Client } from '../rpc/client.js';
 import { Meter } from '../rpc/meter.js';
 import type { Session } from '../rpc/session.js';
@@ -11,15 +11,14 @@ import { Emitter } from '../supervisor/emitter.js';
 import type { SyncContext, SyncResult, TerminatingContext } from '../supervisor/syncer.js';
 import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, ProcessStatus } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
-import { addressFor } from './addresses.js';
+import { deathError, outlives } from './death.js';
 import type { Adoption, ManagedProcessContext } from './process-context.js';
 import { ProcessMonitor } from './monitor.js';
 import type { ResolvedOptions } from './options.js';
 import { answers } from './probe.js';
+import { startOrderOf } from './start-order.js';
 import type { Unit } from './unit.js';
 
-/** The exit of a process may be heard of this much later than the end of its links, ms. */
-const DEATH_GRACE_MS = 250;
 /** Output that explains a death may arrive just after it, ms. */
 const OUTPUT_GRACE_MS = 15;
 
@@ -333,8 +332,8 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.client.wait('it to restart');
     this.#setStatus('restarting');
     await running.incarnation.outputEnded(OUTPUT_GRACE_MS);
-    const why = this.#deathReason;
-    const explain = (method: string) => this.#deathError(running, exit, method, why);
+    const death = { name: this.name, maxMemory: this.options.maxMemory, running, exit, why: this.#deathReason };
+    const explain = (method: string) => deathError(death, method);
     const error = (this.#deathReason = explain(''));
     this.client.detach(running.calls, explain, 'it to restart');
     if (running.calls !== running.control) for (const call of running.control.abandon(() => error)) call.fail(error);
@@ -351,7 +350,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     const running = this.#running;
     if (!running || (session !== running.calls && session !== running.control)) return;
     this.client.wait('the link to come back');
-    if (!(await this.#outlives(running)) || this.#running !== running) return;
+    if (!(await outlives(running, this.options.stuckTimeout)) || this.#running !== running) return;
     const lost = (method: string) => new LinkClosedError(`${this.name}${method && `.${method}()`}: the link to the process was lost${error ? `: ${error.message}` : ''}`, { process: this.name, method, maybeExecuted: true, cause: error });
     if (running.calls !== running.control && !running.control.closed) {
       this.client.detach(running.calls, lost, 'the link to come back');
@@ -373,75 +372,14 @@ export class ManagedProcess implements Unit, ProcessHandle {
     running.incarnation.kill();
   }
 
-  /** A link ended: has the process itself, too? Its other link tells, unless that one is silent for too long. */
-  async #outlives({ incarnation, control }: RunningProcess): Promise<boolean> {
-    let dead = false;
-    const exited = incarnation.exited.then(() => void (dead = true));
-    if (!control.closed) await answers(Promise.race([control.ping(), exited]), this.options.stuckTimeout);
-    // Both links ended: the exit is about to be heard of.
-    if (control.closed) await answers(exited, DEATH_GRACE_MS);
-    return !dead;
-  }
-
-  /** `why`: what made the manager itself end it. */
-  #deathError(running: RunningProcess, exit: Exit, method: string, why: Error | undefined): Error {
-    const { name } = this;
-    const where = method ? `${name}.${method}()` : name;
-    if (exit.outOfMemory) {
-      return new MemoryLimitError(`${where}: the process went over its memory limit of ${this.options.maxMemory ?? 'Node’s default'} bytes and was ended`, { process: name, limit: this.options.maxMemory ?? 0, method, maybeExecuted: true });
-    }
-    const how = why ? why.message : exit.error ? `it threw ${exit.error.name}: ${exit.error.message}` : exit.signal ? `it was ended by ${exit.signal}` : `it exited with code ${exit.code}`;
-    const stderrTail = running.incarnation.stderrTail();
-    return new ProcessCrashedError(`${where}: the process died${method ? ' while the call ran' : ''}: ${how}${stderrTail ? `\n${indent(stderrTail)}` : ''}`, {
-      process: name,
-      method,
-      maybeExecuted: true,
-      exitCode: exit.code,
-      signal: exit.signal,
-      stderrTail,
-      ...(exit.error || why ? { cause: exit.error ?? why } : {}),
-    });
-  }
-
   #stoppedError(): Error {
     const cause = this.#deathReason ?? this.#startError;
     return new ProcessStoppedError(`${this.name}: the process is ${this.#status === 'stopping' ? 'stopping' : 'stopped'} and takes no calls`, { process: this.name, ...(cause === undefined ? {} : { cause }) });
   }
 
   async #startOptions(signal: AbortSignal | undefined): Promise<StartOptions> {
-    const { options, context, file } = this;
-    return {
-      launch: await context.launch(options.isolation),
-      launchOptions: {
-        name: this.name,
-        env: options.env,
-        cwd: options.cwd,
-        argv: options.argv,
-        execArgv: options.execArgv,
-        maxMemory: options.maxMemory,
-        maxFrame: options.maxFrame,
-        inheritOutput: options.inheritOutput,
-        onLine: (line, stream) => this.events.emit('log', { line, stream }),
-      },
-      order: {
-        id: options.id,
-        name: options.name,
-        version: options.version,
-        file,
-        dependencies: options.dependencies,
-        generation: options.isolation === 'none' ? this.#generation++ : 0,
-        transport: options.transport,
-        address: context.listen ? context.listen.address : options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, options.id, () => context.socketFolder()),
-        token: context.listen?.token ?? context.token,
-        tls: context.listen?.tls ?? options.tls,
-        maxFrame: options.maxFrame,
-        owner: context.owner,
-      },
-      client: this.client,
-      startupTimeout: options.startupTimeout,
-      signal,
-      onLinkClosed: (session, error) => void this.#linkClosed(session, error),
-    };
+    const order = await startOrderOf(this, this.context, this.isolation === 'none' ? this.#generation++ : 0);
+    return { ...order, signal, onLinkClosed: (session, error) => void this.#linkClosed(session, error) };
   }
 
   #setStatus(to: ProcessStatus): void {
@@ -451,5 +389,3 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.events.emit('status', { from, to });
   }
 }
-
-const indent = (text: string): string => text.replace(/^/gm, '    ');

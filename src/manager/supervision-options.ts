@@ -29,8 +29,8 @@ export interface SupervisorChild extends ChildRole {
 }
 
 export type ChildDefinition = ProcessChild | GroupOfChildren | SupervisorChild;
-// oxlint-disable-next-line typescript/no-explicit-any -- any class, whatever its constructor takes: it is never constructed
-export type SupervisorClass<T = unknown> = abstract new (...args: any) => T;
+
+export type SupervisorClass<T = unknown> = abstract new (...args: never) => T;
 
 const ROLE = ['type', 'critical', 'optional'];
 export const GROUP_OPTIONS = ['name', 'strategy', 'intensity', 'period', 'backoff'];

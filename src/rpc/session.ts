@@ -1,6 +1,6 @@
 // One end of a link: turns calls, results, stream items and references into entries and back.
 // Invariant: each call that was sent settles exactly once, by its answer, its cancellation, or the end of the link.
-import { LinkClosedError, ProtocolError, UnauthorizedError } from '../errors.js';
+import { LinkClosedError, ProtocolError } from '../errors.js';
 import type { Transferable } from '../types.js';
 import { ValueCodec, type Encoded } from './codec.js';
 import { Dispatcher } from './dispatcher.js';
@@ -8,9 +8,9 @@ import { BATCH_ENTRIES, DEFAULT_LIMITS, Kind, PROTOCOL_VERSION } from './frames.
 import type { Link } from './link.js';
 import { LiveTable, type Made } from './live-table.js';
 import { Outbox } from './outbox.js';
+import { EntryReader } from './reader.js';
 import { ReferenceCall, type ReferenceOptions } from './reference-call.js';
 import { Exports, isUsed, newScope, type Scope } from './references.js';
-import { BYTES_PER_CREDIT } from './streams.js';
 import { describeService, readService, type MethodInfo, type Service } from './service.js';
 import type { IncomingStream, OutgoingStream } from './streams.js';
 
@@ -80,8 +80,9 @@ export class Session {
     });
     this.outbox = new Outbox(link);
     this.dispatcher = new Dispatcher(this);
+    const reader = new EntryReader(this);
     link.start({
-      batch: (entries, attachments) => this.#receive(entries, attachments),
+      batch: (entries, attachments) => reader.receive(entries, attachments),
       drain: () => {
         this.outbox.congested = false;
         this.live.drained();
@@ -261,133 +262,9 @@ export class Session {
     }
   }
 
-  // ── entries in ──
+  // ── what the reader tells ──
 
-  #receive(entries: readonly unknown[], attachments: readonly unknown[]): void {
-    try {
-      this.#read(entries, attachments);
-    } catch (error) {
-      // The peer broke the protocol: this link ends, and nothing else.
-      const cause = error instanceof ProtocolError || error instanceof UnauthorizedError ? error : new ProtocolError(`${this.peer} sent a frame that cannot be read: ${(error as Error)?.message}`, { cause: error });
-      this.options.link.close(cause);
-    }
-  }
-
-  #read(entries: readonly unknown[], attachments: readonly unknown[]): void {
-    let at = 0;
-    let attachment = 0;
-    const value = (index: number): unknown => {
-      const count = entries[index + 2] as number;
-      if (count === 0) return this.codec.decode(entries[index] as number, entries[index + 1]);
-      if (!Number.isInteger(count) || count < 0 || attachment + count > attachments.length) throw new ProtocolError('attachments are missing');
-      const own = attachments.slice(attachment, attachment + count);
-      attachment += count;
-      return this.codec.decode(entries[index] as number, entries[index + 1], own);
-    };
-    while (at < entries.length) {
-      const id = entries[at + 1] as number;
-      switch (entries[at]) {
-        case Kind.CALL:
-          this.live.beginImports();
-          this.dispatcher.call(id, entries[at + 2] as number, this.codec.decode(entries[at + 3] as number, entries[at + 4]), undefined);
-          at += 5;
-          break;
-        case Kind.RESULT:
-          this.live.beginImports();
-          this.#settle(id, this.codec.decode(entries[at + 2] as number, entries[at + 3]));
-          at += 4;
-          break;
-        case Kind.CALL_FULL: {
-          this.live.beginImports();
-          this.dispatcher.call(id, entries[at + 2] as number, value(at + 3), entries[at + 6]);
-          at += 7;
-          break;
-        }
-        case Kind.CALL_REFERENCE:
-          this.live.beginImports();
-          this.dispatcher.callReference(id, entries[at + 2] as number, String(entries[at + 3]), value(at + 4), entries[at + 7]);
-          at += 8;
-          break;
-        case Kind.RESULT_FULL:
-          this.live.beginImports();
-          this.#settle(id, value(at + 2));
-          at += 5;
-          break;
-        case Kind.ERROR: {
-          this.live.beginImports();
-          const error = value(at + 2);
-          const sent = this.#take(id);
-          if (sent?.scope) this.exports.settle(sent.scope);
-          sent?.call.fail(error);
-          at += 5;
-          break;
-        }
-        case Kind.CANCEL:
-          this.dispatcher.cancel(id, value(at + 2));
-          at += 5;
-          break;
-        case Kind.NEXT:
-          this.live.beginImports();
-          this.#checkCost(entries[at + 2], entries[at + 4]);
-          this.live.incoming(id).push(value(at + 3), entries[at + 2], this.live.importedStreams());
-          at += 6;
-          break;
-        case Kind.END:
-          this.live.beginImports();
-          this.live.endIncoming(id).end(value(at + 2));
-          at += 5;
-          break;
-        case Kind.FAIL:
-          this.live.beginImports();
-          this.live.endIncoming(id).fail(value(at + 2));
-          at += 5;
-          break;
-        case Kind.CREDIT:
-          this.live.outgoing(id)?.grant(entries[at + 2]);
-          at += 3;
-          break;
-        case Kind.STOP:
-          this.live.outgoing(id)?.stop();
-          at += 2;
-          break;
-        case Kind.RETAIN:
-          this.exports.retain(id);
-          at += 2;
-          break;
-        case Kind.RELEASE:
-          this.exports.release(id);
-          at += 2;
-          break;
-        case Kind.ABORT:
-          this.live.abortSignal(id, value(at + 2));
-          at += 5;
-          break;
-        case Kind.PING:
-          this.send(Kind.PONG, id);
-          at += 2;
-          break;
-        case Kind.PONG:
-          this.#pings.get(id)?.();
-          this.#pings.delete(id);
-          at += 2;
-          break;
-        case Kind.HELLO:
-          this.#hello(entries[at + 1]);
-          at += 2;
-          break;
-        default:
-          throw new ProtocolError(`${this.peer} sent an entry of unknown kind ${String(entries[at])}`);
-      }
-    }
-  }
-
-  /** Who understates the cost of an item could fill this side's memory. */
-  #checkCost(cost: unknown, payload: unknown): void {
-    const bytes = typeof payload === 'string' ? payload.length : payload instanceof Uint8Array ? payload.byteLength : 0;
-    if (bytes > ((cost as number) + 1) * BYTES_PER_CREDIT) throw new ProtocolError('a stream item that is larger than its cost says');
-  }
-
-  #hello(slots: unknown): void {
+  greeted(slots: unknown): void {
     if (!Array.isArray(slots) || this.#helloSeen) throw new ProtocolError('a second or malformed greeting');
     if (slots[0] !== PROTOCOL_VERSION) throw new ProtocolError(`${this.peer} speaks protocol ${String(slots[0])}, this side ${PROTOCOL_VERSION}: use the same version of mimas on both sides`);
     this.#helloSeen = true;
@@ -400,7 +277,18 @@ export class Session {
     return sent;
   }
 
-  #settle(id: number, value: unknown): void {
+  ponged(id: number): void {
+    this.#pings.get(id)?.();
+    this.#pings.delete(id);
+  }
+
+  failed(id: number, error: unknown): void {
+    const sent = this.#take(id);
+    if (sent?.scope) this.exports.settle(sent.scope);
+    sent?.call.fail(error);
+  }
+
+  answered(id: number, value: unknown): void {
     const streams = this.live.importedStreams();
     const sent = this.#take(id);
     if (!sent) {

@@ -61,6 +61,8 @@ describe.each(['worker', 'child'] as const)('isolation in a %s', (isolation) => 
     if (isolation === 'child') process.kill((await a.who()).pid, 'SIGKILL');
     else await expect(a.crash()).rejects.toMatchObject({ code: 'PROCESS_CRASHED' });
     expect(await slow).toBe(200);
+    // A call that is sent before the death is heard of would fail, rightly.
+    await until(() => crashes.length > 0);
     expect((await a.who()).calls).toBe(1);
     expect(await b.who()).toEqual({ ...before, calls: before.calls + 1 });
     expect(crashes).toEqual(['ns:a']);
