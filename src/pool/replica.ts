@@ -1,4 +1,5 @@
 // One place in a pool and the process that fills it. Counts what is in flight here, at the moment of choice.
+import { iterateResult } from '../rpc/iterate-result.js';
 import { IncomingStream } from '../rpc/streams.js';
 import type { CallOptions } from '../types.js';
 import type { Member } from './member.js';
@@ -61,39 +62,42 @@ export class Replica implements Candidate {
 
   /** Takes a place and runs a call in it. `limited`: the method has a `concurrency` of its own. */
   run(method: string, args: unknown[], options: CallOptions, limited: boolean): Promise<unknown> {
-    this.active++;
-    this.calls++;
-    const result = this.member.invoke(method, args, options);
-    const settled = limited || this.limits.timed ? this.#measured(method, limited) : this.#settled;
-    result.then(settled, settled);
-    return result;
+    const promise = this.#run(method, args, options, limited) as Promise<unknown> & { [Symbol.asyncIterator]?: unknown };
+    promise[Symbol.asyncIterator] = iterateResult;
+    return promise;
   }
 
-  /** A call that streams holds its place until its stream ends. */
-  readonly #settled = (value: unknown) => {
-    if (value instanceof IncomingStream) value.onEnd(this.#release);
-    else this.#release();
-  };
+  // Awaited, not watched by a second `then`: with one reaction to each promise the engine knows who waits, and stacks reach the caller.
+  async #run(method: string, args: unknown[], options: CallOptions, limited: boolean): Promise<unknown> {
+    this.active++;
+    this.calls++;
+    if (limited) this.#byMethod.set(method, this.running(method) + 1);
+    const started = this.limits.timed ? performance.now() : 0;
+    let value: unknown;
+    try {
+      value = await this.member.invoke(method, args, options);
+      return value;
+    } finally {
+      const release = () => {
+        if (limited) this.#byMethod.set(method, this.running(method) - 1);
+        this.#release();
+      };
+      if (started > 0) this.#measure(started);
+      // A call that streams holds its place until its stream ends.
+      if (value instanceof IncomingStream) value.onEnd(release);
+      else release();
+    }
+  }
 
-  readonly #release = () => {
+  #measure(started: number): void {
+    const now = performance.now();
+    this.#ewma.record(now - started, now);
+  }
+
+  #release(): void {
     this.active--;
     if (this.active === 0) for (const resolve of this.#idle.splice(0)) resolve();
     this.events.freed();
-  };
-
-  #measured(method: string, limited: boolean): (value: unknown) => void {
-    const started = performance.now();
-    if (limited) this.#byMethod.set(method, this.running(method) + 1);
-    const release = () => {
-      if (limited) this.#byMethod.set(method, this.running(method) - 1);
-      this.#release();
-    };
-    return (value) => {
-      const now = performance.now();
-      this.#ewma.record(now - started, now);
-      if (value instanceof IncomingStream) value.onEnd(release);
-      else release();
-    };
   }
 
   /** Resolves when nothing is in flight. */

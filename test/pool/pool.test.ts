@@ -247,6 +247,17 @@ it('is called like an object', async () => {
   expect(() => ((pool as { x?: number }).x = 1)).toThrow(TypeError);
 });
 
+it('stacks of errors show both sides', async () => {
+  const pool = await makePool({ size: 1 });
+  let stack = '';
+  try {
+    await pool.fail('no');
+  } catch (error) {
+    stack = (error as Error).stack!;
+  }
+  expect(stack).toMatch(/worker\.process[^]*--- worker \(worker\) ---[^]*pool\.test/);
+});
+
 it('weights reach the replicas', async () => {
   const pool = await makePool({ size: 2, strategy: 'weighted', weights: [3, 1] });
   for (let i = 0; i < 40; i++) await pool.where();
@@ -255,7 +266,7 @@ it('weights reach the replicas', async () => {
 
 it("the manager's queueTimeout holds for its pools", async () => {
   const pool = await manager({ queueTimeout: 40 }).pool<Worker>(FILE, { size: 1, concurrency: 1 });
-  const busy = pool.slow(150);
+  const busy = pool.slow(1_500);
   await expect(codeOf(pool.where())).resolves.toBe('QUEUE_TIMEOUT');
   await busy;
 });
