@@ -14,11 +14,11 @@ it('runs a TypeScript process file, one call a thread at a time, bound late', as
   const where = await Promise.all(Array.from({ length: 12 }, () => pool.slow(30)));
   expect(counts(where)).toEqual([4, 4, 4]);
   expect(where.every((id) => String(id).startsWith(`${process.pid}:`) && !String(id).endsWith(':0'))).toBe(true);
-  const long = pool.slow(200);
-  const started = performance.now();
+  let done = false;
+  const long = pool.slow(1_500).finally(() => (done = true));
   await Promise.all(Array.from({ length: 10 }, () => pool.slow(10)));
   // Nobody waited behind the long one.
-  expect(performance.now() - started).toBeLessThan(190);
+  expect(done).toBe(false);
   await long;
 });
 
@@ -65,14 +65,14 @@ it('functions, streams and uncloneable values are refused with their path and th
 it('a timeout or an abort ends that thread only, at once, and counts against nobody', async () => {
   const pool = await cpuPool({ size: 2, restartPolicy: { maxRestarts: 1 } });
   for (let i = 0; i < 3; i++) {
-    const other = pool.slow(300, 'other');
+    const other = pool.slow(200, 'other');
     const reason = new Error('enough');
     const controller = new AbortController();
     const spinning = i % 2 === 0 ? pool.$with({ timeout: 60 }).spin(60_000) : pool.$with({ signal: controller.signal }).spin(60_000);
     const started = performance.now();
     setTimeout(() => controller.abort(reason), 60);
     const error = await spinning.catch((e: unknown) => e);
-    expect(performance.now() - started).toBeLessThan(250);
+    expect(performance.now() - started).toBeLessThan(5_000);
     if (i % 2 === 0) expect(error).toBeInstanceOf(CallTimeoutError);
     else expect(error).toBe(reason);
     await expect(other).resolves.toBe('other');

@@ -126,14 +126,15 @@ it('keeps the arguments as they were when the call was made', async () => {
 it('a method with a concurrency of its own waits in the pool, and holds up no other method', async () => {
   const pool = await makePool({ size: 2 });
   const started = performance.now();
-  const alone = Array.from({ length: 4 }, () => pool.alone(100));
+  let done = 0;
+  const alone = Array.from({ length: 4 }, () => pool.alone(400).finally(() => done++));
   await sleep(5);
   expect(pool.$handle).toMatchObject({ active: 2, pending: 2 });
   await expect(pool.add(1, 2)).resolves.toBe(3);
-  expect(performance.now() - started).toBeLessThan(95);
+  expect(done).toBe(0);
   const where = await Promise.all(alone);
   expect(new Set(where).size).toBe(2);
-  expect(performance.now() - started).toBeGreaterThan(195);
+  expect(performance.now() - started).toBeGreaterThan(790);
 });
 
 it('keys wait for their own replica, and do not hold up the keys of others', async () => {
@@ -142,12 +143,12 @@ it('keys wait for their own replica, and do not hold up the keys of others', asy
   for (let i = 0; i < 20; i++) homes.set(`k${i}`, await pool.$with({ key: `k${i}` }).where());
   const [first, home] = [...homes][0]!;
   const other = [...homes].find(([, where]) => where !== home)![0];
-  const slow = pool.$with({ key: first }).slow(150);
+  let done = false;
+  const slow = pool.$with({ key: first }).slow(1_000).finally(() => (done = true));
   const queued = pool.$with({ key: first }).where();
-  const started = performance.now();
   await pool.$with({ key: other }).where();
   await pool.where();
-  expect(performance.now() - started).toBeLessThan(100);
+  expect(done).toBe(false);
   expect(pool.$handle.pending).toBe(1);
   await expect(queued).resolves.toBe(home);
   await slow;
