@@ -32,8 +32,8 @@ const jobs = JOBS.filter(({ name }) => !wantedJobs || wantedJobs.includes(name))
 if (systems.length === 0 || jobs.length === 0) throw new Error('no system or no job of that name');
 const rounds = Number(options.rounds ?? (quick ? 3 : 7));
 const plan = quick
-  ? { rounds, slowRounds: [1, 1], window: Number(options.window ?? 25), slowWindow: 700, deadline: began + QUICK_LIMIT - QUICK_MARGIN }
-  : { rounds, slowRounds: [Math.min(5, rounds), Math.min(3, rounds)], window: Number(options.window ?? 300), slowWindow: 10_000 };
+  ? { rounds, slowRounds: [1, 1], window: Number(options.window ?? 20), slowWindow: 600, runIn: 150, quick, deadline: began + QUICK_LIMIT - QUICK_MARGIN }
+  : { rounds, slowRounds: [Math.min(5, rounds), Math.min(3, rounds)], window: Number(options.window ?? 300), slowWindow: 10_000, runIn: 1000 };
 const { record, left, broken } = await runRounds({ ...plan, systems, jobs, say: progress });
 progress('');
 

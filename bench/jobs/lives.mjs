@@ -9,7 +9,7 @@ const timed = async (work) => {
 };
 
 export const start = {
-  name: 'start', title: 'start to first reply', fresh: true,
+  name: 'start', title: 'start to first reply', fresh: true, quick: ({ name }) => /^raw (?:Mess|fork)|^mimas (?:worker|child).ipc$/.test(name),
   async run({ system }) {
     const opened = [];
     const once = async () => {
@@ -44,7 +44,7 @@ export const spare = {
 
 /** Private memory that one more worker adds to this process and its children. */
 export const memory = {
-  name: 'memory', title: 'private memory', fresh: true, only: ({ group, name }) => group !== 'in-process' && name !== 'moleculer tcp',
+  name: 'memory', title: 'private memory', fresh: true, only: ({ group, name }) => group !== 'in-process' && name !== 'moleculer tcp', quick: ({ kind, group }) => kind !== 'peer' && group === 'thread',
   async run({ system }, window) {
     const MORE = window >= 200 ? 6 : 3;
     const open = async () => {

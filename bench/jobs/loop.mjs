@@ -17,7 +17,7 @@ async function timerDelays(until) {
 }
 
 export const fairness = {
-  name: 'fairness', title: 'delay of a 1 ms timer with 1,024 calls in flight', slow: 10_000, only: ({ group }) => group !== 'in-process',
+  name: 'fairness', title: 'delay of a 1 ms timer with 1,024 calls in flight', slow: 10_000, quick: ({ kind }) => kind === 'mimas', only: ({ group }) => group !== 'in-process',
   async run({ api }, window) {
     await inFlight((i) => api.add(i, 1), 1024, 100);
     const busy = inFlight((i) => api.add(i, 1), 1024, window);
@@ -28,7 +28,7 @@ export const fairness = {
 };
 
 export const paced = {
-  name: 'paced', title: '1,000 paced calls a second', slow: 5_000, only: ({ group, kind }) => group !== 'in-process' && kind !== 'peer',
+  name: 'paced', title: '1,000 paced calls a second', slow: 5_000, quick: ({ kind }) => kind === 'mimas', only: ({ group, kind }) => group !== 'in-process' && kind !== 'peer',
   async run({ api, pids }, window) {
     await oneByOne((i) => api.add(i, 1), 50);
     const taken = [];

@@ -13,10 +13,10 @@ export class Record {
 }
 
 /**
- * @param plan `{ systems, jobs, rounds, slowRounds, window, slowWindow, deadline, say }`; jobs after `deadline` (epoch ms) are left out and named.
+ * @param plan `{ systems, jobs, rounds, slowRounds, window, slowWindow, runIn, quick, deadline, say }`; jobs after `deadline` (epoch ms) are left out and named.
  * @returns {Promise<{ record: Record, left: string[], broken: string[] }>}
  */
-export async function runRounds({ systems, jobs, rounds, slowRounds, window, slowWindow, deadline = Infinity, say = () => {} }) {
+export async function runRounds({ systems, jobs, rounds, slowRounds, window, slowWindow, runIn, quick = false, deadline = Infinity, say = () => {} }) {
   const record = new Record();
   const hosts = new Map();
   const broken = new Map();
@@ -33,9 +33,13 @@ export async function runRounds({ systems, jobs, rounds, slowRounds, window, slo
         }
       });
     }
+    for (const [name, host] of hosts) {
+      say(`running in ${name}`);
+      await host.run('run-in', runIn).catch((error) => broken.set(name, `run-in: ${error.message}`));
+    }
     const attempt = async (system, job, round) => {
       const host = hosts.get(system.name);
-      if (broken.has(system.name) || (job.only && !job.only({ ...system, ...host?.facts }))) return;
+      if (broken.has(system.name) || (job.only && !job.only({ ...system, ...host?.facts })) || (quick && job.quick && !job.quick(system))) return;
       const span = job.slow ? Math.min(job.slow === 1 ? window : job.slow, slowWindow) : window;
       try {
         record.add(system.name, job.name, round, job.fresh ? await runFresh(system, job.name, window) : await host.run(job.name, span));
