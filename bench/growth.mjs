@@ -1,6 +1,7 @@
 // `npm run bench:growth`: what one call costs against calls in flight (1 to 10,000) and against processes (1 to 500, threads as far as memory
-// goes). The cost is CPU time of all threads per call, median of the rounds, sizes interleaved. Writes results/growth.json and the report.
-import { writeFileSync } from 'node:fs';
+// goes). The cost is CPU time of all threads per call, median of the rounds, sizes interleaved. Writes results/growth.json and the report,
+// unless `--quick`.
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { inFlight } from './lib/drive.mjs';
@@ -37,7 +38,7 @@ for (const isolation of ['none', 'worker']) {
   const points = {};
   for (const count of COUNTS.filter((wanted) => wanted <= room)) {
     while (proxies.length < count) proxies.push(...(await Promise.all(Array.from({ length: Math.min(4, count - proxies.length) }, () => pm.spawn(file)))));
-    Object.assign(points, await costs([count], () => [(i) => proxies[i % count].add(i, 1), EACH * count]));
+    Object.assign(points, await costs([count], () => [(i, lane) => proxies[lane % count].add(i, 1), EACH * count]));
     console.error(`${isolation}: ${count} processes: ${short(points[count])} µs a call`);
   }
   results.processes[isolation] = points;
@@ -48,7 +49,9 @@ for (const [title, series] of [['calls in flight', results.inFlight], ['processe
   const counts = Object.keys(Object.values(series)[0]);
   console.log(`\n${toText({ title: `µs of CPU a call against ${title}`, head: ['', ...counts], rows: Object.entries(series).map(([name, points]) => [name, ...counts.map((count) => short(points[count]))]) })}`);
 }
-writeFileSync(new URL('./results/growth.json', import.meta.url), `${JSON.stringify(results, (_, value) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value))}\n`);
+mkdirSync(new URL('./results/', import.meta.url), { recursive: true });
+if (!options.quick) writeFileSync(new URL('./results/growth.json', import.meta.url), `${JSON.stringify(results, (_, value) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value))}\n`);
+if (!options.quick && existsSync(new URL('./results/latest.json', import.meta.url))) (await import('./report.mjs')).writeReport();
 process.exit(0);
 
 /** CPU microseconds per call at each size. */

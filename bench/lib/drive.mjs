@@ -15,14 +15,17 @@ export async function oneByOne(call, ms, least = 3) {
   return taken;
 }
 
-/** Keeps `width` calls in flight for `ms`, then lets them end. @returns {Promise<{ calls: number, ms: number }>} */
+/**
+ * Keeps `width` calls in flight for `ms`, then lets them end; `call(n, lane)` gets the number of the call and which of the `width` makes it.
+ * @returns {Promise<{ calls: number, ms: number }>}
+ */
 export async function inFlight(call, width, ms) {
   const start = performance.now();
   const end = start + ms;
   let calls = 0;
-  const caller = async () => {
+  const caller = async (_, lane) => {
     do {
-      await call(calls++);
+      await call(calls++, lane);
     } while (performance.now() < end);
   };
   await Promise.all(Array.from({ length: width }, caller));
