@@ -47,14 +47,14 @@ function growthCharts({ inFlight, processes }) {
 }
 
 function page(results, growth) {
-  const { machine, figures, systems, rounds, date, left, broken } = results;
+  const { machine, figures, systems, rounds, date, left, broken, load } = results;
   const judged = judge(figures);
   const missed = judged.filter(({ met }) => !met);
   return `<!-- Written by bench/report.mjs; edit that, not this. -->
 # Performance
 
 Measured on ${date}: ${machine.cpu}, ${machine.cores} cores, ${machine.memory}, ${machine.system}, Node ${machine.node}. Absolute figures
-drift from machine to machine and from hour to hour: **trust the ratios**. Run it yourself: \`npm run bench\` (\`-- --quick\` ends within a minute).
+drift from machine to machine and from hour to hour: **trust the ratios**.${load > machine.cores / 2 ? ` The machine was busy with other work (load ${load}), so even these are rough.` : ''} Run it yourself: \`npm run bench\` (\`-- --quick\` ends within a minute).
 
 Every system does the same work: \`add(a, b)\`, an echo of a nested object of about 1 KB, an echo of 1 MiB. Each lives in a process of its own
 (and its worker in another thread or process), is run in until compilers have settled, and then all take turns: ${rounds} rounds, in each of which every
@@ -82,7 +82,7 @@ ${tablesOf(systems, figures).map((table) => `### ${table.title[0].toUpperCase()}
   a replica that stands ready. *MB each*: private memory that one more worker adds to caller and worker together.
 - *timer*: delay of a 1 ms timer in the caller while 1,024 calls are kept in flight. *paced*: 1,000 calls a second, CPU of caller and worker together.
 - *burst*: 1,000,000 calls fired in one synchronous loop; *fire* is that loop itself, *block* the longest hold of the event loop from then to the last answer.
-${left.length > 0 ? `\nLeft out for lack of time: ${left.join(', ')}.\n` : ''}${broken.length > 0 ? `\nFailed: ${broken.map((line) => line.split('\n')[0]).join('; ')}.\n` : ''}${growth ? growthText(growth) : ''}`;
+${left.length > 0 ? `\nThe time ran out: ${left.join(', ')}.\n` : ''}${broken.length > 0 ? `\nFailed: ${broken.map((line) => line.split('\n')[0]).join('; ')}.\n` : ''}${growth ? growthText(growth) : ''}`;
 }
 
 function growthText({ inFlight, processes, date }) {

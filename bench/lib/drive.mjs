@@ -16,17 +16,17 @@ export async function oneByOne(call, ms, least = 3) {
 }
 
 /**
- * Keeps `width` calls in flight for `ms`, then lets them end; `call(n, lane)` gets the number of the call and which of the `width` makes it.
+ * Keeps `width` calls in flight for `ms`, or for `most` calls, then lets them end; `call(n, lane)` gets the number of the call and which of the `width` makes it.
  * @returns {Promise<{ calls: number, ms: number }>}
  */
-export async function inFlight(call, width, ms) {
+export async function inFlight(call, width, ms, most = Infinity) {
   const start = performance.now();
   const end = start + ms;
   let calls = 0;
   const caller = async (_, lane) => {
     do {
       await call(calls++, lane);
-    } while (performance.now() < end);
+    } while (performance.now() < end && calls < most);
   };
   await Promise.all(Array.from({ length: width }, caller));
   return { calls, ms: performance.now() - start };

@@ -35,7 +35,7 @@ export class Host {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const gone = new Promise((resolve) => this.#child.once('exit', resolve));
     if (this.#child.connected) this.#child.disconnect();
-    const late = setTimeout(() => this.#child.kill('SIGKILL'), 5000);
+    const late = setTimeout(() => this.#child.kill('SIGKILL'), 3000);
     await gone;
     clearTimeout(late);
   }

@@ -13,14 +13,15 @@ export class Record {
 }
 
 /**
- * @param plan `{ systems, jobs, rounds, slowRounds, window, slowWindow, runIn, quick, deadline, say }`; jobs after `deadline` (epoch ms) are left out and named.
+ * @param plan `{ systems, jobs, rounds, slowRounds, window, slowWindow, runIn, quick, deadline, say }`; what is not done by `deadline` (epoch ms) is named in `left`;
+ * `runIn` is in calls, windows are in ms.
  * @returns {Promise<{ record: Record, left: string[], broken: string[] }>}
  */
 export async function runRounds({ systems, jobs, rounds, slowRounds, window, slowWindow, runIn, quick = false, deadline = Infinity, say = () => {} }) {
   const record = new Record();
   const hosts = new Map();
   const broken = new Map();
-  const left = new Set();
+  const left = new Map();
   const names = new Set(systems.map(({ name }) => name));
   say(`starting ${names.size} systems`);
   try {
@@ -48,25 +49,30 @@ export async function runRounds({ systems, jobs, rounds, slowRounds, window, slo
         say(`${system.name}: ${job.name} failed: ${error.message}`);
       }
     };
-    // The short jobs of all rounds come first: should the time run out, they are whole.
-    const stages = [jobs.filter(({ slow, fresh }) => !slow && !fresh), jobs.filter(({ slow, fresh }) => !slow && fresh), jobs.filter(({ slow }) => slow)];
-    for (const [stage, stageJobs] of stages.entries()) {
-      for (let round = 0; round < (stage === 0 ? rounds : slowRounds[stage - 1]); round++) {
-        for (const job of stageJobs) {
+    // Every job has its first round before any has its second: should the time run out, medians are of fewer rounds, but nothing is missing.
+    const stages = [
+      { rounds, jobs: jobs.filter(({ slow, fresh }) => !slow && !fresh) },
+      { rounds: slowRounds[0], jobs: jobs.filter(({ slow, fresh }) => !slow && fresh) },
+      { rounds: slowRounds[1], jobs: jobs.filter(({ slow }) => slow) },
+    ];
+    for (let round = 0; round < rounds; round++) {
+      for (const stage of stages) {
+        if (round >= stage.rounds) continue;
+        for (const job of stage.jobs) {
           if (Date.now() > deadline) {
-            left.add(job.name);
+            if (!left.has(job.name)) left.set(job.name, `${job.name} (${round} of ${stage.rounds} rounds)`);
             continue;
           }
           say(`round ${round + 1}: ${job.title}`);
           // Every other round runs backwards, so that nobody always follows the same neighbour.
-          for (const system of round % 2 === 0 ? systems : [...systems].reverse()) if (Date.now() <= deadline + 5000) await attempt(system, job, round);
+          for (const system of round % 2 === 0 ? systems : [...systems].reverse()) if (Date.now() <= deadline + 2000) await attempt(system, job, round);
         }
       }
     }
   } finally {
     await Promise.all([...hosts.values()].map((host) => host.close()));
   }
-  return { record, left: [...left], broken: [...broken].map(([name, why]) => `${name}: ${why}`) };
+  return { record, left: [...left.values()], broken: [...broken].map(([name, why]) => `${name}: ${why}`) };
 }
 
 async function eachOf(items, width, work) {
