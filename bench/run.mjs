@@ -1,7 +1,7 @@
 // `npm run bench`: Mimas beside its peers and the raw limits, in interleaved rounds. Prints tables with ratios and targets; a full run
 // writes results/latest.json and docs/performance.md with its charts.
 // Options: --quick (within 60 s, representative systems, writes results/quick.json only), --rounds n, --only text[,text] (systems whose
-// name contains one of them; nothing is written), --jobs name[,name].
+// name contains one of them; nothing is written), --jobs name[,name], --window ms and --slow-window ms (how long a job is measured).
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -16,7 +16,7 @@ const QUICK_LIMIT = 60_000;
 const QUICK_MARGIN = 11_000;
 
 const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean' }, rounds: { type: 'string' }, only: { type: 'string' }, jobs: { type: 'string' }, window: { type: 'string' } },
+  options: { quick: { type: 'boolean' }, rounds: { type: 'string' }, only: { type: 'string' }, jobs: { type: 'string' }, window: { type: 'string' }, 'slow-window': { type: 'string' } },
 });
 installPeers();
 buildIfStale();
@@ -33,10 +33,10 @@ const wantedJobs = options.jobs?.split(',');
 const systems = (await listSystems()).filter(({ name, quick: short }) => (wanted ? wanted.some((text) => name.includes(text)) : !quick || short));
 const jobs = JOBS.filter(({ name }) => !wantedJobs || wantedJobs.includes(name));
 if (systems.length === 0 || jobs.length === 0) throw new Error('no system or no job of that name');
-const rounds = Number(options.rounds ?? (quick ? 3 : 7));
+const rounds = Number(options.rounds ?? (quick ? 3 : 5));
 const plan = quick
   ? { rounds, slowRounds: [1, 1], window: Number(options.window ?? 20), slowWindow: 600, runIn: 15_000, quick, deadline: began + QUICK_LIMIT - QUICK_MARGIN }
-  : { rounds, slowRounds: [Math.min(5, rounds), Math.min(3, rounds)], window: Number(options.window ?? 300), slowWindow: 10_000, runIn: 150_000 };
+  : { rounds, slowRounds: [Math.min(5, rounds), Math.min(3, rounds)], window: Number(options.window ?? 200), slowWindow: Number(options['slow-window'] ?? 10_000), runIn: 150_000 };
 const { record, left, broken } = await runRounds({ ...plan, systems, jobs, say: progress });
 progress('');
 

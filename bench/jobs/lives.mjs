@@ -44,7 +44,7 @@ export const spare = {
 
 /** Private memory that one more worker adds to this process and its children. */
 export const memory = {
-  name: 'memory', title: 'private memory', fresh: true, only: ({ group, name }) => group !== 'in-process' && name !== 'moleculer tcp', quick: ({ kind, group }) => kind !== 'peer' && group === 'thread',
+  name: 'memory', title: 'private memory', fresh: true, slow: 1, only: ({ group, name }) => group !== 'in-process' && name !== 'moleculer tcp', quick: ({ kind, group }) => kind !== 'peer' && group === 'thread',
   async run({ system }, window) {
     const MORE = window >= 200 ? 6 : 3;
     const open = async () => {

@@ -3,6 +3,9 @@ import { inFlight, oneByOne } from '../lib/drive.mjs';
 import { cpuMicros } from '../lib/proc.mjs';
 import { quantile } from '../lib/stats.mjs';
 
+/** Those that a target names, and what they are measured by. */
+const WATCHED = /^mimas (?:worker.ipc|child.\w+)(?: low)?$|^raw MessagePort$|^piscina 2048/;
+
 /** Delays of a timer of 1 ms, in ms, until `until` settles. */
 async function timerDelays(until) {
   const delays = [];
@@ -17,7 +20,7 @@ async function timerDelays(until) {
 }
 
 export const fairness = {
-  name: 'fairness', title: 'delay of a 1 ms timer with 1,024 calls in flight', slow: 10_000, quick: ({ kind }) => kind === 'mimas', only: ({ group }) => group !== 'in-process',
+  name: 'fairness', title: 'delay of a 1 ms timer with 1,024 calls in flight', slow: 10_000, quick: ({ kind }) => kind === 'mimas', only: ({ name }) => WATCHED.test(name),
   async run({ api }, window) {
     await inFlight((i) => api.add(i, 1), 1024, 100);
     const busy = inFlight((i) => api.add(i, 1), 1024, window);
@@ -28,7 +31,7 @@ export const fairness = {
 };
 
 export const paced = {
-  name: 'paced', title: '1,000 paced calls a second', slow: 5_000, quick: ({ kind }) => kind === 'mimas', only: ({ group, kind }) => group !== 'in-process' && kind !== 'peer',
+  name: 'paced', title: '1,000 paced calls a second', slow: 5_000, quick: ({ kind }) => kind === 'mimas', only: ({ name }) => WATCHED.test(name),
   async run({ api, pids }, window) {
     await oneByOne((i) => api.add(i, 1), 50);
     const taken = [];
