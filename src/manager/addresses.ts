@@ -1,5 +1,5 @@
 // Where spawned processes listen: loopback and any free port, or a socket file in a folder that only this user can enter.
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Address } from '../transport/address.js';
@@ -12,5 +12,17 @@ export function addressFor(transport: 'unix' | 'tcp' | 'ws', tls: boolean, id: s
   return { kind: tls ? 'wss' : 'ws', host: LOOPBACK, port: 0, path: '/' };
 }
 
-/** A new folder with mode 0700. Short: the path of a unix socket has about 100 characters at the most. */
-export const makeSocketFolder = (): string => mkdtempSync(join(tmpdir(), 'mimas-'));
+/** A new folder with mode 0700, removed at the latest when the program exits. */
+export class SocketFolder {
+  /** Short: the path of a unix socket has about 100 characters at the most. */
+  readonly path = mkdtempSync(join(tmpdir(), 'mimas-'));
+
+  constructor() {
+    process.once('exit', this.remove);
+  }
+
+  readonly remove = (): void => {
+    process.off('exit', this.remove);
+    rmSync(this.path, { recursive: true, force: true });
+  };
+}

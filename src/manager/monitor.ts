@@ -50,7 +50,10 @@ export class ProcessMonitor {
 
   async #ask(): Promise<HealthStatus> {
     const { running, options, name } = this.process;
-    if (!running) return unhealthy({ name: 'process', status: 'fail', message: `${name} is ${this.process.status}` });
+    if (!running) {
+      const { status, downReason } = this.process;
+      return unhealthy({ name: 'process', status: 'fail', message: `${name} is ${status}${downReason ? `: ${downReason.message}` : ''}` });
+    }
     const { healthTimeout } = options;
     let report: HealthStatus | undefined;
     const asked = callControl(running.control, 'health', healthTimeout).then((answer) => (report = answer));

@@ -1,6 +1,7 @@
 // What a user may write, checked once and turned into what the manager works with. An unknown option is refused by name with
 // a suggestion; one that cannot work in the chosen isolation is refused, too; nothing is ignored.
 // (A schema library would cost more start-up time than a worker thread.)
+import { statSync } from 'node:fs';
 import { nanoid } from 'nanoid';
 import { InvalidOptionError, UnsupportedOptionError } from '../errors.js';
 import { resolveRestartPolicy, type RestartPolicyOptions } from '../supervisor/restart-options.js';
@@ -126,7 +127,7 @@ export function resolveSpawnOptions(own: SpawnOptions, manager: ManagerOptions, 
   text(own.name, 'name');
   text(own.version, 'version');
   text(own.cwd, 'cwd');
-  if (own.env !== undefined) object(own.env, 'env');
+  if (own.env !== undefined) for (const [name, value] of Object.entries(object(own.env, 'env'))) if (value !== undefined && typeof value !== 'string') throw invalid(`env.${name}`, value, 'a text');
   list(own.argv, 'argv');
   list(own.execArgv, 'execArgv');
   const isolation = manager.testing?.useMockSpawner ? 'none' : (own.isolation ?? manager.isolation ?? 'worker');
@@ -136,6 +137,8 @@ export function resolveSpawnOptions(own: SpawnOptions, manager: ManagerOptions, 
   const monitoring: MonitoringOptions = { ...manager.monitoring, ...own.monitoring };
   const tls = own.tls ?? manager.tls;
   refuseImpossible(own, isolation, transport, resources, tls);
+  // Node itself would say that it cannot find node.
+  if (own.cwd !== undefined && !statSync(own.cwd, { throwIfNoEntry: false })?.isDirectory()) throw invalid('cwd', own.cwd, 'a folder that is there');
   const health = monitoring.healthCheck ?? false;
   const pick = <K extends keyof CommonOptions>(key: K): CommonOptions[K] => own[key] ?? manager[key];
   const duration = (key: 'startupTimeout' | 'gracePeriod' | 'queueTimeout' | 'stuckTimeout'): number | undefined => {
@@ -194,9 +197,11 @@ function checkCommon(options: CommonOptions, at: string): void {
     flag(monitoring.tracing, 'monitoring.tracing');
     const { healthCheck } = monitoring;
     if (typeof healthCheck === 'object') {
-      refuseUnknown(healthCheck, HEALTH_CHECK, 'monitoring.healthCheck');
-      if (healthCheck.interval !== undefined) parseDuration(healthCheck.interval, 'monitoring.healthCheck.interval');
-      if (healthCheck.timeout !== undefined) parseDuration(healthCheck.timeout, 'monitoring.healthCheck.timeout');
+      refuseUnknown(object(healthCheck, 'monitoring.healthCheck'), HEALTH_CHECK, 'monitoring.healthCheck');
+      for (const key of ['interval', 'timeout'] as const) {
+        const value = healthCheck[key];
+        if (value !== undefined && parseDuration(value, `monitoring.healthCheck.${key}`) <= 0) throw invalid(`monitoring.healthCheck.${key}`, value, 'more than nothing');
+      }
     } else flag(healthCheck, 'monitoring.healthCheck');
   }
   if (tls !== undefined) refuseUnknown(object(tls, 'tls'), TLS, 'tls');

@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 
 /** Children notice the end of their channel first, and get this long to run their shutdown hooks. */
 const GRACE_SECONDS = 0.5;
+// `kill -s KILL -- -pid`: dash takes no `--` behind `-KILL`, and some shells take a negative pid only behind it.
 const SCRIPT = `trap '' INT TERM HUP
 list=' '
 while read -r op pid; do
@@ -14,33 +15,37 @@ while read -r op pid; do
 done
 [ "$list" = ' ' ] && exit 0
 sleep ${GRACE_SECONDS}
-for pid in $list; do kill -KILL -- "-$pid" 2>/dev/null; done
+for pid in $list; do kill -s KILL -- "-$pid" 2>/dev/null; done
 exit 0`;
 
 let guardian: ChildProcess | undefined;
-let guarded = 0;
+const guarded = new Set<number>();
 
 /** Ends the process group `pid` should this program vanish. */
 export function guard(pid: number): void {
   if (process.platform === 'win32' || pid <= 1) return;
-  guarded++;
-  if (!guardian || guardian.exitCode !== null || guardian.signalCode !== null) {
-    // Its own session, so that a Ctrl+C at the terminal does not take it along; exec: no shell of a user's profile.
-    guardian = spawn('/bin/sh', ['-c', SCRIPT], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, env: { PATH: '/usr/bin:/bin' } });
-    guardian.on('error', () => {});
-    guardian.stdin!.on('error', () => {});
-    guardian.unref();
-    (guardian.stdin as unknown as { unref?(): void }).unref?.();
-  }
-  guardian.stdin!.write(`+ ${pid}\n`);
+  guarded.add(pid);
+  if (guardian && guardian.exitCode === null && guardian.signalCode === null) guardian.stdin!.write(`+ ${pid}\n`);
+  else guardian = startGuardian();
 }
 
 /** The group is gone. The last one sends the guardian home. */
 export function unguard(pid: number): void {
-  if (!guardian) return;
-  guarded--;
+  if (!guarded.delete(pid) || !guardian) return;
   guardian.stdin!.write(`- ${pid}\n`);
-  if (guarded > 0) return;
+  if (guarded.size > 0) return;
   guardian.stdin!.end();
   guardian = undefined;
+}
+
+function startGuardian(): ChildProcess {
+  // Its own session, so that a Ctrl+C at the terminal does not take it along; exec: no shell of a user's profile.
+  const started = spawn('/bin/sh', ['-c', SCRIPT], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, env: { PATH: '/usr/bin:/bin' } });
+  started.on('error', () => {});
+  started.stdin!.on('error', () => {});
+  started.unref();
+  (started.stdin as unknown as { unref?(): void }).unref?.();
+  // All of them: an earlier guardian may have been killed.
+  for (const pid of guarded) started.stdin!.write(`+ ${pid}\n`);
+  return started;
 }

@@ -73,9 +73,12 @@ export class Host implements HostControl {
 
   async #start(order: StartOrder, onPhase: (phase: StartPhase) => unknown): Promise<Started> {
     const { file, dependencies } = order;
+    this.#control.peer = order.owner;
     const enter = (phase: StartPhase) => {
       this.#phase = phase;
       Promise.resolve(onPhase(phase)).catch(() => {});
+      // Now, not at the end of the tick: what comes next may block for ever, or exit.
+      this.#control.outbox.flush();
     };
     const { ctor, spec } = await loadProcessClass(file, order.generation > 0 ? { version: order.generation } : {});
     enter('construct');
@@ -107,9 +110,11 @@ export class Host implements HostControl {
   }
 
   async #serve(service: Service, order: StartOrder): Promise<Started['address']> {
-    if (order.transport === 'ipc') {
+    const ipc = order.transport === 'ipc';
+    if (ipc) {
       this.#control.serve(service);
-      return undefined;
+      // An address beside the owner's own link: it is served to others, too.
+      if (!order.address) return undefined;
     }
     if (!order.address) throw new ProcessStartError('no address to listen on', { file: order.file, phase: 'ready' });
     const { listen } = await import('../transport/index.js');
@@ -119,7 +124,7 @@ export class Host implements HostControl {
         link,
         service,
         self: service.name,
-        peer: link.trusted ? order.owner : link.label,
+        peer: link.trusted && !ipc ? order.owner : link.label,
         ...(order.maxFrame === undefined ? {} : { maxFrame: order.maxFrame }),
         onClosed: () => this.#sessions.delete(session),
       });
@@ -142,15 +147,16 @@ export class Host implements HostControl {
   }
 
   async #stop({ reason, signal, drain, hooks }: StopOrder): Promise<{ failed: string[] }> {
-    // The stop order itself runs on the control session, so that one is idle with one call left.
+    const deadline = performance.now() + hooks;
+    // The stop order itself runs on the control session, so that one is idle with one call left; it is counted by then.
+    await Promise.resolve();
     const others = [...this.#sessions].map((session) => session.dispatcher.idle(session === this.#control ? 1 : 0));
     await within(Promise.all(others), drain);
     const failed: string[] = [];
-    const deadline = performance.now() + hooks;
     for (const hook of this.#spec?.shutdownHooks ?? []) {
       try {
         const run = Promise.resolve(this.#instance?.[hook]?.({ reason, signal }));
-        if (!(await within(run, Math.max(0, deadline - performance.now())))) failed.push(`${hook}: not done within ${hooks} ms`);
+        if (!(await within(run, Math.max(0, deadline - performance.now())))) failed.push(`${hook}: not done within ${Math.round(hooks)} ms`);
       } catch (error) {
         failed.push(`${hook}: ${messageOf(error)}`);
       }

@@ -19,6 +19,8 @@ export interface StopSteps {
 // Shares of the grace. What a step does not use, the next ones have.
 const DRAIN_SHARE = 0.5;
 const HOOKS_SHARE = 0.8;
+/** The host bounds its hooks itself, and needs some time to say which one was late. */
+const ANSWER_SHARE = 0.85;
 const EXIT_SHARE = 0.9;
 
 export async function stopProcess({ incarnation, control, calls }: RunningProcess, steps: StopSteps): Promise<void> {
@@ -36,11 +38,16 @@ export async function stopProcess({ incarnation, control, calls }: RunningProces
   await step(steps.idle(), DRAIN_SHARE);
   if (!gone && !steps.hurry.aborted && until(HOOKS_SHARE) > 0) {
     const order = { reason: steps.reason, signal: steps.signal, drain: until(DRAIN_SHARE), hooks: until(HOOKS_SHARE) };
+    let answered = false;
     const stopped = callControl(control, 'stop', order).then(
-      ({ failed }) => failed.forEach((message) => steps.onHookFailed(message)),
+      ({ failed }) => {
+        answered = true;
+        failed.forEach((message) => steps.onHookFailed(message));
+      },
       () => {},
     );
-    await step(stopped, HOOKS_SHARE);
+    await step(stopped, ANSWER_SHARE);
+    if (!answered && !gone && !steps.hurry.aborted) steps.onHookFailed(`its event loop did not answer for ${Math.round(performance.now() - started)} ms`);
     if (calls !== control) calls.close();
     // The host leaves when its owner hangs up after a stop.
     control.close();

@@ -37,7 +37,7 @@ export interface StopOrder {
   readonly signal: string | undefined;
   /** Longest wait for running calls, ms. */
   readonly drain: number;
-  /** Longest run of all shutdown hooks together, ms. */
+  /** By when all shutdown hooks must be done, ms from the order. */
   readonly hooks: number;
 }
 

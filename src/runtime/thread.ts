@@ -1,5 +1,5 @@
 // Isolation `worker`: the host lives in a worker thread, reached over a MessagePort of its own.
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { InvalidOptionError } from '../errors.js';
 import { PortLink } from '../transport/port.js';
 import { environmentOf } from './environment.js';
@@ -8,6 +8,8 @@ import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
 
 const BOOT = new URL('./boot-thread.js', import.meta.url);
 const MIB = 1024 * 1024;
+/** A program given by `--eval` hands down flags that make every thread with a file of its own fail. */
+const EVALUATED = process.execArgv.some((flag) => flag.startsWith('--input-type'));
 
 export async function launchThread(options: LaunchOptions): Promise<Incarnation> {
   const { port1, port2 } = new MessageChannel();
@@ -22,6 +24,8 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
   worker.on('error', (thrown: unknown) => (error = thrown instanceof Error ? thrown : new Error(String(thrown))));
   const exited = new Promise<Exit>((resolve) => {
     worker.once('exit', (code) => {
+      // Answers that were sent before the end count.
+      for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1)) port1.emit('message', last.message);
       port1.close();
       resolve({ code, signal: null, error, outOfMemory: (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY' });
     });
@@ -50,7 +54,7 @@ function startWorker(options: LaunchOptions, port: import('node:worker_threads')
       stdout: true,
       stderr: true,
       ...(options.argv ? { argv: [...options.argv] } : {}),
-      ...(options.execArgv ? { execArgv: [...options.execArgv] } : {}),
+      ...(options.execArgv ? { execArgv: [...options.execArgv] } : EVALUATED ? { execArgv: [] } : {}),
       ...(options.env ? { env: environmentOf(options.env) } : {}),
       ...(options.maxMemory === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: Math.max(4, Math.round(options.maxMemory / MIB)) } }),
     });
