@@ -17,6 +17,9 @@ const PAIRS = {
   none: ['mimas', 'mimas none/ipc', 'in-process', 'structuredClone'],
 };
 
+/** Cores that a pair keeps busy when nothing else runs, less a good part. With fewer, batches form differently and the cost of a call says nothing. */
+const ENOUGH = { thread: 0.9, child: 0.9, none: 0.6 };
+
 /** Name of a figure → what it says. */
 export const guarded = {
   thread: 'worker/ipc, 64 in flight, CPU of a call × raw MessagePort',
@@ -31,16 +34,24 @@ export function clearLoss(baseline, measured) {
   return Object.keys(measured).filter((name) => measured[name] > baseline[name] * (1 + TOLERANCE));
 }
 
-/** @param names what to measure; default all */
+/**
+ * @param names what to measure; default all
+ * @returns {Promise<{ measured: object, starved: string[] }>} `starved`: figures taken while other programs had the machine
+ */
 export async function measureGuard(names = Object.keys(guarded)) {
   const measured = {};
-  for (const name of names.filter((candidate) => PAIRS[candidate])) measured[name] = await costRatio(PAIRS[name]);
+  const starved = [];
+  for (const name of names.filter((candidate) => PAIRS[candidate])) {
+    const { ratio, cores } = await costRatio(PAIRS[name]);
+    measured[name] = ratio;
+    if (cores < ENOUGH[name]) starved.push(name);
+  }
   if (names.some((name) => name.startsWith('import'))) {
     const { cpuMs, modules } = await importCost(ROUNDS);
     if (names.includes('importCpu')) measured.importCpu = cpuMs / yardstick();
     if (names.includes('importModules')) measured.importModules = modules;
   }
-  return measured;
+  return { measured, starved };
 }
 
 /** CPU of a call of one system over that of the other: median of the ratios of alternating rounds. */
@@ -48,10 +59,13 @@ async function costRatio([ownFile, ownName, otherFile, otherName]) {
   const sides = [];
   for (const [file, name] of [[ownFile, ownName], [otherFile, otherName]]) sides.push(await (await loadSystems(file)).find((system) => system.name === name).start());
   const pids = familyOf();
+  const shares = [];
   const cost = async (api, window) => {
     const before = cpuMicros(pids);
-    const { calls } = await inFlight((i) => api.add(i, 1), 64, window);
-    return (cpuMicros(pids) - before) / calls;
+    const { calls, ms } = await inFlight((i) => api.add(i, 1), 64, window);
+    const used = cpuMicros(pids) - before;
+    shares.push(used / 1000 / ms);
+    return used / calls;
   };
   for (const api of sides) await cost(api, RUN_IN);
   const ratios = [];
@@ -62,7 +76,7 @@ async function costRatio([ownFile, ownName, otherFile, otherName]) {
     ratios.push(costs.get(sides[0]) / costs.get(sides[1]));
   }
   for (const api of sides) await api.close();
-  return median(ratios);
+  return { ratio: median(ratios), cores: median(shares.slice(sides.length)) };
 }
 
 /** A piece of work of this machine's own speed, in ms of CPU. */
