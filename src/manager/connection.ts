@@ -125,7 +125,6 @@ export class ManagedConnection implements Unit, ConnectionHandle {
       self: this.self,
       peer: this.name,
       owned: true,
-      exports: this.client.exports,
       ...(limit === undefined ? {} : { maxFrame: limit }),
       onHello: (methods, name) => {
         this.name = name;

@@ -21,4 +21,16 @@ export interface ManagedProcessContext {
   socketFolder(): string;
   /** Where others reach it, beside its owner. Port 0 is replaced by the real one, so that a restart listens there again. */
   readonly listen?: Listening | undefined;
+  /** Above 0 the file is read anew even in this thread, as the reload of a pool needs. */
+  readonly generation?: number;
+}
+
+/** Who decides about the restarts of a process in place of its own policy: its group. */
+export interface Adoption {
+  /** It died by itself; nothing of it runs any more. Calls wait from now on. */
+  died(error: Error, clean: boolean): void;
+  /** Its user ended it: it is to stay down. */
+  stopped(): void;
+  /** Its user wants it started again. */
+  restart(): Promise<void>;
 }

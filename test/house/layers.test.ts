@@ -11,8 +11,8 @@ const RANKS = [['errors', 'types', 'units', 'heap'], ['decorators'], ['rpc'], ['
 const BOTTOM = new Set(RANKS[0]);
 /** The supervisor knows nothing of RPC: it may import the bottom only. */
 const NOT_FOR_SUPERVISOR = new Set(['decorators', 'rpc', 'transport', 'runtime']);
-/** Doors to the outside: they gather what the package exports, and nothing imports them. */
-const DOORS: Readonly<Record<string, string>> = { index: 'manager', register: 'runtime' };
+/** Doors to the outside, and the last layer that each may open: they gather what the package exports, and only doors import doors. */
+const DOORS: Readonly<Record<string, string>> = { index: 'manager', compat: 'manager', register: 'runtime' };
 
 interface Import { file: string; from: string; to: string }
 
@@ -56,7 +56,7 @@ describe('layers', () => {
   });
 
   it('nothing imports testing or a door', () => {
-    expect(imports.filter(({ from, to }) => from !== to && (to === 'testing' || to in DOORS)).map(show)).toEqual([]);
+    expect(imports.filter(({ from, to }) => from !== to && (to === 'testing' || (to in DOORS && !(from in DOORS)))).map(show)).toEqual([]);
   });
 
   it('a door opens its own part of the house only', () => {
