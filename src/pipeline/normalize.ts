@@ -4,7 +4,6 @@ import { parseBytes, parseDuration } from '../units.js';
 import type { Check, Component, Condition, ContainerOverrides, Dependency, HealthCheck, Kind, Limits, Port, Restart, RestartName, Volume, Watch } from './model.js';
 
 /** A value as YAML gave it. Its shape has been checked along schema.ts. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Written = any;
 
 export interface Surroundings {

@@ -300,7 +300,7 @@ function settled(signal: AbortSignal): Promise<void> {
   });
 }
 
-export const describe = ({ code, signal, reason }: Exit): string => `${signal ? `was ended by ${signal}` : `exited with code ${code}`}${reason ? ` (${reason})` : ''}`;
+const describe = ({ code, signal, reason }: Exit): string => `${signal ? `was ended by ${signal}` : `exited with code ${code}`}${reason ? ` (${reason})` : ''}`;
 
 /** `max_restarts` means what it says: the breaker of the supervisor does not come before it. */
 function policyOf({ condition, maxRestarts, window, backoff }: Restart): RestartPolicyOptions {

@@ -230,8 +230,8 @@ describe('while it runs', () => {
     project.write({ sources: [plain('steady'), plain('brittle', { env: { EXIT_AFTER: 400, EXIT_CODE: 9 }, restart_policy: 'no' })] }, { on_failure: 'continue' });
     const run = project.start('run', 'pipeline.yaml', ...PLAIN);
     await run.line('Component brittle exited with code 9');
-    const steady = project.pids()[0]!;
-    expect(alive(steady)).toBe(true);
+    const steady = project.journal().find(([what, id]) => what === 'start' && id === 'steady')!;
+    expect(alive(Number(steady[2]))).toBe(true);
     run.signal('SIGINT');
     expect(await run.exit()).toBe(1);
   });
@@ -359,7 +359,7 @@ describe('on a terminal', () => {
     expect(shown).toContain('^[36ma |^[0m hello');
     expect(shown).toMatch(/NAME {2}KIND +STATE[^\r]*\r\na +source +\^\[32mrunning\^\[0m/);
     // At the end the table is gone.
-    expect(shown).toMatch(/Pipeline stopped successfully\r\n[^P]*\^\[3A\^\[J$/);
+    expect(shown).toMatch(/Pipeline stopped successfully\r\n[\s\S]*\^\[3A\^\[J$/);
   });
 });
 
