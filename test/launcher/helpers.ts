@@ -1,6 +1,6 @@
 // What the launcher tests share: a temporary folder of real patterns, a launcher over it, and looks at real processes.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect } from 'vitest';
@@ -62,10 +62,12 @@ export async function startOver(dir: string, options: LauncherOptions = {}): Pro
   return { launcher, dir, logs, output };
 }
 
+/** It runs. One that has ended and was not reaped yet (init is slow here) does not. */
 export function alive(pid: number | undefined): boolean {
   if (pid === undefined || pid <= 1) throw new Error(`not a pid to ask about: ${pid}`);
   try {
-    return process.kill(pid, 0);
+    process.kill(pid, 0);
+    return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;
   }
