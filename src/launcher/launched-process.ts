@@ -18,6 +18,8 @@ import type { ProcessRecord, StateFolder } from './state-folder.js';
 
 /** The number of failures in a row that ends it. */
 export const MAX_ERRORS = 5;
+/** What has no health check and lives so long counts as up, ms. */
+const SETTLE_MS = 100;
 /** An ill process gets this long to end by itself, ms. */
 const ILL_GRACE_MS = 1_000;
 
@@ -271,8 +273,8 @@ export class LaunchedProcess {
 
   async #becomeHealthy(running: Running, signal: AbortSignal): Promise<void> {
     const check = this.#check(running);
-    // Without a health check, to run is to be well.
-    if (!check) return;
+    // Without a health check, to run is to be well; one that cannot run at all has ended by then.
+    if (!check) return this.#settleDown(signal);
     const prober = (this.#prober = new Prober({
       check,
       clock: this.context.clock,
@@ -288,6 +290,17 @@ export class LaunchedProcess {
       const tail = running.stderrTail();
       throw new LauncherError('HEALTH_CHECK_FAILED', `health check failed: ${(error as Error).message}${tail ? `\n${tail.replace(/^/gm, '    ')}` : ''}`, { context: { process: this.id, pattern: this.key.pattern, healthPort: this.#healthPort }, cause: error });
     }
+  }
+
+  #settleDown(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.context.clock.setTimeout(resolve, SETTLE_MS);
+      const onAbort = () => {
+        this.context.clock.clearTimeout(timer);
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
   }
 
   #check(running: Running): Check | undefined {

@@ -60,7 +60,9 @@ export class StateFolder {
   records(): ProcessRecord[] {
     return readdirSync(this.#processes).filter((name) => name.endsWith('.json')).flatMap((name) => {
       const file = join(this.#processes, name);
-      const record = parse(file);
+      const parsed = parse(file);
+      // Under its own name, or it could not be removed by that.
+      const record = parsed && this.#file(parsed.launch) === file ? parsed : undefined;
       if (!record) rmSync(file, { force: true });
       return record ? [record] : [];
     });
