@@ -1,5 +1,5 @@
 // Microseconds per encode and decode through the value codec, beside raw msgpackr and structuredClone.
-// Run: node --import @oxc-node/core/register bench/codec.ts
+// Run: node --import mimas/register bench/codec.ts
 import { createRequire } from 'node:module';
 import { ValueCodec } from '../src/rpc/codec.js';
 

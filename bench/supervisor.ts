@@ -1,5 +1,5 @@
 // What idle units cost: memory each, CPU for a minute of resyncs, and the time of one event, for growing numbers of units.
-// Run it:  npm run build && node --expose-gc --import @oxc-node/core/register bench/supervisor.ts
+// Run it:  npm run build && node --expose-gc --import mimas/register bench/supervisor.ts
 import { Supervisor, WorkQueue, systemClock, type Clock, type Syncer, type Timer } from 'mimas/supervisor';
 
 const SIZES = [100, 1000, 10_000];

@@ -1,5 +1,5 @@
 // Three memory stores under one supervisor: started, checked at each resync, updated while they run, ended gracefully.
-// Run it:  npm run build && node --import @oxc-node/core/register examples/supervisor.ts
+// Run it:  npm run build && node --import mimas/register examples/supervisor.ts
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Supervisor, type SyncContext, type SyncResult, type Syncer, type TerminatingContext, type UpdateType } from 'mimas/supervisor';
 

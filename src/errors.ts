@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   UNSUPPORTED_OPTION: 'an option that cannot work in this combination',
   INVALID_OPTION: 'an option whose value makes no sense',
   INVALID_PROCESS: 'a decorator was used where it cannot work',
+  ISOLATION_FULL: 'all `maxProcesses` processes of an isolation are at work, so none can be evicted for another key',
   UNIT_NOT_FOUND: 'no process or unit with this id',
   SHUTDOWN_INCOMPLETE: 'something outlived the shutdown deadline; `left` names it',
 } as const;
@@ -103,6 +104,7 @@ export class UnknownOptionError extends coded<'UNKNOWN_OPTION', { option: string
 export class UnsupportedOptionError extends coded<'UNSUPPORTED_OPTION', { option: string }>('UNSUPPORTED_OPTION') {}
 export class InvalidOptionError extends coded<'INVALID_OPTION', { option: string }>('INVALID_OPTION') {}
 export class InvalidProcessError extends coded<'INVALID_PROCESS'>('INVALID_PROCESS') {}
+export class IsolationFullError extends coded<'ISOLATION_FULL', { id: string; maxProcesses: number }>('ISOLATION_FULL') {}
 export class UnitNotFoundError extends coded<'UNIT_NOT_FOUND', { id: string }>('UNIT_NOT_FOUND') {}
 export class ShutdownIncompleteError extends coded<'SHUTDOWN_INCOMPLETE', { left: readonly string[] }>('SHUTDOWN_INCOMPLETE') {}
 
@@ -110,7 +112,7 @@ for (const exported of [
   ProcessStartError, InitError, ProcessCrashedError, ProcessStoppedError, RestartsExhaustedError, MemoryLimitError, CallTimeoutError,
   QueueTimeoutError, QueueFullError, CircuitOpenError, CallCancelledError, MethodNotFoundError, NotCloneableError, FrameTooLargeError, ProtocolError,
   LinkClosedError, CallbackReleasedError, UnauthorizedError, UnknownOptionError, UnsupportedOptionError, InvalidOptionError,
-  InvalidProcessError, UnitNotFoundError, ShutdownIncompleteError,
+  InvalidProcessError, IsolationFullError, UnitNotFoundError, ShutdownIncompleteError,
 ]) classes.set(exported.code, exported as never);
 
 /**

@@ -40,13 +40,15 @@ export type RemoteStream<Item> = Promise<AsyncIterableIterator<Item>> & AsyncIte
 /** What a remote method gives for a method that returns `R`. */
 export type RemoteResult<R> = IsAny<R> extends true
   ? Promise<R> & AsyncIterable<R>
-  : [Awaited<R>] extends [ReadableStream<infer Item>]
-    ? Promise<ReadableStream<Item>> & AsyncIterable<Item>
-    : [Awaited<R>] extends [AsyncIterable<infer Item>]
-      ? RemoteStream<Item>
-      : [Awaited<R>] extends [Iterator<infer Item, unknown, never>]
+  : [Awaited<R>] extends [never]
+    ? Promise<never>
+    : [Awaited<R>] extends [ReadableStream<infer Item>]
+      ? Promise<ReadableStream<Item>> & AsyncIterable<Item>
+      : [Awaited<R>] extends [AsyncIterable<infer Item>]
         ? RemoteStream<Item>
-        : Promise<Awaited<R>>;
+        : [Awaited<R>] extends [Iterator<infer Item, unknown, never>]
+          ? RemoteStream<Item>
+          : Promise<Awaited<R>>;
 
 type RemoteMethod<F> = F extends (...args: infer Args) => infer R ? (...args: Args) => RemoteResult<R> : never;
 type Reserved = `$${string}` | `__${string}` | 'then' | 'init' | 'constructor';

@@ -72,7 +72,7 @@ export function classTarget(decorator: string, [target, second]: readonly unknow
   return { where, record: ownRecord(context ? metadataOf(context, where) : ((target as Constructor).prototype as object)) };
 }
 
-function isContext(value: unknown): value is StandardContext {
+export function isContext(value: unknown): value is StandardContext {
   return typeof value === 'object' && value !== null && typeof (value as { kind?: unknown }).kind === 'string';
 }
 
@@ -83,7 +83,7 @@ function legacyKind(descriptor: unknown): string {
   return typeof value === 'function' ? 'method' : 'field';
 }
 
-function describe(target: unknown, key: unknown): string {
+export function describe(target: unknown, key: unknown): string {
   const owner = typeof target === 'function' ? target : (target as { constructor?: unknown } | null)?.constructor;
   const className = (typeof owner === 'function' && owner.name) || 'an unnamed class';
   return key === undefined ? className : `${className}.${String(key)}`;

@@ -113,26 +113,32 @@ export class ManagedConnection implements Unit, ConnectionHandle {
     const { maxFrame, tls, token = '' } = this.options;
     const limit = maxFrame === undefined ? undefined : parseBytes(maxFrame, 'maxFrame');
     const link = await connect(this.target, { token, tls, maxFrame: limit });
-    return new Promise((resolve, reject) => {
-      const session: Session = new Session({
-        link,
-        self: this.self,
-        peer: this.name,
-        owned: true,
-        exports: this.client.exports,
-        ...(limit === undefined ? {} : { maxFrame: limit }),
-        onHello: (methods, name) => {
-          this.name = name;
-          this.client.describeMethods(methods);
-          resolve(session);
-        },
-        onDrain: () => this.client.pump(),
-        onClosed: (error) => {
-          reject(new LinkClosedError(`${this.address} closed before it said what it serves`, { cause: error }));
-          this.#lost(session, error);
-        },
-      });
+    let greet!: () => void;
+    let refuse!: (error: Error) => void;
+    const greeted = new Promise<void>((resolve, reject) => {
+      greet = resolve;
+      refuse = reject;
     });
+    // The greeting may have come along with the handshake: then it is read before the session is there.
+    const session: Session = new Session({
+      link,
+      self: this.self,
+      peer: this.name,
+      owned: true,
+      ...(limit === undefined ? {} : { maxFrame: limit }),
+      onHello: (methods, name) => {
+        this.name = name;
+        this.client.describeMethods(methods);
+        greet();
+      },
+      onDrain: () => this.client.pump(),
+      onClosed: (error) => {
+        refuse(new LinkClosedError(`${this.address} closed before it said what it serves`, { cause: error }));
+        queueMicrotask(() => this.#lost(session, error));
+      },
+    });
+    await greeted;
+    return session;
   }
 
   #lost(session: Session, error: Error | undefined): void {

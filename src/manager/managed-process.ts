@@ -1,36 +1,26 @@
 // One spawned process through all its incarnations: the unit that the supervisor keeps alive, and the handle that users hold.
 // Invariant: the proxy and this object stay the same; what runs behind them comes and goes.
-import { LinkClosedError, MemoryLimitError, ProcessCrashedError, ProcessStoppedError, RestartsExhaustedError } from '../errors.js';
+import { LinkClosedError, ProcessStoppedError, RestartsExhaustedError } from '../errors.js';
 import { Client } from '../rpc/client.js';
 import { Meter } from '../rpc/meter.js';
 import type { Session } from '../rpc/session.js';
 import { stopProcess } from '../runtime/kill-ladder.js';
-import type { Exit, Launch } from '../runtime/runtime.js';
+import type { Exit } from '../runtime/runtime.js';
 import { startProcess, openCalls, type RunningProcess, type StartOptions } from '../runtime/start.js';
 import { Emitter } from '../supervisor/emitter.js';
-import type { Supervisor } from '../supervisor/supervisor.js';
 import type { SyncContext, SyncResult, TerminatingContext } from '../supervisor/syncer.js';
 import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, ProcessStatus } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
-import { addressFor } from './addresses.js';
+import { deathError, outlives } from './death.js';
+import type { Adoption, ManagedProcessContext } from './process-context.js';
 import { ProcessMonitor } from './monitor.js';
 import type { ResolvedOptions } from './options.js';
 import { answers } from './probe.js';
+import { startOrderOf } from './start-order.js';
 import type { Unit } from './unit.js';
 
-/** The exit of a process may be heard of this much later than the end of its links, ms. */
-const DEATH_GRACE_MS = 250;
 /** Output that explains a death may arrive just after it, ms. */
 const OUTPUT_GRACE_MS = 15;
-
-export interface ManagedProcessContext {
-  readonly supervisor: Supervisor<Unit>;
-  readonly owner: string;
-  readonly token: string;
-  launch(isolation: ResolvedOptions['isolation']): Promise<Launch>;
-  /** The folder for unix sockets. */
-  socketFolder(): string;
-}
 
 export class ManagedProcess implements Unit, ProcessHandle {
   readonly client: Client;
@@ -46,12 +36,15 @@ export class ManagedProcess implements Unit, ProcessHandle {
   #name: string;
   #version: string | undefined;
   #probing = false;
-  #stopReason = 'stop';
+  #stopReason: { readonly reason: string; readonly signal: NodeJS.Signals | undefined } = { reason: 'stop', signal: undefined };
   #restarting = false;
   #everReady = false;
   #startError: unknown;
   #deathReason: Error | undefined;
-  #exhausted: Error | undefined;
+  /** Makes the error of a call, once the restart policy has given up. */
+  #exhausted: (() => Error) | undefined;
+  #restart: Promise<void> | undefined;
+  #adoption: Adoption | undefined;
 
   constructor(
     readonly file: string,
@@ -122,7 +115,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
   }
   /** Why it is down, if it is. */
   get downReason(): Error | undefined {
-    return this.#running ? undefined : this.#exhausted ?? this.#deathReason;
+    return this.#running ? undefined : (this.#exhausted?.() ?? this.#deathReason);
   }
   /** Why it died or could not start the last time. */
   get failure(): Error | undefined {
@@ -158,40 +151,88 @@ export class ManagedProcess implements Unit, ProcessHandle {
 
   async stop({ timeout, reason = 'stop' }: { timeout?: Duration; reason?: string } = {}): Promise<void> {
     const gracePeriod = timeout === undefined ? this.options.gracePeriod : parseDuration(timeout, 'timeout');
-    this.#stopReason = reason;
-    this.#restarting = false;
-    await this.#finish(gracePeriod);
+    this.#adoption?.stopped();
+    await this.#stop(gracePeriod, reason);
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    if (signal !== 'SIGKILL' && this.#running?.incarnation.terminate(signal)) {
-      await this.stop({ reason: 'signal' });
-      return;
-    }
-    this.#stopReason = 'kill';
-    this.#restarting = false;
-    await this.#finish(0);
+    const sent = signal !== 'SIGKILL' && this.#running?.incarnation.terminate(signal);
+    this.#adoption?.stopped();
+    // The signal itself and the order that follows it race; hooks hear the same from both.
+    if (sent) await this.#stop(this.options.gracePeriod, 'signal', signal);
+    else await this.#stop(0, 'kill');
   }
 
-  async restart(): Promise<void> {
+  /** Those who ask while a restart is under way get that one. */
+  restart(): Promise<void> {
+    if (this.#adoption) return this.#adoption.restart();
+    this.#restart ??= this.startAgain().finally(() => (this.#restart = undefined));
+    return this.#restart;
+  }
+
+  // ── what its group asks for ──
+
+  adopt(adoption: Adoption): void {
+    this.#adoption = adoption;
+  }
+
+  /** Ends it; calls wait, because it will be started again. */
+  async pause(): Promise<void> {
+    this.client.wait('its group to restart it');
+    const ended = this.#stop(this.options.gracePeriod, 'restart');
+    this.#restarting = true;
+    await ended;
+    this.#setStatus('restarting');
+  }
+
+  /** It does not run, and nobody will start it unless asked to: calls are refused. */
+  refuse(status: 'stopped' | 'failed', error: () => Error = () => this.#stoppedError()): void {
+    if (this.#running) return;
+    this.#restarting = false;
+    this.client.refuse(error);
+    this.#setStatus(status);
+  }
+
+  /** The next incarnation, after the end of this one. */
+  async startAgain(signal?: AbortSignal): Promise<void> {
     const { supervisor } = this.context;
-    this.#stopReason = 'restart';
+    this.#stopReason = { reason: 'restart', signal: undefined };
     this.#restarting = true;
     this.client.wait('it to restart');
-    if (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id)) {
-      void supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod: this.options.gracePeriod } });
+    const giveUp = () => void this.#stop(0, 'cancelled');
+    try {
+      if (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id)) {
+        void supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod: this.options.gracePeriod } });
+      }
+      const applied = supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy });
+      signal?.addEventListener('abort', giveUp, { once: true });
+      const { lastError } = await applied;
+      if (!this.#running) throw lastError ?? this.#stoppedError();
+      this.#restarts++;
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
+      this.#restarting = false;
+      // With a group, that decides.
+      if (!this.#adoption) this.#settleDown();
     }
-    this.#restarts++;
-    const status = await supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy });
-    this.#restarting = false;
-    if (!this.#running) throw status.lastError ?? this.#stoppedError();
   }
 
-  async #finish(gracePeriod: number): Promise<void> {
+  async #stop(gracePeriod: number, reason: string, signal?: NodeJS.Signals): Promise<void> {
     const { supervisor } = this.context;
+    this.#stopReason = { reason, signal };
+    this.#restarting = false;
     if (!supervisor.getProcessStatus(this.id)) return;
     await supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod } });
     if (!supervisor.isFinished(this.id)) await supervisor.whenFinished(this.id);
+    this.#settleDown();
+  }
+
+  /** When nothing will bring it up again, no call may wait for that. */
+  #settleDown(): void {
+    const { supervisor } = this.context;
+    if (this.#running || this.#restarting || (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id))) return;
+    if (this.#status !== 'failed') this.#setStatus('stopped');
+    this.client.refuse(this.#exhausted ?? (() => this.#stoppedError()));
   }
 
   // ── what the supervisor asks for ──
@@ -217,6 +258,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.#name = running.started.name;
     this.#version = running.started.version;
     this.#startTime = new Date();
+    if (this.context.listen && running.started.address) this.context.listen.address = running.started.address;
     void running.incarnation.exited.then((exit) => this.#died(running, exit));
     this.client.attach(running.calls);
     this.#monitor.started(running);
@@ -231,13 +273,16 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.#monitor.stopped();
     const stopped = () => this.#stoppedError();
     if (this.#restarting) this.client.wait('it to restart');
-    else if (end?.endReason === 'max-restarts' || end?.endReason === 'circuit-open') {
+    else if (this.#adoption && !running && (end?.endReason === 'not-restarted' || end?.endReason === 'completed')) {
+      this.client.wait('its group to restart it');
+      this.#adoption.died(this.#deathReason ?? this.#stoppedError(), end.endReason === 'completed');
+      return;
+    } else if (end?.endReason === 'max-restarts' || end?.endReason === 'circuit-open') {
       const last = end.lastError!;
-      const exhausted = () => new RestartsExhaustedError(`${this.name}: ${last.message}; $handle.restart() starts it again`, { process: this.name, restarts: this.#restarts, cause: this.#deathReason ?? last });
-      this.#exhausted = exhausted();
-      this.client.refuse(exhausted);
+      this.#exhausted = () => new RestartsExhaustedError(`${this.name}: ${last.message}; $handle.restart() starts it again`, { process: this.name, restarts: this.#restarts, cause: this.#deathReason ?? last });
+      this.client.refuse(this.#exhausted);
       this.#setStatus('failed');
-      this.events.emit('failed', { error: this.#exhausted });
+      this.events.emit('failed', { error: this.#exhausted() });
       return;
     } else this.client.refuse(stopped);
     if (!running) {
@@ -248,15 +293,14 @@ export class ManagedProcess implements Unit, ProcessHandle {
     const cutOff = (method: string) => new ProcessStoppedError(`${this.name}.${method}(): the process was stopped while the call ran`, { process: this.name, method, maybeExecuted: true });
     void running.incarnation.exited.then(() => this.client.detach(running.calls, cutOff, 'it to restart'));
     await stopProcess(running, {
-      reason: this.#stopReason,
-      signal: undefined,
+      ...this.#stopReason,
       grace: gracePeriod,
       hurry: signal,
       idle: () => this.client.idle(),
       onHookFailed: (message) => process.emitWarning(`shutdown hook of ${this.name}: ${message}`, 'MimasWarning'),
     });
     this.#setStatus(this.#restarting ? 'restarting' : 'stopped');
-    if (!this.#restarting) this.events.emit('stop', { reason: this.#stopReason });
+    if (!this.#restarting) this.events.emit('stop', { reason: this.#stopReason.reason });
   }
 
   // ── what happens to it ──
@@ -287,23 +331,25 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.client.wait('it to restart');
     this.#setStatus('restarting');
     await running.incarnation.outputEnded(OUTPUT_GRACE_MS);
-    const why = this.#deathReason;
-    const explain = (method: string) => this.#deathError(running, exit, method, why);
+    const death = { name: this.name, maxMemory: this.options.maxMemory, running, exit, why: this.#deathReason };
+    const explain = (method: string) => deathError(death, method);
     const error = (this.#deathReason = explain(''));
     this.client.detach(running.calls, explain, 'it to restart');
     if (running.calls !== running.control) for (const call of running.control.abandon(() => error)) call.fail(error);
     this.events.emit('crash', { error, exitCode: exit.code, signal: exit.signal });
     const clean = exit.code === 0 && !exit.error;
+    // An explicit restart may begin the next generation meanwhile: it is not that one which died.
+    const generation = this.context.supervisor.getProcessStatus(this.id)?.generation;
     // Grandchildren in its group must not meet the next incarnation.
     await running.incarnation.gone();
-    this.context.supervisor.notifyExit(this.id, { error, clean });
+    this.context.supervisor.notifyExit(this.id, { error, clean, ...(generation !== undefined && { generation }) });
   }
 
   async #linkClosed(session: Session, error: Error | undefined): Promise<void> {
     const running = this.#running;
     if (!running || (session !== running.calls && session !== running.control)) return;
     this.client.wait('the link to come back');
-    if (!(await this.#outlives(running)) || this.#running !== running) return;
+    if (!(await outlives(running, this.options.stuckTimeout)) || this.#running !== running) return;
     const lost = (method: string) => new LinkClosedError(`${this.name}${method && `.${method}()`}: the link to the process was lost${error ? `: ${error.message}` : ''}`, { process: this.name, method, maybeExecuted: true, cause: error });
     if (running.calls !== running.control && !running.control.closed) {
       this.client.detach(running.calls, lost, 'the link to come back');
@@ -325,75 +371,14 @@ export class ManagedProcess implements Unit, ProcessHandle {
     running.incarnation.kill();
   }
 
-  /** A link ended: has the process itself, too? Its other link tells, unless that one is silent for too long. */
-  async #outlives({ incarnation, control }: RunningProcess): Promise<boolean> {
-    let dead = false;
-    const exited = incarnation.exited.then(() => void (dead = true));
-    if (!control.closed) await answers(Promise.race([control.ping(), exited]), this.options.stuckTimeout);
-    // Both links ended: the exit is about to be heard of.
-    if (control.closed) await answers(exited, DEATH_GRACE_MS);
-    return !dead;
-  }
-
-  /** `why`: what made the manager itself end it. */
-  #deathError(running: RunningProcess, exit: Exit, method: string, why: Error | undefined): Error {
-    const { name } = this;
-    const where = method ? `${name}.${method}()` : name;
-    if (exit.outOfMemory) {
-      return new MemoryLimitError(`${where}: the process went over its memory limit of ${this.options.maxMemory ?? 'Node’s default'} bytes and was ended`, { process: name, limit: this.options.maxMemory ?? 0, method, maybeExecuted: true });
-    }
-    const how = why ? why.message : exit.error ? `it threw ${exit.error.name}: ${exit.error.message}` : exit.signal ? `it was ended by ${exit.signal}` : `it exited with code ${exit.code}`;
-    const stderrTail = running.incarnation.stderrTail();
-    return new ProcessCrashedError(`${where}: the process died${method ? ' while the call ran' : ''}: ${how}${stderrTail ? `\n${indent(stderrTail)}` : ''}`, {
-      process: name,
-      method,
-      maybeExecuted: true,
-      exitCode: exit.code,
-      signal: exit.signal,
-      stderrTail,
-      ...(exit.error || why ? { cause: exit.error ?? why } : {}),
-    });
-  }
-
   #stoppedError(): Error {
     const cause = this.#deathReason ?? this.#startError;
     return new ProcessStoppedError(`${this.name}: the process is ${this.#status === 'stopping' ? 'stopping' : 'stopped'} and takes no calls`, { process: this.name, ...(cause === undefined ? {} : { cause }) });
   }
 
   async #startOptions(signal: AbortSignal | undefined): Promise<StartOptions> {
-    const { options, context, file } = this;
-    return {
-      launch: await context.launch(options.isolation),
-      launchOptions: {
-        name: this.name,
-        env: options.env,
-        cwd: options.cwd,
-        argv: options.argv,
-        execArgv: options.execArgv,
-        maxMemory: options.maxMemory,
-        maxFrame: options.maxFrame,
-        inheritOutput: options.inheritOutput,
-        onLine: (line, stream) => this.events.emit('log', { line, stream }),
-      },
-      order: {
-        id: options.id,
-        name: options.name,
-        version: options.version,
-        file,
-        dependencies: options.dependencies,
-        generation: options.isolation === 'none' ? this.#generation++ : 0,
-        transport: options.transport,
-        address: options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, options.id, () => context.socketFolder()),
-        token: context.token,
-        tls: options.tls,
-        maxFrame: options.maxFrame,
-        owner: context.owner,
-      },
-      client: this.client,
-      startupTimeout: options.startupTimeout,
-      signal,
-      onLinkClosed: (session, error) => void this.#linkClosed(session, error),
-    };
+    const order = await startOrderOf(this, this.context, this.isolation === 'none' ? this.#generation++ : 0);
+    return { ...order, signal, onLinkClosed: (session, error) => void this.#linkClosed(session, error) };
   }
 
   #setStatus(to: ProcessStatus): void {
@@ -403,5 +388,3 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.events.emit('status', { from, to });
   }
 }
-
-const indent = (text: string): string => text.replace(/^/gm, '    ');

@@ -1,21 +1,31 @@
 // The composition root: what users call. It resolves options, makes units, hands them to the one supervisor, and gives proxies.
 import { nanoid } from 'nanoid';
+import type { Registry } from 'prom-client';
 import { UnitNotFoundError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
 import { resolveProcessFile } from '../runtime/process-file.js';
+import { within } from '../runtime/within.js';
 import type { Launch } from '../runtime/runtime.js';
 import { Emitter } from '../supervisor/emitter.js';
+import type { HealthReport } from '../supervisor/health.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, Isolation, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
+import { formatAddress } from '../transport/address.js';
 import { parseDuration, type Duration } from '../units.js';
 import { SocketFolder } from './addresses.js';
 import { connectProcess, type ConnectProcessOptions, type ManagedConnection } from './connection.js';
 import { aggregateHealth } from './health.js';
+import { MetricsJournal } from './metrics-journal.js';
 import { ManagedProcess } from './managed-process.js';
 import type { Pool } from '../pool/pool.js';
 import type { PoolHandle } from '../pool/pool-handle.js';
 import { startPool, type PoolSpawnOptions } from './pools.js';
+import { ProcessIsolation, type IsolateOptions, type IsolationHandle } from './isolations.js';
+import type { Supervision, SupervisionOf } from './supervision.js';
+import type { ChildDefinition, SupervisionOptions, SupervisorClass } from './supervision-options.js';
 import { checkManagerOptions, resolveSpawnOptions, type ManagerOptions, type SpawnOptions } from './options.js';
+import type { Listening } from './process-context.js';
+import { resolveServeOptions, type ServedProcess, type ServeOptions } from './serve.js';
 import { unitSyncer, type Unit } from './unit.js';
 
 /** A process: its id, or its proxy. */
@@ -26,11 +36,20 @@ export type RemotePool<T> = Remote<T, PoolHandle>;
 
 /** Stopped processes whose facts are remembered. */
 const REMEMBERED = 100;
+/** Longest wait for book-keeping after the last process has ended, ms. */
+const SETTLE_MS = 1_000;
 
 /** Every event of every process, with its id. */
 export type ManagerEvents = { [E in keyof ProcessEvents]: ProcessEvents[E] & { id: string; name: string } } & {
   spawn: { id: string; name: string; file: string };
 };
+/** What `metricsJson()` gives. */
+export interface ManagerMetrics {
+  /** Milliseconds since 1970. */
+  timestamp: number;
+  supervisor: HealthReport;
+  processes: (ProcessInfo & { metrics: ProcessMetrics })[];
+}
 const FORWARDED: readonly (keyof ProcessEvents)[] = ['ready', 'crash', 'restart', 'stop', 'failed', 'health', 'log', 'status'];
 
 export class ProcessManager {
@@ -38,9 +57,13 @@ export class ProcessManager {
   readonly #supervisor: Supervisor<Unit>;
   readonly #processes = new Map<string, ManagedProcess>();
   readonly #pools = new Set<Pool>();
+  /** What starts and ends processes by itself: isolations and groups. */
+  readonly #owners = new Set<{ shutdown(options: { timeout: number; reason: string }): Promise<void> }>();
   readonly #connections = new Set<ManagedConnection>();
   readonly #events = new Emitter<ManagerEvents>();
+  readonly #journal = new MetricsJournal();
   readonly #token = nanoid(32);
+  #registry: Promise<Registry> | undefined;
   #sockets: SocketFolder | undefined;
   #shutdown: Promise<void> | undefined;
 
@@ -48,7 +71,7 @@ export class ProcessManager {
   constructor(options: ManagerOptions = {}) {
     checkManagerOptions(options);
     this.#options = options;
-    this.#supervisor = new Supervisor<Unit>({ syncer: unitSyncer, resyncInterval: Infinity });
+    this.#supervisor = new Supervisor<Unit>({ syncer: unitSyncer, resyncInterval: Infinity, metrics: this.#journal });
     this.#supervisor.on('failure', ({ id, retryIn }) => {
       const process = this.#processes.get(id);
       if (process && retryIn !== undefined) process.events.emit('restart', { attempt: process.restarts + 1, delay: retryIn });
@@ -67,8 +90,19 @@ export class ProcessManager {
     return createRemote(process.client) as Remote<T>;
   }
 
-  /** Spawns and gives the unit itself: what pools and isolation build on. */
-  async spawnUnit(file: string | URL, options: SpawnOptions = {}): Promise<ManagedProcess> {
+  /**
+   * Spawns a process and serves it at `listen`, so that other programs reach it with `connect` and the token. It is supervised
+   * like any other; after a restart it listens at the same address.
+   * @throws what `spawn` throws, and UnsupportedOptionError for an address off this machine without a token of your own
+   */
+  async serve<T>(file: string | URL, options: ServeOptions = {}): Promise<ServedProcess<T>> {
+    const { spawn, listen } = resolveServeOptions(options);
+    const process = await this.spawnUnit(file, spawn, undefined, listen);
+    return { process: createRemote(process.client) as Remote<T>, address: formatAddress(listen.address), token: listen.token };
+  }
+
+  /** Spawns and gives the unit itself: what pools, isolation and groups build on. `signal` gives the start up. */
+  async spawnUnit(file: string | URL, options: SpawnOptions = {}, signal?: AbortSignal, listen?: Listening): Promise<ManagedProcess> {
     if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: String(file) });
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
@@ -78,10 +112,17 @@ export class ProcessManager {
       token: this.#token,
       launch,
       socketFolder: () => (this.#sockets ??= new SocketFolder()).path,
+      listen,
     });
     this.#processes.set(unit.id, unit);
+    // One that was forgotten and is started again is known again.
+    unit.on('status', ({ to }) => void (to !== 'stopped' && to !== 'failed' && this.#processes.set(unit.id, unit)));
     for (const event of FORWARDED) unit.on(event, (detail) => this.#events.emit(event, { ...detail, id: unit.id, name: unit.name } as never));
-    await this.#supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy });
+    const giveUp = () => void unit.stop({ timeout: 0, reason: 'cancelled' });
+    const applied = this.#supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy });
+    signal?.addEventListener('abort', giveUp, { once: true });
+    await applied;
+    signal?.removeEventListener('abort', giveUp);
     if (unit.startError !== undefined || !unit.running) {
       if (!this.#supervisor.isFinished(unit.id)) await this.#supervisor.whenFinished(unit.id);
       this.#forget(unit.id);
@@ -102,6 +143,38 @@ export class ProcessManager {
     const pool = await startPool(path, options, (spawn) => this.spawnUnit(path, spawn), (stopped) => this.#pools.delete(stopped));
     this.#pools.add(pool);
     return createRemote(pool) as RemotePool<T>;
+  }
+
+  /**
+   * One process of `file` for all, for each namespace, or for each session, started when it is first asked for.
+   * Nothing is started yet.
+   * @throws ProcessStartError when there is no such file; UnknownOptionError, InvalidOptionError, UnsupportedOptionError
+   */
+  isolate<T>(file: string | URL, options: IsolateOptions = {}): IsolationHandle<T> {
+    const path = resolveProcessFile(file);
+    const check = (own: SpawnOptions) => void resolveSpawnOptions(own, this.#options, path);
+    const isolation = new ProcessIsolation<T>(path, options, check, (own, signal) => this.spawnUnit(path, own, signal), () => this.#owners.delete(isolation));
+    this.#owners.add(isolation);
+    return isolation;
+  }
+
+  /**
+   * Starts processes that belong together, in order, and keeps them up by `strategy`: a list of children, or a class with
+   * `@Supervisor()` and `@Child()` fields. When more than `intensity` restarts within `period` are needed, the tree gives up.
+   * @throws what `spawn` throws, when a child cannot be started: those before it are stopped then
+   */
+  supervise(children: readonly ChildDefinition[], options?: SupervisionOptions): Promise<Supervision>;
+  supervise<T>(tree: SupervisorClass<T>, options?: SupervisionOptions): Promise<SupervisionOf<T>>;
+  async supervise(source: readonly ChildDefinition[] | SupervisorClass, options: SupervisionOptions = {}): Promise<Supervision> {
+    if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: 'supervise' });
+    const [{ readTree }, { SupervisionTree }] = await Promise.all([import('./supervision-definition.js'), import('./supervision.js')]);
+    const tree = new SupervisionTree(readTree(source, options, options.name ?? 'supervise'), {
+      spawnUnit: (file, own, signal) => this.spawnUnit(file, own, signal),
+      check: (file, own) => void resolveSpawnOptions(own, this.#options, resolveProcessFile(file)),
+      onState: (owner, live) => void (live ? this.#owners.add(owner) : this.#owners.delete(owner)),
+    });
+    await tree.start();
+    return tree;
   }
 
   /**
@@ -148,6 +221,25 @@ export class ProcessManager {
     return this.#find(ref).metrics();
   }
 
+  /**
+   * All metrics as Prometheus text: `mimas_*` of each process and its methods, `procmgr_*` of the supervisor. Serve it with the
+   * content type `text/plain; version=0.0.4`.
+   */
+  async prometheus(): Promise<string> {
+    return (await this.prometheusRegistry()).metrics();
+  }
+
+  /** The prom-client registry behind `prometheus()`, to be merged with a program's own. */
+  prometheusRegistry(): Promise<Registry> {
+    return (this.#registry ??= this.#makeRegistry());
+  }
+
+  /** All metrics as plain data, ready for `JSON.stringify`. */
+  async metricsJson(): Promise<ManagerMetrics> {
+    const processes = await Promise.all(Array.from(this.#processes.values(), async (process) => ({ metrics: await process.metrics(), ...process.info() })));
+    return { timestamp: Date.now(), supervisor: this.#supervisor.health(), processes };
+  }
+
   /** Stops a process: drain, `@OnShutdown`, exit. @throws UnitNotFoundError */
   stop(ref: ProcessRef, options?: { timeout?: Duration; reason?: string }): Promise<void> {
     return this.#find(ref).stop(options);
@@ -186,8 +278,11 @@ export class ProcessManager {
     const live = [...this.#processes.values()];
     // Force needs some time, too.
     const deadline = AbortSignal.timeout(grace + 5_000);
-    await Promise.all([...this.#pools].map((pool) => pool.stop({ timeout: grace, reason })));
+    const owners = Promise.allSettled(Array.from(this.#owners, (owner) => owner.shutdown({ timeout: grace, reason })));
+    await Promise.all([within(owners, grace), ...Array.from(this.#pools, (pool) => pool.stop({ timeout: grace, reason }))]);
     await Promise.all(live.map((process) => process.stop({ timeout: grace, reason })));
+    // What they had under way has ended with the processes.
+    await within(owners, SETTLE_MS);
     try {
       await this.#supervisor.shutdown({ signal: deadline, gracePeriod: grace });
     } finally {
@@ -195,6 +290,12 @@ export class ProcessManager {
     }
     const left = live.filter(({ running }) => running).map(({ id }) => id);
     if (left.length > 0) throw new ShutdownIncompleteError(`still running: ${left.join(', ')}`, { left });
+  }
+
+  async #makeRegistry(): Promise<Registry> {
+    const [{ registry }, { registerProcesses }] = await Promise.all([this.#journal.collector(), import('./prometheus.js')]);
+    registerProcesses(registry, () => this.#processes.values());
+    return registry;
   }
 
   #find(ref: ProcessRef): ManagedProcess {
@@ -205,8 +306,8 @@ export class ProcessManager {
   }
 
   #forgetOld(): void {
-    const stopped = [...this.#processes.values()].filter(({ status }) => status === 'stopped');
-    for (const { id } of stopped.slice(0, Math.max(0, stopped.length - REMEMBERED))) this.#forget(id);
+    const ended = [...this.#processes.values()].filter(({ status }) => status === 'stopped' || status === 'failed');
+    for (const { id } of ended.slice(0, Math.max(0, ended.length - REMEMBERED))) this.#forget(id);
   }
 
   #forget(id: string): void {

@@ -98,7 +98,7 @@ export class Population {
       await Promise.all(slots.map((slot) => this.#add(slot)));
     } else if (size < from) {
       // The idlest go first, and of those the youngest.
-      const leaving = [...this.#replicas.filter(({ retiring }) => !retiring)].sort((a, b) => a.active - b.active || b.slot - a.slot).slice(0, from - size);
+      const leaving = this.#replicas.filter(({ retiring }) => !retiring).sort((a, b) => a.active - b.active || b.slot - a.slot).slice(0, from - size);
       await Promise.all(leaving.map((replica) => this.#retire(replica, 'scale down')));
     }
     if (this.size !== from) this.pool.events.emit('scaled', { from, to: this.size, reason });

@@ -2,29 +2,33 @@
 // Invariant: `settle`, `fail` and `expire` have an effect once; the first one wins.
 import { CallTimeoutError, QueueTimeoutError } from '../errors.js';
 import { addDeadline, removeDeadline, type Due } from './deadlines.js';
-import type { Encoded } from './codec.js';
 import type { Client, MethodState } from './client.js';
+import type { Headers } from './meta.js';
 import type { Session, PendingCall } from './session.js';
+import type { Snapshot } from './snapshot.js';
 import type { IncomingStream } from './streams.js';
 import type { CallOptions } from '../types.js';
 import { joinStacks } from './wire-error.js';
 
-type Stage = 'new' | 'queued' | 'sent' | 'settled';
+export type Stage = 'new' | 'queued' | 'sent' | 'settled';
 
 export class Call implements PendingCall, Due {
   stage: Stage = 'new';
   failed = false;
   error: unknown;
   resolve!: (value: unknown) => void;
-  /** What to send when the time comes: the arguments as they were when the call was made, or those themselves. */
-  snapshot: Encoded | undefined;
-  args: unknown[] | undefined;
+  /** What to send when the time comes, or once more: the arguments as they were when the call was made. */
+  snapshot: Snapshot | undefined;
+  /** As they were when the call was made: it may be sent from within another. */
+  headers: Headers | undefined;
   session: Session | undefined;
   id = 0;
   attempts = 0;
   sentAt = 0;
   dueAt = 0;
   timeout: number | undefined;
+  /** Of the call it is made from; `performance.now()`. Queue and run together end by then. */
+  deadline: number | undefined;
   queueTimeout = 0;
   #onAbort: (() => void) | undefined;
   #streams: readonly IncomingStream[] | undefined;
@@ -33,6 +37,8 @@ export class Call implements PendingCall, Due {
     readonly client: Client,
     readonly method: MethodState,
     readonly options: CallOptions,
+    /** Counts up with the calls of a client. */
+    readonly order: number,
   ) {}
 
   get label(): string {
@@ -51,9 +57,13 @@ export class Call implements PendingCall, Due {
 
   queued(): void {
     this.stage = 'queued';
-    if (this.queueTimeout === Infinity) return;
-    this.dueAt = performance.now() + this.queueTimeout;
-    addDeadline(this);
+    this.#due(performance.now() + this.queueTimeout);
+  }
+
+  /** ms that it may run from now on; undefined when nothing bounds it. */
+  timeLeft(): number | undefined {
+    if (this.deadline === undefined) return this.timeout;
+    return Math.max(1, Math.min(this.timeout ?? Infinity, this.deadline - performance.now()));
   }
 
   sent(session: Session, id: number): void {
@@ -62,21 +72,22 @@ export class Call implements PendingCall, Due {
     this.id = id;
     this.attempts++;
     this.sentAt = performance.now();
-    this.#clearDeadline();
-    if (this.timeout !== undefined) {
-      this.dueAt = this.sentAt + this.timeout;
-      addDeadline(this);
-    }
+    this.#due(this.sentAt + (this.timeout ?? Infinity));
+  }
+
+  pastDeadline(of = 'the call it was made from'): CallTimeoutError {
+    const { name } = this.client;
+    return new CallTimeoutError(`${name}.${this.label}(): the deadline of ${of} has passed`, { method: this.label, process: name, timeout: this.timeout ?? 0 });
   }
 
   expire(): void {
     this.dueAt = 0;
     const { name } = this.client;
+    const late = this.deadline !== undefined && performance.now() >= this.deadline ? this.pastDeadline() : undefined;
     if (this.stage === 'queued') {
-      this.fail(new QueueTimeoutError(`${name}.${this.label}(): waited ${this.queueTimeout} ms for ${this.client.waitingFor()}; it never ran`, { method: this.label, process: name, queueTimeout: this.queueTimeout }));
+      this.fail(late ?? new QueueTimeoutError(`${name}.${this.label}(): waited ${this.queueTimeout} ms for ${this.client.waitingFor()}; it never ran`, { method: this.label, process: name, queueTimeout: this.queueTimeout }));
     } else if (this.stage === 'sent') {
-      const error = new CallTimeoutError(`${name}.${this.label}(): no answer within its timeout of ${Math.round(this.timeout!)} ms`, { method: this.label, process: name, timeout: this.timeout! });
-      this.#leave(error);
+      this.#leave(late ?? new CallTimeoutError(`${name}.${this.label}(): no answer within its timeout of ${Math.round(this.timeout!)} ms`, { method: this.label, process: name, timeout: this.timeout! }));
     }
   }
 
@@ -93,7 +104,8 @@ export class Call implements PendingCall, Due {
     if (streams.length > 0 && this.#onAbort) {
       this.#streams = streams;
       const unwatch = this.#onAbort;
-      streams[0]!.onEnd(() => this.options.signal?.removeEventListener('abort', unwatch));
+      let open = streams.length;
+      for (const stream of streams) stream.onEnd(() => --open === 0 && this.options.signal?.removeEventListener('abort', unwatch));
     } else this.#unwatch();
     this.#settled();
     this.resolve(value);
@@ -132,6 +144,14 @@ export class Call implements PendingCall, Due {
     this.#onAbort = undefined;
   }
 
+  #due(at: number): void {
+    this.#clearDeadline();
+    const dueAt = Math.min(at, this.deadline ?? Infinity);
+    if (dueAt === Infinity) return;
+    this.dueAt = dueAt;
+    addDeadline(this);
+  }
+
   #clearDeadline(): void {
     if (this.dueAt === 0) return;
     removeDeadline(this);
@@ -143,7 +163,6 @@ export class Call implements PendingCall, Due {
     this.#clearDeadline();
     this.stage = 'settled';
     this.snapshot = undefined;
-    this.args = undefined;
-    this.client.settled(this, stage === 'sent');
+    this.client.settled(this, stage);
   }
 }

@@ -1,21 +1,22 @@
 // The caller's side of one process, across all its incarnations: the proxy keeps one Client while sessions come and go.
 // Invariants: calls start in the order made; a call that was never sent waits for the next session; one that was sent
 // when its session died fails at once, unless its method is idempotent.
-import { CallTimeoutError, QueueFullError } from '../errors.js';
+import { QueueFullError } from '../errors.js';
 import { parseDuration } from '../units.js';
 import type { CallOptions } from '../types.js';
-import { Call } from './call.js';
-import { ValueCodec, type Encoded } from './codec.js';
+import { Call, type Stage } from './call.js';
+import { CallQueue } from './call-queue.js';
 import { currentContext, nextTraceparent } from './context.js';
 import { DEFAULT_LIMITS } from './frames.js';
-import { iterateResult } from './iterate-result.js';
-import { metaOf } from './live-table.js';
+import { asResult } from './iterate-result.js';
+import { encodeMeta, inheritHeaders, timeLeft, type Headers } from './meta.js';
 import type { Meter, MethodMeter } from './meter.js';
-import { Exports } from './references.js';
 import { methodNotFound, type RemoteTarget } from './remote.js';
 import type { MethodInfo } from './service.js';
-import { nameMethod, type Session } from './session.js';
+import type { Session } from './session.js';
+import { copyOf, Snapshots, type Snapshot } from './snapshot.js';
 import { transferOfArguments } from './transfer.js';
+import { nameMethod } from './uncloneable.js';
 
 /** Runs of an idempotent call before its crash is reported. */
 const MAX_ATTEMPTS = 4;
@@ -25,7 +26,8 @@ export interface MethodState {
   info: MethodInfo;
   readonly meter: MethodMeter | undefined;
   active: number;
-  readonly waiting: Call[];
+  /** Those that wait for `concurrency` alone. */
+  readonly waiting: CallQueue;
 }
 
 export interface ClientOptions {
@@ -50,16 +52,17 @@ export interface ClientOptions {
 type State = { kind: 'waiting'; reason: string } | { kind: 'open'; session: Session } | { kind: 'refused'; error: () => Error };
 
 export class Client implements RemoteTarget {
-  readonly exports = new Exports();
   readonly #methods = new Map<string, MethodState>();
   #methodNames: readonly string[] = [];
   #state: State = { kind: 'waiting', reason: 'it to start' };
-  #queue: Call[] = [];
-  #queueHead = 0;
-  #sawLive = false;
-  #snapshots: ValueCodec | undefined;
+  readonly #queue = new CallQueue();
+  #queued = 0;
+  #order = 0;
+  #pumping = false;
+  #snapshots: Snapshots | undefined;
   #idle: (() => void)[] = [];
   #inFlight = 0;
+  #lastSettled = 0;
 
   constructor(readonly options: ClientOptions) {}
 
@@ -83,6 +86,11 @@ export class Client implements RemoteTarget {
     return this.#methodNames;
   }
 
+  /** Where calls go now; undefined while they wait. */
+  get session(): Session | undefined {
+    return this.#state.kind === 'open' ? this.#state.session : undefined;
+  }
+
   methodInfo(name: string): MethodInfo | undefined {
     return this.#methods.get(name)?.info;
   }
@@ -94,7 +102,17 @@ export class Client implements RemoteTarget {
 
   /** Calls that wait to be sent. */
   get queued(): number {
-    return this.#queue.length - this.#queueHead;
+    return this.#queued;
+  }
+
+  /** It has calls under way or waiting, or streams open. */
+  get busy(): boolean {
+    return this.#inFlight > 0 || this.queued > 0 || (this.#state.kind === 'open' && this.#state.session.live.openStreams > 0);
+  }
+
+  /** When a call last settled (`performance.now()`). */
+  get lastSettled(): number {
+    return this.#lastSettled;
   }
 
   waitingFor(): string {
@@ -114,7 +132,7 @@ export class Client implements RemoteTarget {
     for (const info of methods) {
       const known = this.#methods.get(info.name);
       if (known) known.info = info;
-      else this.#methods.set(info.name, { info, meter: this.options.meter?.method(info.name), active: 0, waiting: [] });
+      else this.#methods.set(info.name, { info, meter: this.options.meter?.method(info.name), active: 0, waiting: new CallQueue() });
     }
     for (const name of this.#methods.keys()) if (!this.#methodNames.includes(name)) this.#methods.delete(name);
   }
@@ -128,21 +146,28 @@ export class Client implements RemoteTarget {
   /** The session is gone; calls wait from now on. `error` makes the error of a call of `method` that was sent. */
   detach(session: Session, error: (method: string) => Error, reason: string): void {
     if (this.#state.kind === 'open' && this.#state.session === session) this.#state = { kind: 'waiting', reason };
+    const again: Call[] = [];
     for (const call of session.abandon(error)) {
       // A control call is none of ours to repeat.
-      if (call instanceof Call && (call.snapshot || call.args) && call.attempts < MAX_ATTEMPTS && this.#state.kind === 'waiting') this.#requeue(call);
+      if (call instanceof Call && call.snapshot && call.attempts < MAX_ATTEMPTS && this.#state.kind === 'waiting') again.push(call);
       else call.fail(error(call.label));
     }
+    for (const call of again) this.#requeue(call);
+    // Whatever they waited for, all wait for the next session now, in the order they were made.
+    const waiting = [...again, ...this.#takeWaiting()];
+    for (const call of waiting.sort((a, b) => a.order - b.order)) this.#queue.push(call);
+  }
+
+  #takeWaiting(): Call[] {
+    const waiting = this.#queue.takeAll();
+    for (const method of this.#methods.values()) waiting.push(...method.waiting.takeAll());
+    return waiting;
   }
 
   /** No more calls: those that wait fail, and so does what comes. */
   refuse(error: () => Error): void {
     this.#state = { kind: 'refused', error };
-    const waiting = this.#queue.slice(this.#queueHead);
-    for (const method of this.#methods.values()) waiting.push(...method.waiting.splice(0));
-    this.#queue = [];
-    this.#queueHead = 0;
-    for (const call of waiting) call.fail(error());
+    for (const call of this.#takeWaiting()) call.fail(error());
   }
 
   /** Calls wait again after `refuse`. */
@@ -153,9 +178,7 @@ export class Client implements RemoteTarget {
   // ── calls ──
 
   invoke(name: string, args: unknown[], options: CallOptions): Promise<unknown> {
-    const promise = this.#invoke(name, args, options) as Promise<unknown> & { [Symbol.asyncIterator]?: unknown };
-    promise[Symbol.asyncIterator] = iterateResult;
-    return promise;
+    return asResult(this.#invoke(name, args, options));
   }
 
   // Async, so that an error can be given the caller's frames when it is thrown: capturing them for each call would cost
@@ -166,7 +189,7 @@ export class Client implements RemoteTarget {
       if (this.#state.kind === 'refused') throw this.#state.error();
       throw methodNotFound(this, name);
     }
-    const call = new Call(this, method, options);
+    const call = new Call(this, method, options, this.#order++);
     const settled = new Promise(capture);
     call.resolve = captured;
     this.#start(call, args);
@@ -183,14 +206,13 @@ export class Client implements RemoteTarget {
       const ms = parseDuration(timeout, 'timeout');
       if (ms !== Infinity) call.timeout = ms;
     }
-    const context = currentContext();
-    if (context?.deadline !== undefined) {
-      const left = context.deadline - Date.now();
+    const left = timeLeft();
+    if (left !== undefined) {
+      call.deadline = performance.now() + left;
       if (left <= 0) {
-        call.fail(new CallTimeoutError(`${this.name}.${call.label}(): the deadline of the call it is made from (${context.process}.${context.method}) has passed`, { method: call.label, process: this.name, timeout: 0 }));
+        call.fail(call.pastDeadline(`${currentContext()!.process}.${currentContext()!.method}`));
         return;
       }
-      call.timeout = Math.min(call.timeout ?? Infinity, left);
     }
     if (signal) {
       if (signal.aborted) {
@@ -201,8 +223,9 @@ export class Client implements RemoteTarget {
     }
     const state = this.#state;
     try {
+      call.headers = this.#headers(options.headers);
       if (state.kind === 'refused') call.fail(state.error());
-      else if (state.kind === 'open' && this.queued === 0 && this.#free(state.session, method)) this.#send(call, state.session, args);
+      else if (state.kind === 'open' && this.#takes(state.session) && hasRoom(method) && method.waiting.empty && this.#queue.empty) this.#send(call, state.session, args);
       else if (state.kind === 'waiting' && options.whileRestarting === 'fail') {
         call.fail(new QueueFullError(`${this.name}.${call.label}(): the process is not ready (waits for ${state.reason}) and the call is set to fail at once`, { process: this.name, maxQueue: 0, retryAfter: 100 }));
       } else this.#enqueue(call, args);
@@ -211,33 +234,33 @@ export class Client implements RemoteTarget {
     }
   }
 
-  #free(session: Session, method: MethodState): boolean {
-    return !session.congested && this.#inFlight < (this.options.maxInFlight ?? DEFAULT_LIMITS.maxInFlight) && (method.info.concurrency === undefined || method.active < method.info.concurrency);
+  /** A session that has ended is left in place until it is known why; nothing is sent to it. */
+  #takes(session: Session): boolean {
+    return !session.closed && !session.congested && this.#inFlight < (this.options.maxInFlight ?? DEFAULT_LIMITS.maxInFlight);
   }
 
   #send(call: Call, session: Session, args: unknown[]): void {
     const { options, method } = call;
-    const meta = this.#meta(call);
-    const retriable = options.idempotent ?? method.info.idempotent;
+    const { number, idempotent } = method.info;
+    const again = options.idempotent ?? idempotent;
+    if (again) call.snapshot ??= this.#snapshotOf(args, call);
+    const { snapshot } = call;
+    const keep = again && snapshot?.repeatable === true;
+    const meta = encodeMeta(call.headers, call.timeLeft());
     let id: number;
-    if (retriable && !call.snapshot) this.#takeSnapshot(call, args);
-    if (call.snapshot) id = session.sendEncoded(call, method.info.number, retriable ? copyOf(call.snapshot) : call.snapshot, meta, undefined);
-    else {
-      id = session.call(call, method.info.number, args, transferOfArguments(args, options.transfer), meta);
-    }
-    if (!retriable) call.snapshot = undefined;
-    call.args = retriable && !call.snapshot ? args : undefined;
+    if (snapshot?.encoded) id = session.sendEncoded(call, number, keep ? copyOf(snapshot.encoded) : snapshot.encoded, meta, undefined);
+    else if (snapshot) id = session.call(call, number, snapshot.args!, keep ? undefined : snapshot.transfer, meta);
+    else id = session.call(call, number, args, transferOfArguments(args, options.transfer), meta);
+    if (!keep) call.snapshot = undefined;
+    if (call.stage === 'queued') this.#queued--;
     this.#inFlight++;
     method.active++;
     call.sent(session, id);
   }
 
-  #meta(call: Call): unknown[] | undefined {
-    const inherited = currentContext()?.headers;
-    let { headers } = call.options;
-    if (inherited) headers = headers ? { ...inherited, ...headers } : inherited;
-    if (this.options.tracing) headers = { ...headers, traceparent: nextTraceparent(headers?.['traceparent']) };
-    return headers === undefined && call.timeout === undefined ? undefined : metaOf(headers, call.timeout);
+  #headers(own: Headers | undefined): Headers | undefined {
+    const headers = inheritHeaders(own);
+    return this.options.tracing ? { ...headers, traceparent: nextTraceparent(headers?.['traceparent']) } : headers;
   }
 
   #enqueue(call: Call, args: unknown[]): void {
@@ -246,65 +269,53 @@ export class Client implements RemoteTarget {
       call.fail(new QueueFullError(`${this.name}.${call.label}(): ${maxQueue} calls wait already for ${this.waitingFor()}`, { process: this.name, maxQueue, retryAfter: 100 }));
       return;
     }
-    this.#takeSnapshot(call, args);
-    call.queueTimeout = parseDuration(call.options.queueTimeout ?? this.options.queueTimeout ?? DEFAULT_QUEUE_TIMEOUT, 'queueTimeout');
-    call.queued();
+    call.snapshot = this.#snapshotOf(args, call);
+    this.#wait(call);
     const { method } = call;
-    if (this.#state.kind === 'open' && method.info.concurrency !== undefined && method.active >= method.info.concurrency) method.waiting.push(call);
+    // While its own method is full, others need not wait for it.
+    if (this.#state.kind === 'open' && !hasRoom(method) && this.#queue.empty) method.waiting.push(call);
     else this.#queue.push(call);
   }
 
-  /** Keeps the arguments as they are now; the caller may change them while the call waits. */
-  #takeSnapshot(call: Call, args: unknown[]): void {
-    this.#snapshots ??= new ValueCodec({
-      level: this.options.level,
-      maxFrame: this.options.maxFrame ?? DEFAULT_LIMITS.maxFrame,
-      live: {
-        exportLive: () => {
-          this.#sawLive = true;
-          return [0];
-        },
-        importLive: () => undefined,
-      },
-    });
-    this.#sawLive = false;
-    const transfer = transferOfArguments(args, call.options.transfer);
-    const encoded = this.#snapshots.encode(args, { root: 'args', standalone: true, ...(transfer ? { transfer } : {}) });
-    // Functions and streams belong to a session, so such arguments are encoded when there is one.
-    if (this.#sawLive) call.args = args;
-    else call.snapshot = { ...encoded };
+  #snapshotOf(args: unknown[], call: Call): Snapshot {
+    this.#snapshots ??= new Snapshots(this.options.level, this.options.maxFrame ?? DEFAULT_LIMITS.maxFrame);
+    return this.#snapshots.take(args, call.options.transfer);
   }
 
   #requeue(call: Call): void {
     this.#inFlight--;
     call.method.active--;
+    this.#wait(call);
+  }
+
+  #wait(call: Call): void {
     call.queueTimeout = parseDuration(call.options.queueTimeout ?? this.options.queueTimeout ?? DEFAULT_QUEUE_TIMEOUT, 'queueTimeout');
     call.queued();
-    this.#queue.push(call);
+    this.#queued++;
   }
 
   /** Sends what waits, as far as there is room. */
   pump(): void {
-    while (this.#state.kind === 'open' && this.#queueHead < this.#queue.length) {
-      const { session } = this.#state;
-      const call = this.#queue[this.#queueHead]!;
-      if (!call.done) {
+    // A call that fails as it is sent asks for the next one: that is this loop's business.
+    if (this.#pumping || this.#queued === 0) return;
+    this.#pumping = true;
+    try {
+      for (const method of this.#methods.values()) this.#pumpMethod(method);
+      for (let call = this.#queue.peek(); call && this.#state.kind === 'open' && this.#takes(this.#state.session); call = this.#queue.peek()) {
+        this.#queue.shift();
         const { method } = call;
-        if (!this.#free(session, method)) {
-          if (method.info.concurrency === undefined || method.active < method.info.concurrency) break;
-          // Its own method is full: others need not wait for it.
-          method.waiting.push(call);
-        } else this.#sendWaiting(call, session);
+        if (hasRoom(method) && method.waiting.empty) this.#sendWaiting(call, this.#state.session);
+        else method.waiting.push(call);
       }
-      this.#queue[this.#queueHead++] = undefined as never;
-      if (this.#queueHead > 1024 && this.#queueHead * 2 > this.#queue.length) {
-        this.#queue = this.#queue.slice(this.#queueHead);
-        this.#queueHead = 0;
-      }
+    } finally {
+      this.#pumping = false;
     }
-    if (this.#queueHead === this.#queue.length && this.#queueHead > 0) {
-      this.#queue = [];
-      this.#queueHead = 0;
+  }
+
+  #pumpMethod(method: MethodState): void {
+    for (let call = method.waiting.peek(); call && hasRoom(method) && this.#state.kind === 'open' && this.#takes(this.#state.session); call = method.waiting.peek()) {
+      method.waiting.shift();
+      this.#sendWaiting(call, this.#state.session);
     }
   }
 
@@ -314,7 +325,7 @@ export class Client implements RemoteTarget {
       return;
     }
     try {
-      this.#send(call, session, call.args ?? []);
+      this.#send(call, session, []);
     } catch (error) {
       call.fail(nameMethod(error, this.name, call.label));
     }
@@ -325,20 +336,17 @@ export class Client implements RemoteTarget {
     this.options.onSuspect?.(call);
   }
 
-  /** Book-keeping of a call that has just settled. */
-  settled(call: Call, wasSent: boolean): void {
+  /** Book-keeping of a call that has just settled; `stage` is where it was until then. */
+  settled(call: Call, stage: Stage): void {
     const { method } = call;
-    if (wasSent) {
+    if (stage === 'queued') this.#queued--;
+    if (stage === 'sent') {
       this.#inFlight--;
       method.active--;
-      method.meter?.record(performance.now() - call.sentAt, call.failed);
-      if (method.waiting.length > 0 && this.#state.kind === 'open') {
-        let next = method.waiting.shift();
-        while (next?.done) next = method.waiting.shift();
-        if (next) this.#sendWaiting(next, this.#state.session);
-      }
+      this.#lastSettled = performance.now();
+      method.meter?.record(this.#lastSettled - call.sentAt, call.failed);
     } else if (call.failed) method.meter?.record(0, true);
-    if (this.#queueHead < this.#queue.length) this.pump();
+    this.pump();
     if (this.#idle.length > 0 && this.#inFlight === 0) {
       const idle = this.#idle;
       this.#idle = [];
@@ -353,9 +361,4 @@ const capture = (resolve: (value: unknown) => void) => {
   captured = resolve;
 };
 
-/** A retried call needs its buffers again, so what goes out is a copy. */
-function copyOf(encoded: Encoded): Encoded {
-  if (!encoded.attachments) return encoded;
-  const attachments = encoded.attachments.map((item) => (item instanceof ArrayBuffer ? item.slice(0) : item));
-  return { ...encoded, attachments, transfer: attachments.filter((item): item is ArrayBuffer => item instanceof ArrayBuffer) };
-}
+const hasRoom = ({ info, active }: MethodState): boolean => info.concurrency === undefined || active < info.concurrency;

@@ -26,6 +26,7 @@ export const Tag = {
 
 export const INLINE_LENGTH = 8;
 export const MAX_DEPTH = 1000;
+const LONG_TEXT = 16_384;
 const INT64 = 2n ** 63n;
 const NONE: readonly never[] = [];
 
@@ -192,7 +193,7 @@ export class ValueCodec {
 function inlineSize(value: unknown): number {
   switch (typeof value) {
     case 'number': return value === 0 && 1 / value < 0 ? -1 : 9;
-    case 'string': return isWellFormed(value) ? value.length + 5 : -1;
+    case 'string': return isWellFormed(value) ? textBytes(value) + 5 : -1;
     case 'undefined':
     case 'boolean': return 1;
     case 'bigint': return value >= -INT64 && value < INT64 ? 9 : -1;
@@ -200,6 +201,9 @@ function inlineSize(value: unknown): number {
     default: return -1;
   }
 }
+
+/** Exact where it matters: a long text may take three times its length, and a frame past the limit would cost the link. */
+const textBytes = (text: string): number => (text.length > LONG_TEXT ? Buffer.byteLength(text) : text.length);
 
 function inlineArraySize(array: readonly unknown[]): number {
   let size = 1;

@@ -23,8 +23,12 @@ export class CallContext implements CurrentCall {
   #reason: { value: unknown } | undefined;
   /** Set once the caller no longer waits: the result is then dropped. */
   abandoned = false;
-  /** Releases what the arguments of the call brought along. */
-  release: (() => void) | undefined;
+  /** What the arguments of the call brought along. */
+  brought: { release(): void; interrupt(reason: unknown): void } | undefined;
+  /** It is passed on to another process: that one is told who really calls. */
+  relayed = false;
+  /** Options for the process it is passed on to, as they came. */
+  options: string | undefined;
   /** Runs when the method and its stream are done; frees a place under `concurrency`. */
   onSettled: (() => void) | undefined;
 
@@ -48,6 +52,13 @@ export class CallContext implements CurrentCall {
     if (this.#reason) return;
     this.#reason = { value: reason };
     this.#controller?.abort(reason);
+  }
+
+  /** The caller no longer waits. */
+  abandon(reason: unknown): void {
+    this.abandoned = true;
+    this.abort(reason);
+    this.brought?.interrupt(reason);
   }
 }
 

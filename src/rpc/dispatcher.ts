@@ -1,23 +1,23 @@
 // Serves calls: number to method, method to result. Only what a Service lists or this side has lent out can be reached.
-import { LinkClosedError, MethodNotFoundError, ProtocolError } from '../errors.js';
-import { CallContext, runInContext } from './context.js';
-import { Kind } from './frames.js';
-import type { Scope } from './references.js';
+import { CallbackReleasedError, MethodNotFoundError, ProtocolError, QueueFullError } from '../errors.js';
+import { runInContext, type CallContext } from './context.js';
+import { DEFAULT_LIMITS, Kind } from './frames.js';
+import { readMeta } from './meta.js';
 import type { ServiceMethod } from './service.js';
-import { nameMethod, type Session } from './session.js';
-import type { OutgoingStream } from './streams.js';
+import type { Session } from './session.js';
 import { transferOf } from './transfer.js';
+import { nameMethod } from './uncloneable.js';
 
 export class Dispatcher {
   readonly #running = new Map<number, CallContext>();
   #idle: { left: number; resolve: () => void }[] = [];
-  #streams = 0;
+  readonly #streaming = new Set<CallContext>();
 
   constructor(private readonly session: Session) {}
 
   /** Calls and streams that this side is still working on. */
   get active(): number {
-    return this.#running.size + this.#streams;
+    return this.#running.size + this.#streaming.size;
   }
 
   /** Resolves when nothing runs any more but `left` calls. */
@@ -27,14 +27,15 @@ export class Dispatcher {
 
   call(id: number, number: number, args: unknown, meta: unknown): void {
     const { service } = this.session;
-    const method = service?.methods[number];
+    // An index and nothing else: an array has other properties, too.
+    const method = Number.isInteger(number) ? service?.methods[number] : undefined;
     const context = this.#contextOf(service?.name ?? '', method?.name ?? String(number), meta);
-    context.release = this.session.live.takeRelease();
     if (!Array.isArray(args)) throw new ProtocolError('arguments that are not a list');
     if (!service || !method) {
       this.#fail(id, context, new MethodNotFoundError(`${service?.name ?? 'the peer'} has no method number ${number}`, { method: String(number), methods: service?.methods.map(({ name }) => name) ?? [] }));
       return;
     }
+    if (this.#refused(id, context)) return;
     const { concurrency } = method.spec;
     if (concurrency === undefined) {
       this.#run(id, context, method.invoke, args);
@@ -42,36 +43,33 @@ export class Dispatcher {
     }
     this.#running.set(id, context);
     const start = () => {
+      if (context.abandoned) {
+        this.#finished(id, context);
+        return;
+      }
       method.active++;
-      context.onSettled = () => next(method);
-      if (context.abandoned) this.#finished(id, context);
-      else this.#run(id, context, method.invoke, args);
+      context.onSettled = () => next(method, concurrency);
+      this.#run(id, context, method.invoke, args);
     };
-    if (method.active < concurrency) start();
+    if (method.active < concurrency && method.waiting.length === 0) start();
     else method.waiting.push(start);
   }
 
   callReference(id: number, reference: number, member: string, args: unknown, meta: unknown): void {
     const exported = this.session.exports.get(reference);
     const context = this.#contextOf(this.session.options.self, member || 'callback', meta);
-    context.release = this.session.live.takeRelease();
     if (!Array.isArray(args)) throw new ProtocolError('arguments that are not a list');
-    if (!exported) this.#fail(id, context, new LinkClosedError(`what was lent as reference ${reference} has been released`, { method: member }));
-    else this.#run(id, context, (list) => exported.invoke(member, list, context.headers), args);
+    if (!exported) this.#fail(id, context, new CallbackReleasedError(`what ${this.session.options.self} had lent${member ? ` (called for ${member}())` : ''} was released: its call has settled, or it was let go; keep(fn) holds a function longer`));
+    else if (!this.#refused(id, context)) this.#run(id, context, (list) => exported.invoke(member, list, context), args);
   }
 
   cancel(id: number, reason: unknown): void {
     const context = this.#running.get(id);
-    if (!context) return;
-    context.abandoned = true;
-    context.abort(reason);
+    context?.abandon(reason);
   }
 
   ended(reason: Error): void {
-    for (const context of this.#running.values()) {
-      context.abandoned = true;
-      context.abort(reason);
-    }
+    for (const context of [...this.#running.values(), ...this.#streaming]) context.abandon(reason);
   }
 
   /** Sends an error behind `head`; an error that cannot cross is replaced by one that says so. */
@@ -84,14 +82,18 @@ export class Dispatcher {
   }
 
   #contextOf(process: string, method: string, meta: unknown): CallContext {
-    const caller = this.session.options.peer;
-    if (!Array.isArray(meta)) return new CallContext(process, method, caller, undefined);
-    const timeLeft = Number(meta[0]);
-    const deadline = timeLeft > 0 ? Date.now() + timeLeft : undefined;
-    if (meta.length < 3) return new CallContext(process, method, caller, deadline);
-    const headers: Record<string, string> = Object.create(null) as Record<string, string>;
-    for (let i = 1; i + 1 < meta.length; i += 2) headers[String(meta[i])] = String(meta[i + 1]);
-    return new CallContext(process, method, headers['mimas-caller'] ?? caller, deadline, headers);
+    const { session } = this;
+    const context = readMeta(process, method, session.peer, meta, session.options.link.trusted);
+    context.brought = session.live.takeBrought();
+    return context;
+  }
+
+  /** A peer that floods this side with calls is told so, instead of filling its memory. */
+  #refused(id: number, context: CallContext): boolean {
+    const limit = this.session.options.maxServed ?? DEFAULT_LIMITS.maxServed;
+    if (this.active < limit) return false;
+    this.#fail(id, context, new QueueFullError(`${context.process}.${context.method}(): ${limit} calls of ${context.caller} run already`, { process: context.process, maxQueue: limit, retryAfter: 100 }));
+    return true;
   }
 
   #run(id: number, context: CallContext, invoke: (args: unknown[]) => unknown, args: unknown[]): void {
@@ -112,37 +114,33 @@ export class Dispatcher {
   }
 
   #succeed(id: number, context: CallContext, value: unknown): void {
-    const { live } = this.session;
     if (context.abandoned || this.session.closed) {
       discard(value);
       this.#finished(id, context);
       return;
     }
-    let streaming: OutgoingStream | undefined;
-    // Functions in a result live until the caller drops them, so they are not part of a scope.
-    const scope: Scope | undefined = undefined;
-    live.onStreamStart = (stream) => (streaming = stream);
     try {
-      this.session.sendResult(id, value, transferOf(value), scope);
+      // Functions in a result live until the caller drops them, so they are not part of a scope.
+      this.session.sendResult(id, value, transferOf(value));
     } catch (error) {
       discard(value);
       this.#fail(id, context, nameMethod(error, context.process, context.method));
       return;
-    } finally {
-      live.onStreamStart = undefined;
     }
-    if (!streaming) {
+    const streams = this.session.started;
+    if (streams.length === 0) {
       this.#finished(id, context);
       return;
     }
-    // The call goes on until its stream ends: callbacks stay good, leaving the stream aborts the signal.
+    // The call goes on until its streams end: callbacks stay good, leaving the stream aborts the signal.
     this.#running.delete(id);
-    this.#streams++;
-    streaming.onEnd((left) => {
-      this.#streams--;
-      if (left) context.abort(new DOMException('the consumer left the stream', 'AbortError'));
-      this.#finished(id, context);
-    });
+    this.#streaming.add(context);
+    let open = streams.length;
+    for (const stream of streams) {
+      stream.context = context;
+      stream.onLeave(() => context.abort(new DOMException('the consumer left the stream', 'AbortError')));
+      stream.onEnd(() => --open === 0 && this.#finished(id, context));
+    }
   }
 
   #fail(id: number, context: CallContext, error: unknown): void {
@@ -151,11 +149,14 @@ export class Dispatcher {
   }
 
   #finished(id: number, context: CallContext): void {
-    this.#running.delete(id);
-    context.release?.();
-    context.release = undefined;
-    context.onSettled?.();
+    // A peer may have used the number twice.
+    if (this.#running.get(id) === context) this.#running.delete(id);
+    this.#streaming.delete(context);
+    context.brought?.release();
+    context.brought = undefined;
+    const { onSettled } = context;
     context.onSettled = undefined;
+    onSettled?.();
     if (this.#idle.length > 0) {
       for (const { left, resolve } of this.#idle) if (this.active <= left) resolve();
       this.#idle = this.#idle.filter(({ left }) => this.active > left);
@@ -163,9 +164,17 @@ export class Dispatcher {
   }
 }
 
-function next(method: ServiceMethod): void {
+/** Frees a place. A loop, because a method that is done at once frees its place while it is being started. */
+function next(method: ServiceMethod, concurrency: number): void {
   method.active--;
-  method.waiting.shift()?.();
+  if (method.draining) return;
+  method.draining = true;
+  while (method.active < concurrency) {
+    const start = method.waiting.shift();
+    if (!start) break;
+    start();
+  }
+  method.draining = false;
 }
 
 /** A stream that nobody will read is left, so that its `finally` runs. */

@@ -49,10 +49,20 @@ export const DEFAULT_LIMITS = {
   maxDepth: 1000,
   /** Calls of one link that may run at once; more wait at the caller. */
   maxInFlight: 16_384,
+  /** Calls and streams that a serving side works on for one link at once; more are refused. Above what callers send, for callbacks. */
+  maxServed: 65_536,
+  /** Streams that one link may bring at once. */
+  maxStreams: 65_536,
+  /** Characters in all headers of a call. */
+  maxHeaders: 65_536,
   /** Calls that may wait for a process that restarts or is full. */
   maxQueue: 1_000_000,
   /** Longest a connection may stay silent before it has shown its token, ms. */
   handshakeTimeout: 5_000,
+  /** Connections of one listener that may be in their handshake at once. */
+  maxHandshakes: 1_024,
+  /** Links of one listener at once. */
+  maxLinks: 16_384,
 } as const;
 
 /** How many entries go into one message before it is sent without waiting for the end of the tick. */

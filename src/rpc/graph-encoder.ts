@@ -56,16 +56,19 @@ export class GraphEncoder {
   /** Takes the attachments: copies what stays with the caller, moves what was named in `transfer`. */
   finish(): { attachments: unknown[] | undefined; transfer: Transferable[] | undefined } {
     const objects = this.options.level === 'objects';
-    const transfer: unknown[] = objects ? [...this.moved] : [];
+    const transfer: unknown[] = [];
+    // Moved at once, not when the message leaves: what the sender does to the buffer after the call must not be seen.
     const arrived = new Map<unknown, ArrayBuffer>();
-    if (!objects) for (const item of this.moved) if (types.isArrayBuffer(item)) arrived.set(item, structuredClone(item, { transfer: [item] }));
+    for (const item of this.moved) {
+      if (types.isArrayBuffer(item)) arrived.set(item, structuredClone(item, { transfer: [item] }));
+      else if (objects) transfer.push(item);
+    }
     const attachments = this.attachments.map((item) => {
       if (!types.isArrayBuffer(item)) return item;
-      if (!objects) return new Uint8Array(arrived.get(item) ?? item.slice(0));
-      if (this.moved.has(item)) return item;
-      const copy = item.slice(0);
-      transfer.push(copy);
-      return copy;
+      const own = arrived.get(item) ?? item.slice(0);
+      if (!objects) return new Uint8Array(own);
+      transfer.push(own);
+      return own;
     });
     return { attachments: attachments.length > 0 ? attachments : undefined, transfer: transfer.length > 0 ? (transfer as Transferable[]) : undefined };
   }

@@ -1,21 +1,37 @@
 // How live things cross a link: functions, streams, signals and proxies become numbers here and stubs on the other side.
+// Invariant: an encode that fails has lent nothing, and when the link ends all that was lent or borrowed over it ends.
 import { LinkClosedError, ProtocolError } from '../errors.js';
 import type { LiveKind, LiveReferences } from './codec.js';
-import { currentContext } from './context.js';
-import { Kind } from './frames.js';
-import { borrow, expiredCallback, keptReleases, type Borrowed, type Scope } from './references.js';
+import { DEFAULT_LIMITS, Kind } from './frames.js';
+import { asResult } from './iterate-result.js';
+import { inheritedMeta, metaOf, relayedOptions } from './meta.js';
+import { borrow, expiredCallback, isBorrowed, keep, keptReleases, type Borrowed, type Scope } from './references.js';
 import { createRemote, remoteTargetOf, type RemoteTarget } from './remote.js';
 import type { Session } from './session.js';
+import { signalFrom, reasonToWire } from './signals.js';
 import { BYTES_PER_CREDIT, IncomingStream, OutgoingStream, type StreamWires } from './streams.js';
-import { transferOf } from './transfer.js';
+import { transferOf, transferOfArguments } from './transfer.js';
 
-type AnyIterator = Iterator<unknown, unknown, unknown> | AsyncIterator<unknown, unknown, unknown>;
+/** What the arguments of a call brought along. */
+export interface Brought {
+  /** The method is done: functions expire, streams that it did not read to the end are left. */
+  release(): void;
+  /** The caller has given up: who waits for an argument's stream hears of it. */
+  interrupt(reason: unknown): void;
+}
+
+/** What the encode that runs now has lent so far. */
+export interface Made {
+  scope: Scope | undefined;
+  references: number[] | undefined;
+  streams: OutgoingStream[] | undefined;
+}
+
+const NONE: readonly never[] = Object.freeze([]);
 
 export class LiveTable implements LiveReferences, StreamWires {
-  /** References made by the encode that runs now; undefined: for the life of the link. */
-  scope: Scope | undefined;
-  /** Called when an outgoing stream of the encode that runs now ends. */
-  onStreamStart: ((stream: OutgoingStream) => void) | undefined;
+  /** Undefined outside of an encode. */
+  made: Made | undefined;
   readonly #outgoing = new Map<number, OutgoingStream>();
   readonly #incoming = new Map<number, IncomingStream>();
   readonly #signals = new Map<number, AbortController>();
@@ -27,6 +43,11 @@ export class LiveTable implements LiveReferences, StreamWires {
   #congestionWaiters: (() => void)[] = [];
 
   constructor(private readonly session: Session) {}
+
+  /** Streams and signals that are open in either direction. */
+  get size(): number {
+    return this.#outgoing.size + this.#incoming.size + this.#signals.size;
+  }
 
   // ── what the codec asks for ──
 
@@ -53,20 +74,28 @@ export class LiveTable implements LiveReferences, StreamWires {
       case 'proxy':
         return this.#importProxy(reference, description.slice(1).map(String));
       case 'signal': {
-        const controller = new AbortController();
-        if (description[1] === 1) controller.abort();
-        this.#signals.set(reference, controller);
-        this.#signalScope.push(reference);
+        const controller = signalFrom(description[1]);
+        if (!controller.signal.aborted) {
+          this.#signals.set(reference, controller);
+          this.#signalScope.push(reference);
+        }
         return controller.signal;
       }
       case 'stream':
       case 'readable': {
+        if (this.#incoming.size >= DEFAULT_LIMITS.maxStreams) throw new ProtocolError(`more than ${DEFAULT_LIMITS.maxStreams} streams at once`);
         const stream = new IncomingStream(reference, this);
         this.#incoming.set(reference, stream);
         this.#streams.push(stream);
         return kind === 'readable' ? readableOf(stream) : stream;
       }
     }
+  }
+
+  /** Takes back what the encode that failed had lent. */
+  rollback(): void {
+    for (const reference of this.made?.references ?? []) this.session.exports.release(reference);
+    for (const stream of this.made?.streams ?? []) stream.forget();
   }
 
   // ── what one decode brought ──
@@ -77,48 +106,61 @@ export class LiveTable implements LiveReferences, StreamWires {
     if (this.#signalScope.length > 0) this.#signalScope = [];
   }
 
+  /** The list is the caller's to keep: the next decode begins a new one. */
   importedStreams(): readonly IncomingStream[] {
-    return this.#streams;
+    const streams = this.#streams;
+    if (streams.length === 0) return NONE;
+    this.#streams = [];
+    return streams;
   }
 
   /** How to let go what the arguments of a call brought; undefined when they brought nothing. */
-  takeRelease(): (() => void) | undefined {
+  takeBrought(): Brought | undefined {
     const borrowed = this.#borrowed;
     const signals = this.#signalScope;
     const streams = this.#streams;
     if (borrowed.length === 0 && signals.length === 0 && streams.length === 0) return undefined;
     this.beginImports();
-    return () => {
-      for (const state of borrowed) if (!state.kept) state.expired = true;
-      for (const reference of signals) this.#signals.delete(reference);
-      // The method is done; a stream that it did not read to the end is left.
-      for (const stream of streams) stream.cancel();
+    return {
+      release: () => {
+        for (const state of borrowed) if (!state.kept) state.expired = true;
+        for (const reference of signals) this.#signals.delete(reference);
+        for (const stream of streams) stream.cancel();
+      },
+      interrupt: (reason) => {
+        for (const stream of streams) stream.cancel({ reason });
+      },
     };
   }
 
   // ── streams ──
 
+  /** Streams of both directions that have not ended. */
+  get openStreams(): number {
+    return this.#incoming.size + this.#outgoing.size;
+  }
+
   outgoing(id: number): OutgoingStream | undefined {
     return this.#outgoing.get(id);
   }
 
-  incoming(id: number): IncomingStream | undefined {
+  incoming(id: number): IncomingStream {
     return this.#incoming.get(id) ?? NOWHERE;
   }
 
-  endIncoming(id: number): IncomingStream | undefined {
+  endIncoming(id: number): IncomingStream {
     const stream = this.#incoming.get(id);
     this.#incoming.delete(id);
     return stream ?? NOWHERE;
   }
 
   sendNext(stream: number, value: unknown): number {
-    if (this.session.closed) return 0;
-    const { tag, payload, attachments, transfer, size } = this.session.encode(value, 'item', undefined, transferOf(value));
+    const { session } = this;
+    const { tag, payload, attachments, transfer, size } = session.encode(value, 'item', undefined, transferOf(value));
     const cost = 1 + Math.floor(size / BYTES_PER_CREDIT);
-    this.session.outbox.entries.push(Kind.NEXT, stream, cost, tag, payload, attachments?.length ?? 0);
-    if (attachments) this.session.outbox.attach(attachments, transfer);
-    this.session.outbox.commit(size);
+    session.outbox.entries.push(Kind.NEXT, stream, cost, tag, payload, attachments?.length ?? 0);
+    if (attachments) session.outbox.attach(attachments, transfer);
+    session.outbox.commit(size);
     return cost;
   }
 
@@ -127,11 +169,11 @@ export class LiveTable implements LiveReferences, StreamWires {
   }
 
   sendEnd(stream: number, value: unknown): void {
-    if (!this.session.closed) this.session.sendValue([Kind.END, stream], value, 'result');
+    this.session.sendValue([Kind.END, stream], value, 'result');
   }
 
   sendFail(stream: number, error: unknown): void {
-    if (!this.session.closed) this.session.dispatcher.sendFailure([Kind.FAIL, stream], error);
+    this.session.dispatcher.sendFailure([Kind.FAIL, stream], error);
   }
 
   sendCredit(stream: number, credit: number): void {
@@ -144,61 +186,89 @@ export class LiveTable implements LiveReferences, StreamWires {
   }
 
   abortSignal(reference: number, reason: unknown): void {
-    this.#signals.get(reference)?.abort(reason);
+    const controller = this.#signals.get(reference);
+    this.#signals.delete(reference);
+    controller?.abort(reason);
   }
 
-  /** Resolves once the link takes data again. */
+  /** Resolves once the link takes data again, or has ended. */
   whenDrained(): Promise<void> {
-    return new Promise((resolve) => this.#congestionWaiters.push(resolve));
+    return this.session.closed ? Promise.resolve() : new Promise((resolve) => this.#congestionWaiters.push(resolve));
   }
 
   drained(): void {
-    const waiters = this.#congestionWaiters;
-    this.#congestionWaiters = [];
-    for (const resolve of waiters) resolve();
+    for (const resolve of this.#congestionWaiters.splice(0)) resolve();
   }
 
-  ended(explain: (method: string) => Error): void {
-    this.drained();
+  /** The link is gone: producers stop at once, they would run on into nothing. */
+  stopProducers(): void {
+    // Those that stop leave the table, which a Map allows meanwhile.
     for (const stream of this.#outgoing.values()) stream.stop();
+    this.drained();
+  }
+
+  /** Nothing more will come, and why is known by now. */
+  ended(explain: (method: string) => Error): void {
+    this.stopProducers();
     const incoming = [...this.#incoming.values()];
     this.#incoming.clear();
     for (const stream of incoming) stream.fail(explain(stream.label));
-    for (const controller of this.#signals.values()) controller.abort(explain('signal'));
+    const signals = [...this.#signals.values()];
     this.#signals.clear();
+    for (const controller of signals) controller.abort(explain('signal'));
   }
 
   #exportFunction(fn: (...args: unknown[]) => unknown): unknown {
     const kept = keptReleases(fn);
-    const reference = this.session.exports.add({ invoke: (_member, args) => fn(...args) }, kept ? undefined : this.scope);
+    // One that was borrowed itself is passed on: who keeps it there makes this side keep it, too.
+    let held: Disposable | undefined;
+    const reference = this.#lend({
+      invoke: (_member, args) => fn(...args),
+      ...(isBorrowed(fn) ? { retain: () => void (held = keep(fn)), release: () => held?.[Symbol.dispose]() } : {}),
+    }, kept === undefined);
     kept?.add(() => this.session.exports.release(reference));
-    return [reference, fn.name, kept || !this.scope ? 1 : 0];
+    return [reference, fn.name, kept || !this.made?.scope ? 1 : 0];
   }
 
   #exportProxy(target: RemoteTarget): unknown {
-    const reference = this.session.exports.add({
-      invoke: (member, args, headers) => target.invoke(member, args, headers ? { headers } : {}),
-    });
+    const reference = this.#lend({
+      invoke: (member, args, context) => {
+        context.relayed = true;
+        return target.invoke(member, args, { ...relayedOptions(context), signal: context.signal });
+      },
+    }, false);
     return [reference, target.name, target.id, ...target.methods()];
   }
 
   #exportSignal(signal: AbortSignal): unknown {
-    const onAbort = () => {
-      if (!this.session.closed) this.session.sendValue([Kind.ABORT, reference], signal.reason, 'reason');
-    };
-    const reference = this.session.exports.add({ invoke: () => undefined, release: () => signal.removeEventListener('abort', onAbort) }, this.scope);
-    if (!signal.aborted) signal.addEventListener('abort', onAbort, { once: true });
-    return [reference, signal.aborted ? 1 : 0];
+    const { session } = this;
+    if (signal.aborted) return [0, reasonToWire(signal.reason)];
+    const onAbort = () => session.sendReason([Kind.ABORT, reference], signal.reason);
+    const reference = this.#lend({ invoke: () => undefined, release: () => signal.removeEventListener('abort', onAbort) }, true);
+    signal.addEventListener('abort', onAbort, { once: true });
+    return [reference];
+  }
+
+  /** `scoped`: until its call has settled, when it is an argument of one. */
+  #lend(exported: Parameters<Session['exports']['add']>[0], scoped: boolean): number {
+    const reference = this.session.exports.add(exported);
+    if (this.made) (this.made.references ??= []).push(reference);
+    const scope = this.made?.scope;
+    if (scoped && scope) (scope.references ??= []).push(reference);
+    return reference;
   }
 
   #exportStream(value: object): unknown {
     const id = this.#nextStream++;
-    const stream = new OutgoingStream(id, iteratorOf(value), this);
+    const stream = new OutgoingStream(id, value, this);
+    stream.onLeave(() => this.#outgoing.delete(id));
     stream.onEnd(() => this.#outgoing.delete(id));
     this.#outgoing.set(id, stream);
-    this.onStreamStart?.(stream);
+    const { made } = this;
+    if (made) (made.streams ??= []).push(stream);
+    if (made?.scope) (made.scope.streams ??= []).push(stream);
     // After the entry that announces it.
-    queueMicrotask(() => void stream.pump());
+    queueMicrotask(() => stream.start());
     return [id];
   }
 
@@ -207,11 +277,18 @@ export class LiveTable implements LiveReferences, StreamWires {
     const state: Borrowed = {
       kept,
       expired: false,
-      retain: () => session.send(Kind.RETAIN, reference),
+      retain: (holder) => {
+        session.send(Kind.RETAIN, reference);
+        this.#dropped.register(holder, reference);
+      },
       release: () => session.send(Kind.RELEASE, reference),
     };
-    const stub = (...args: unknown[]): Promise<unknown> =>
-      state.expired ? Promise.reject(expiredCallback(session.options.self)) : session.callReference(reference, '', args, metaOfContext());
+    const stub = (...args: unknown[]): Promise<unknown> => {
+      const result = state.expired ? Promise.reject(expiredCallback(session.options.self)) : session.callReference(reference, '', args, { meta: inheritedMeta(), transfer: transferOfArguments(args, undefined) });
+      // A listener that is told something and not waited for must not end the process when its caller is gone by then.
+      result.catch(() => {});
+      return asResult(result);
+    };
     Object.defineProperty(stub, 'name', { value: name });
     if (kept) this.#dropped.register(stub, reference);
     else this.#borrowed.push(state);
@@ -220,17 +297,19 @@ export class LiveTable implements LiveReferences, StreamWires {
 
   #importProxy(reference: number, [name = '', id = '', ...methods]: string[]): object {
     const { session } = this;
-    const proxy = createRemote({
+    const target: RemoteTarget = {
       name,
       id,
       methods: () => methods,
       invoke: (method, args, options) => {
         if (session.closed) return Promise.reject(new LinkClosedError(`${name}.${method}(): the link that brought this proxy is closed`, { process: name, method }));
-        return session.callReference(reference, method, args, metaOf(options.headers, undefined));
+        const transfer = transferOfArguments(args, options.transfer);
+        return asResult(session.callReference(reference, method, args, { meta: metaOf(options), signal: options.signal, transfer }));
       },
-    });
-    this.#dropped.register(proxy, reference);
-    return proxy;
+    };
+    // The target, not this proxy: those that `$with` makes stand on it as well.
+    this.#dropped.register(target, reference);
+    return createRemote(target);
   }
 }
 
@@ -245,28 +324,6 @@ const NOWHERE = new IncomingStream(0, {
   whenDrained: () => Promise.resolve(),
 });
 NOWHERE.end(undefined);
-
-/** The meta slot of a call: time left in ms or 0, then header names and values. */
-export function metaOf(headers: Readonly<Record<string, string>> | undefined, timeLeft: number | undefined): unknown[] | undefined {
-  if (headers === undefined) return timeLeft === undefined ? undefined : [timeLeft];
-  const meta: unknown[] = [timeLeft ?? 0];
-  for (const [name, value] of Object.entries(headers)) meta.push(name, value);
-  return meta;
-}
-
-/** What a call made from inside a call inherits. */
-export function metaOfContext(): unknown[] | undefined {
-  const context = currentContext();
-  if (!context) return undefined;
-  const timeLeft = context.deadline === undefined ? undefined : Math.max(1, context.deadline - Date.now());
-  return metaOf(Object.keys(context.headers).length > 0 ? context.headers : undefined, timeLeft);
-}
-
-function iteratorOf(value: object): AnyIterator {
-  const source = value as { [Symbol.asyncIterator]?: () => AnyIterator; [Symbol.iterator]?: () => AnyIterator };
-  const iterator = source[Symbol.asyncIterator]?.() ?? source[Symbol.iterator]?.();
-  return iterator ?? (value as AnyIterator);
-}
 
 function readableOf(stream: IncomingStream): ReadableStream<unknown> {
   return new ReadableStream<unknown>(

@@ -1,5 +1,7 @@
 // Collects the entries of a tick into one batch, because one message per call costs more than the call itself.
 // Flushes at the end of the tick, or early once enough is gathered so that both sides work at the same time.
+import { types } from 'node:util';
+import { NotCloneableError } from '../errors.js';
 import { BATCH_ENTRIES } from './frames.js';
 import type { Link } from './link.js';
 import type { Transferable } from '../types.js';
@@ -16,6 +18,9 @@ export class Outbox {
   #bytes = 0;
   #count = 0;
   #scheduled = false;
+  /** Where the entry that is being pushed begins. */
+  #start = 0;
+  #alone = false;
   /** Early-flush threshold; the session raises it when many calls are in flight. */
   limit = BATCH_ENTRIES;
 
@@ -23,13 +28,27 @@ export class Outbox {
 
   /** Adds what belongs to the value that was just pushed. */
   attach(attachments: readonly unknown[], transfer: readonly Transferable[] | undefined): void {
+    // Only the engine knows whether a host object can leave (a port may be closed, or gone already). Such a value travels
+    // alone, so that a refusal hits nobody else.
+    if (!attachments.every(isBytes)) {
+      const own = this.entries.splice(this.#start);
+      this.flush();
+      this.entries = own;
+      this.#alone = true;
+    }
     for (const attachment of attachments) this.#attachments.push(attachment);
     if (transfer) for (const item of transfer) this.#transfer.push(item);
   }
 
-  /** Ends an entry of about `size` bytes. */
+  /** Ends an entry of about `size` bytes. @throws NotCloneableError when a host object in it cannot leave */
   commit(size = 0): void {
     this.#bytes += size;
+    this.#start = this.entries.length;
+    if (this.#alone) {
+      this.#count++;
+      this.#flushAlone();
+      return;
+    }
     // Large values are not gathered: a batch must not grow far past the frame limit of the peer.
     if (++this.#count >= this.limit || this.#bytes > MAX_BATCH_BYTES) this.flush();
     else if (!this.#scheduled) {
@@ -53,6 +72,18 @@ export class Outbox {
     if (transfer.length > 0) this.#transfer = [];
     this.#bytes = 0;
     this.#count = 0;
+    this.#start = 0;
     if (!this.link.send(entries, attachments, transfer)) this.congested = true;
   }
+
+  #flushAlone(): void {
+    this.#alone = false;
+    try {
+      this.flush();
+    } catch (error) {
+      throw new NotCloneableError(`a host object cannot be sent: ${(error as Error).message}`, { path: 'transfer', cause: error });
+    }
+  }
 }
+
+const isBytes = (item: unknown): boolean => types.isArrayBuffer(item) || types.isUint8Array(item);

@@ -1,18 +1,27 @@
 // Things that cross a link by reference: functions, signals and proxies of processes. What an argument brought lives for
 // the length of its call; `keep(fn)` holds a function longer; proxies live until the peer drops them or the link ends.
 import { CallbackReleasedError } from '../errors.js';
+import type { CallContext } from './context.js';
 
 /** What a peer may call through a reference. */
 export interface Exported {
-  invoke(member: string, args: unknown[], headers: Readonly<Record<string, string>> | undefined): unknown;
+  invoke(member: string, args: unknown[], context: CallContext): unknown;
+  /** The peer holds it beyond its call. */
+  retain?(): void;
   /** Detaches listeners; runs once. */
   release?(): void;
 }
 
-/** Collects the references that one encode made, so that they can be given up together. */
-export type Scope = number[];
+/** Collects what the arguments of one call lent out, so that it can be given up when the call has settled. */
+export interface Scope {
+  references: number[] | undefined;
+  streams: { stop(): void }[] | undefined;
+}
 
-/** The table of what this side has lent out. Reference 0 is the process's control surface, which only its owner reaches. */
+export const newScope = (): Scope => ({ references: undefined, streams: undefined });
+export const isUsed = (scope: Scope): boolean => scope.references !== undefined || scope.streams !== undefined;
+
+/** The table of what one session has lent out; it ends with the link. Reference 0 is the process's control surface, which only its owner reaches. */
 export class Exports {
   readonly #table = new Map<number, Exported>();
   readonly #retained = new Set<number>();
@@ -22,10 +31,9 @@ export class Exports {
     return this.#table.size;
   }
 
-  add(exported: Exported, scope?: Scope): number {
+  add(exported: Exported): number {
     const reference = this.#next++;
     this.#table.set(reference, exported);
-    scope?.push(reference);
     return reference;
   }
 
@@ -40,7 +48,10 @@ export class Exports {
 
   /** The peer holds it beyond its call. */
   retain(reference: number): void {
-    if (this.#table.has(reference)) this.#retained.add(reference);
+    const exported = this.#table.get(reference);
+    if (!exported || this.#retained.has(reference)) return;
+    this.#retained.add(reference);
+    exported.retain?.();
   }
 
   release(reference: number): void {
@@ -51,13 +62,14 @@ export class Exports {
     exported?.release?.();
   }
 
-  /** The call of `scope` has settled: what was not retained goes. */
-  settle(scope: Scope): void {
-    for (const reference of scope) if (!this.#retained.has(reference)) this.release(reference);
+  /** The call of `scope` has settled: its streams end, and what was not retained goes. */
+  settle({ references, streams }: Scope): void {
+    if (references) for (const reference of references) if (!this.#retained.has(reference)) this.release(reference);
+    if (streams) for (const stream of streams) stream.stop();
   }
 
   clear(): void {
-    for (const reference of [...this.#table.keys()]) this.release(reference);
+    for (const reference of this.#table.keys()) this.release(reference);
   }
 }
 
@@ -65,7 +77,8 @@ export class Exports {
 export interface Borrowed {
   kept: boolean;
   expired: boolean;
-  retain(): void;
+  /** Tells the peer; when `holder` is collected, the peer is told that, too. */
+  retain(holder: object): void;
   release(): void;
 }
 
@@ -92,7 +105,7 @@ export function keep<F extends (...args: never[]) => unknown>(fn: F): F & Dispos
   if (state) {
     if (state.expired) throw expiredCallback('a process');
     state.kept = true;
-    state.retain();
+    state.retain(held);
     held[Symbol.dispose] = () => {
       if (!state.kept) return;
       state.kept = false;
@@ -110,6 +123,9 @@ export function keep<F extends (...args: never[]) => unknown>(fn: F): F & Dispos
   };
   return held;
 }
+
+/** True for a function that came over a link. */
+export const isBorrowed = (fn: Function): boolean => borrowed.has(fn);
 
 /** Where to note how a function that `keep` holds here is let go; undefined when it is not held. */
 export const keptReleases = (fn: Function): Set<() => void> | undefined => keptHere.get(fn);

@@ -1,16 +1,18 @@
 // One end of a link: turns calls, results, stream items and references into entries and back.
 // Invariant: each call that was sent settles exactly once, by its answer, its cancellation, or the end of the link.
-import { LinkClosedError, NotCloneableError, ProtocolError, UnauthorizedError } from '../errors.js';
+import { LinkClosedError, ProtocolError } from '../errors.js';
 import type { Transferable } from '../types.js';
 import { ValueCodec, type Encoded } from './codec.js';
 import { Dispatcher } from './dispatcher.js';
 import { BATCH_ENTRIES, DEFAULT_LIMITS, Kind, PROTOCOL_VERSION } from './frames.js';
 import type { Link } from './link.js';
-import { LiveTable } from './live-table.js';
+import { LiveTable, type Made } from './live-table.js';
 import { Outbox } from './outbox.js';
-import { Exports, type Scope } from './references.js';
+import { EntryReader } from './reader.js';
+import { ReferenceCall, type ReferenceOptions } from './reference-call.js';
+import { Exports, isUsed, newScope, type Scope } from './references.js';
 import { describeService, readService, type MethodInfo, type Service } from './service.js';
-import type { IncomingStream } from './streams.js';
+import type { IncomingStream, OutgoingStream } from './streams.js';
 
 /** A call as the session sees it. The client's own object implements it, so that a call costs one allocation. */
 export interface PendingCall {
@@ -28,14 +30,14 @@ export interface SessionOptions {
   readonly link: Link;
   /** What this side serves; its description is sent at once. */
   readonly service?: Service | undefined;
-  /** Shared by the incarnations of a process, so that references in waiting calls stay good. */
-  readonly exports?: Exports;
   /** How this side names itself to the other: `currentCall().caller`. */
   readonly self: string;
-  /** How messages name the other side. */
+  /** How messages name the other side, until it is known better. */
   readonly peer: string;
   readonly maxFrame?: number;
   readonly maxDepth?: number;
+  /** Calls and streams of the peer that this side works on at once; more are refused. */
+  readonly maxServed?: number;
   onHello?(methods: MethodInfo[], name: string): void;
   /** The link ended; pending calls are the owner's to settle through `abandon`. */
   onClosed?(error: Error | undefined): void;
@@ -44,22 +46,31 @@ export interface SessionOptions {
   readonly owned?: boolean;
 }
 
+const NONE: readonly never[] = Object.freeze([]);
+
 export class Session {
-  readonly exports: Exports;
+  readonly exports = new Exports();
   readonly codec: ValueCodec;
   readonly outbox: Outbox;
   readonly live: LiveTable;
   readonly dispatcher: Dispatcher;
   closed = false;
+  /** How messages and `currentCall().caller` name the other side. */
+  peer: string;
+  /** The streams that the last encode announced. */
+  started: readonly OutgoingStream[] = NONE;
   readonly #pending = new Map<number, Sent>();
   readonly #pings = new Map<number, () => void>();
+  /** Who is not on this machine learns nothing of its files. */
+  readonly #redact: boolean;
   #service: Service | undefined;
   #nextId = 1;
   #helloSeen = false;
 
   constructor(readonly options: SessionOptions) {
     const { link } = options;
-    this.exports = options.exports ?? new Exports();
+    this.peer = options.peer;
+    this.#redact = !link.trusted;
     this.live = new LiveTable(this);
     this.codec = new ValueCodec({
       level: link.level,
@@ -69,8 +80,9 @@ export class Session {
     });
     this.outbox = new Outbox(link);
     this.dispatcher = new Dispatcher(this);
+    const reader = new EntryReader(this);
     link.start({
-      batch: (entries, attachments) => this.#receive(entries, attachments),
+      batch: (entries, attachments) => reader.receive(entries, attachments),
       drain: () => {
         this.outbox.congested = false;
         this.live.drained();
@@ -106,7 +118,7 @@ export class Session {
 
   /** Sends a call to method `number`. @throws what encoding throws; nothing was sent then. */
   call(call: PendingCall, number: number, args: unknown[], transfer: readonly Transferable[] | undefined, meta: unknown[] | undefined): number {
-    const scope: Scope = [];
+    const scope = newScope();
     const encoded = this.encode(args, 'args', scope, transfer);
     return this.sendEncoded(call, number, encoded, meta, scope);
   }
@@ -120,23 +132,43 @@ export class Session {
       this.outbox.entries.push(Kind.CALL_FULL, id, number, encoded.tag, encoded.payload, attachments?.length ?? 0, meta);
       if (attachments) this.outbox.attach(attachments, encoded.transfer);
     }
-    this.#pending.set(id, { call, scope: scope && scope.length > 0 ? scope : undefined });
-    this.outbox.limit = Math.max(BATCH_ENTRIES, this.#pending.size >> 3);
-    this.outbox.commit(encoded.size);
+    this.#await(id, call, scope, encoded.size);
     return id;
   }
 
-  /** Calls `member` of something the peer lent ('' for a function itself). */
-  callReference(reference: number, member: string, args: unknown[], meta?: unknown[]): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      if (this.closed) throw new LinkClosedError(`the link to ${this.options.peer} is closed`, { process: this.options.peer });
-      const scope: Scope = [];
-      const { tag, payload, attachments, transfer, size } = this.encode(args, 'args', scope);
-      const id = this.#nextId++;
-      this.outbox.entries.push(Kind.CALL_REFERENCE, id, reference, member, tag, payload, attachments?.length ?? 0, meta);
-      if (attachments) this.outbox.attach(attachments, transfer);
-      this.#pending.set(id, { call: { label: member || 'callback', settle: resolve, fail: reject }, scope: scope.length > 0 ? scope : undefined });
+  /** Ends the entry of call `id`, whose answer is waited for from now on. */
+  #await(id: number, call: PendingCall, scope: Scope | undefined, size: number): void {
+    this.#pending.set(id, { call, scope: scope && isUsed(scope) ? scope : undefined });
+    this.outbox.limit = Math.max(BATCH_ENTRIES, this.#pending.size >> 3);
+    try {
       this.outbox.commit(size);
+    } catch (error) {
+      this.#pending.delete(id);
+      if (scope) this.exports.settle(scope);
+      throw error;
+    }
+  }
+
+  /** Calls `member` of something the peer lent ('' for a function itself). */
+  callReference(reference: number, member: string, args: unknown[], options: ReferenceOptions = {}): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.closed) throw new LinkClosedError(`the link to ${this.peer} is closed`, { process: this.peer });
+      const { signal, meta } = options;
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const scope = newScope();
+      const { tag, payload, attachments, transfer, size } = this.encode(args, 'args', scope, options.transfer);
+      const call = new ReferenceCall(this, member || 'callback', resolve, reject, signal);
+      call.id = this.#nextId++;
+      this.outbox.entries.push(Kind.CALL_REFERENCE, call.id, reference, member, tag, payload, attachments?.length ?? 0, meta);
+      if (attachments) this.outbox.attach(attachments, transfer);
+      try {
+        this.#await(call.id, call, scope, size);
+      } catch (error) {
+        call.fail(error);
+      }
     });
   }
 
@@ -145,8 +177,18 @@ export class Session {
     const sent = this.#pending.get(id);
     if (!sent) return;
     this.#pending.delete(id);
-    if (!this.closed) this.sendValue([Kind.CANCEL, id], reason, 'reason');
+    this.sendReason([Kind.CANCEL, id], reason);
     if (sent.scope) this.exports.settle(sent.scope);
+  }
+
+  /** Sends why something was aborted. Never throws: a reason that cannot cross is replaced by its text. */
+  sendReason(head: unknown[], reason: unknown): void {
+    if (this.closed) return;
+    try {
+      this.sendValue(head, reason, 'reason');
+    } catch {
+      this.sendValue(head, new DOMException(`aborted (the reason could not be sent: ${typeof reason})`, 'AbortError'), 'reason');
+    }
   }
 
   /** Takes every call that has no answer out of the table, and ends every stream: the link is gone or given up. */
@@ -191,8 +233,8 @@ export class Session {
   }
 
   /** The common result: no attachment, so three slots. */
-  sendResult(id: number, value: unknown, transfer: readonly Transferable[] | undefined, scope: Scope | undefined): void {
-    const { tag, payload, attachments, transfer: moved, size } = this.encode(value, 'result', scope, transfer);
+  sendResult(id: number, value: unknown, transfer: readonly Transferable[] | undefined): void {
+    const { tag, payload, attachments, transfer: moved, size } = this.encode(value, 'result', undefined, transfer);
     if (attachments === undefined) this.outbox.entries.push(Kind.RESULT, id, tag, payload);
     else {
       this.outbox.entries.push(Kind.RESULT_FULL, id, tag, payload, attachments.length);
@@ -201,141 +243,30 @@ export class Session {
     this.outbox.commit(size);
   }
 
-  /** Encodes for the next push; valid until the next encode. */
+  /** Encodes for the next push; valid until the next encode. What it lends is noted in `scope`; when it throws, nothing is lent. */
   encode(value: unknown, root: string, scope?: Scope, transfer?: readonly Transferable[]): Encoded {
-    this.live.scope = scope;
+    const { live } = this;
+    // A getter of the value may make a call of its own.
+    const outer = live.made;
+    const made: Made = { scope, references: undefined, streams: undefined };
+    live.made = made;
     try {
-      return this.codec.encode(value, transfer === undefined ? { root } : { root, transfer });
+      return this.codec.encode(value, { root, transfer: transfer ?? NONE, redact: this.#redact });
     } catch (error) {
-      if (scope) this.exports.settle(scope);
+      live.made = made;
+      live.rollback();
       throw error;
     } finally {
-      this.live.scope = undefined;
+      this.started = made.streams ?? NONE;
+      live.made = outer;
     }
   }
 
-  // ── entries in ──
+  // ── what the reader tells ──
 
-  #receive(entries: readonly unknown[], attachments: readonly unknown[]): void {
-    try {
-      this.#read(entries, attachments);
-    } catch (error) {
-      // The peer broke the protocol: this link ends, and nothing else.
-      const cause = error instanceof ProtocolError || error instanceof UnauthorizedError ? error : new ProtocolError(`${this.options.peer} sent a frame that cannot be read: ${(error as Error)?.message}`, { cause: error });
-      this.options.link.close(cause);
-    }
-  }
-
-  #read(entries: readonly unknown[], attachments: readonly unknown[]): void {
-    let at = 0;
-    let attachment = 0;
-    const value = (index: number): unknown => {
-      const count = entries[index + 2] as number;
-      if (count === 0) return this.codec.decode(entries[index] as number, entries[index + 1]);
-      if (!Number.isInteger(count) || count < 0 || attachment + count > attachments.length) throw new ProtocolError('attachments are missing');
-      const own = attachments.slice(attachment, attachment + count);
-      attachment += count;
-      return this.codec.decode(entries[index] as number, entries[index + 1], own);
-    };
-    while (at < entries.length) {
-      const id = entries[at + 1] as number;
-      switch (entries[at]) {
-        case Kind.CALL:
-          this.live.beginImports();
-          this.dispatcher.call(id, entries[at + 2] as number, this.codec.decode(entries[at + 3] as number, entries[at + 4]), undefined);
-          at += 5;
-          break;
-        case Kind.RESULT:
-          this.live.beginImports();
-          this.#settle(id, this.codec.decode(entries[at + 2] as number, entries[at + 3]));
-          at += 4;
-          break;
-        case Kind.CALL_FULL: {
-          this.live.beginImports();
-          this.dispatcher.call(id, entries[at + 2] as number, value(at + 3), entries[at + 6]);
-          at += 7;
-          break;
-        }
-        case Kind.CALL_REFERENCE:
-          this.live.beginImports();
-          this.dispatcher.callReference(id, entries[at + 2] as number, String(entries[at + 3]), value(at + 4), entries[at + 7]);
-          at += 8;
-          break;
-        case Kind.RESULT_FULL:
-          this.live.beginImports();
-          this.#settle(id, value(at + 2));
-          at += 5;
-          break;
-        case Kind.ERROR: {
-          this.live.beginImports();
-          const error = value(at + 2);
-          const sent = this.#take(id);
-          if (sent?.scope) this.exports.settle(sent.scope);
-          sent?.call.fail(error);
-          at += 5;
-          break;
-        }
-        case Kind.CANCEL:
-          this.dispatcher.cancel(id, value(at + 2));
-          at += 5;
-          break;
-        case Kind.NEXT:
-          this.live.beginImports();
-          this.live.incoming(id)?.push(value(at + 3), entries[at + 2] as number);
-          at += 6;
-          break;
-        case Kind.END:
-          this.live.beginImports();
-          this.live.endIncoming(id)?.end(value(at + 2));
-          at += 5;
-          break;
-        case Kind.FAIL:
-          this.live.beginImports();
-          this.live.endIncoming(id)?.fail(value(at + 2));
-          at += 5;
-          break;
-        case Kind.CREDIT:
-          this.live.outgoing(id)?.grant(Number(entries[at + 2]));
-          at += 3;
-          break;
-        case Kind.STOP:
-          this.live.outgoing(id)?.stop();
-          at += 2;
-          break;
-        case Kind.RETAIN:
-          this.exports.retain(id);
-          at += 2;
-          break;
-        case Kind.RELEASE:
-          this.exports.release(id);
-          at += 2;
-          break;
-        case Kind.ABORT:
-          this.live.abortSignal(id, value(at + 2));
-          at += 5;
-          break;
-        case Kind.PING:
-          this.send(Kind.PONG, id);
-          at += 2;
-          break;
-        case Kind.PONG:
-          this.#pings.get(id)?.();
-          this.#pings.delete(id);
-          at += 2;
-          break;
-        case Kind.HELLO:
-          this.#hello(entries[at + 1]);
-          at += 2;
-          break;
-        default:
-          throw new ProtocolError(`${this.options.peer} sent an entry of unknown kind ${String(entries[at])}`);
-      }
-    }
-  }
-
-  #hello(slots: unknown): void {
+  greeted(slots: unknown): void {
     if (!Array.isArray(slots) || this.#helloSeen) throw new ProtocolError('a second or malformed greeting');
-    if (slots[0] !== PROTOCOL_VERSION) throw new ProtocolError(`${this.options.peer} speaks protocol ${String(slots[0])}, this side ${PROTOCOL_VERSION}: use the same version of mimas on both sides`);
+    if (slots[0] !== PROTOCOL_VERSION) throw new ProtocolError(`${this.peer} speaks protocol ${String(slots[0])}, this side ${PROTOCOL_VERSION}: use the same version of mimas on both sides`);
     this.#helloSeen = true;
     this.options.onHello?.(readService(slots.slice(2)), String(slots[1]));
   }
@@ -346,7 +277,18 @@ export class Session {
     return sent;
   }
 
-  #settle(id: number, value: unknown): void {
+  ponged(id: number): void {
+    this.#pings.get(id)?.();
+    this.#pings.delete(id);
+  }
+
+  failed(id: number, error: unknown): void {
+    const sent = this.#take(id);
+    if (sent?.scope) this.exports.settle(sent.scope);
+    sent?.call.fail(error);
+  }
+
+  answered(id: number, value: unknown): void {
     const streams = this.live.importedStreams();
     const sent = this.#take(id);
     if (!sent) {
@@ -358,8 +300,9 @@ export class Session {
     if (streams.length > 0) for (const stream of streams) stream.label = call.label;
     if (scope) {
       // While a stream runs the call goes on, and so do its callbacks.
-      if (streams.length > 0) streams[0]!.onEnd(() => this.exports.settle(scope));
-      else this.exports.settle(scope);
+      let open = streams.length;
+      if (open === 0) this.exports.settle(scope);
+      for (const stream of streams) stream.onEnd(() => --open === 0 && this.exports.settle(scope));
     }
     call.settle(value, streams);
   }
@@ -367,17 +310,13 @@ export class Session {
   #ended(error: Error | undefined): void {
     if (this.closed) return;
     this.closed = true;
-    const reason = error ?? new LinkClosedError(`the link to ${this.options.peer} was closed`, { process: this.options.peer });
+    const reason = error ?? new LinkClosedError(`the link to ${this.peer} was closed`, { process: this.peer });
     for (const resolve of this.#pings.values()) resolve();
     this.#pings.clear();
     this.dispatcher.ended(reason);
+    this.live.stopProducers();
+    this.exports.clear();
     if (!this.options.owned) for (const call of this.abandon(() => reason)) call.fail(reason);
     this.options.onClosed?.(error);
   }
-}
-
-/** Puts the method into the message of an encoding error: `calculator.add(): args[0].db …`. */
-export function nameMethod(error: unknown, process: string, method: string): unknown {
-  if (!(error instanceof NotCloneableError)) return error;
-  return new NotCloneableError(`${process}.${method}(): ${error.message}`, { path: error.path, method, cause: error.cause });
 }

@@ -1,9 +1,13 @@
 // Streams over a link. The producer sends only against credit that the consumer gave, so a slow consumer slows the
-// producer down; leaving a loop early runs the producer's `finally`.
+// producer down; leaving a loop early runs the producer's `finally`. A peer that sends past its credit breaks the protocol.
+import { ProtocolError } from '../errors.js';
+import { runInContext, type CallContext } from './context.js';
 
 /** Credit a consumer gives at first. An item costs 1, and 1 more per 16 KB of it. */
 export const STREAM_WINDOW = 256;
 export const BYTES_PER_CREDIT = 16_384;
+/** No honest item or grant is larger than this. */
+const MAX_CREDIT = 2 ** 31;
 
 /** What streams need of the session. */
 export interface StreamWires {
@@ -21,28 +25,52 @@ type AnyIterator = Iterator<unknown, unknown, unknown> | AsyncIterator<unknown, 
 
 /** The producing end: pulls from an iterator while there is credit. */
 export class OutgoingStream {
+  /** The call that the producer belongs to: its body runs in it. */
+  context: CallContext | undefined;
+  #iterator: AnyIterator | undefined;
   #credit = STREAM_WINDOW;
   #wake: (() => void) | undefined;
+  #state: 'new' | 'running' | 'ended' = 'new';
   #stopped = false;
-  readonly #listeners: ((left: boolean) => void)[] = [];
+  readonly #onLeave: (() => void)[] = [];
+  readonly #onEnd: (() => void)[] = [];
 
   constructor(
     readonly id: number,
-    private readonly iterator: AnyIterator,
+    private readonly source: object,
     private readonly wires: StreamWires,
   ) {}
 
-  /** Runs `listener` when it ends; `left` is true when the consumer left early or the link went. */
-  onEnd(listener: (left: boolean) => void): void {
-    this.#listeners.push(listener);
+  /** Runs `listener` as soon as the consumer leaves or the link goes, which may be long before the producer notices. */
+  onLeave(listener: () => void): void {
+    this.#onLeave.push(listener);
   }
 
-  async pump(): Promise<void> {
+  /** Runs `listener` when the producer is done. */
+  onEnd(listener: () => void): void {
+    this.#onEnd.push(listener);
+  }
+
+  start(): void {
+    if (this.#state !== 'new') return;
+    this.#state = 'running';
+    if (this.context) runInContext(this.context, () => void this.#pump(), undefined);
+    else void this.#pump();
+  }
+
+  /** The encode that announced it failed: it never was. The source is left as it is. */
+  forget(): void {
+    this.#stopped = true;
+    this.#ended();
+  }
+
+  async #pump(): Promise<void> {
     try {
+      const iterator = (this.#iterator = iteratorOf(this.source));
       for (;;) {
         if (this.#credit <= 0 && !this.#stopped) await new Promise<void>((resolve) => (this.#wake = resolve));
         if (this.#stopped) return;
-        const step = this.iterator.next();
+        const step = iterator.next();
         const { done, value } = 'then' in step ? await step : step;
         if (this.#stopped) return;
         if (done) {
@@ -54,36 +82,55 @@ export class OutgoingStream {
       }
     } catch (error) {
       if (!this.#stopped) {
-        this.wires.sendFail(this.id, error);
+        this.#sendFail(error);
         // An item that could not be sent leaves the producer suspended: let its `finally` run.
         this.#leave();
       }
     } finally {
-      for (const listener of this.#listeners) listener(this.#stopped);
+      this.#ended();
     }
   }
 
-  grant(credit: number): void {
+  /** @throws ProtocolError */
+  grant(credit: unknown): void {
+    if (!isCredit(credit)) throw new ProtocolError('a stream was given a credit that is no count');
     this.#credit += credit;
-    const wake = this.#wake;
-    this.#wake = undefined;
-    if (this.#credit > 0) wake?.();
-    else this.#wake = wake;
+    if (this.#credit > 0) this.#resume();
   }
 
   /** The consumer left, or the link is gone. */
   stop(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#state === 'ended') return;
     this.#stopped = true;
+    for (const listener of this.#onLeave) listener();
+    this.#resume();
+    this.#leave();
+    if (this.#state === 'new') this.#ended();
+  }
+
+  #resume(): void {
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.();
-    this.#leave();
+  }
+
+  #ended(): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    for (const listener of this.#onEnd) listener();
+  }
+
+  #sendFail(error: unknown): void {
+    try {
+      this.wires.sendFail(this.id, error);
+    } catch {
+      // The link broke while it was told.
+    }
   }
 
   #leave(): void {
     try {
-      const left = this.iterator.return?.(undefined);
+      const left = (this.#iterator ?? iteratorOf(this.source)).return?.(undefined);
       if (left && typeof (left as PromiseLike<unknown>).then === 'function') (left as PromiseLike<unknown>).then(undefined, () => {});
     } catch {
       // A `finally` that throws has nobody left to tell.
@@ -91,18 +138,32 @@ export class OutgoingStream {
   }
 }
 
+function iteratorOf(value: object): AnyIterator {
+  const source = value as { [Symbol.asyncIterator]?: () => AnyIterator; [Symbol.iterator]?: () => AnyIterator };
+  const iterator = source[Symbol.asyncIterator]?.() ?? source[Symbol.iterator]?.();
+  return iterator ?? (value as AnyIterator);
+}
+
+const isCredit = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0 && (value as number) <= MAX_CREDIT;
+
 type Settled = { kind: 'end'; value: unknown } | { kind: 'fail'; error: unknown };
 interface Waiter {
   resolve(result: IteratorResult<unknown>): void;
   reject(error: unknown): void;
 }
+/** `streams`: those that stand in the value; they are left together with an item that nobody takes. */
+interface Item { value: unknown; cost: number; streams: readonly IncomingStream[] }
+
+const OVER: Settled = { kind: 'end', value: undefined };
 
 /** The consuming end: an async iterator over what arrives. */
 export class IncomingStream implements AsyncIterableIterator<unknown> {
-  readonly #items: { value: unknown; cost: number }[] = [];
+  readonly #items: Item[] = [];
   #head = 0;
   #waiters: Waiter[] = [];
   #settled: Settled | undefined;
+  /** The end was handed out (or the consumer left): nothing more is said. */
+  #told = false;
   #owed = 0;
   #onEnd: (() => void)[] = [];
   /** For messages: the method that gave it. */
@@ -119,13 +180,21 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
     else this.#onEnd.push(listener);
   }
 
-  push(value: unknown, cost: number): void {
-    if (this.#settled) return;
+  /** @throws ProtocolError when the peer sends more than it was given credit for */
+  push(value: unknown, cost: unknown, streams: readonly IncomingStream[]): void {
+    if (!isCredit(cost)) throw new ProtocolError('a stream item whose cost is no count');
+    if (this.#settled) {
+      for (const stream of streams) stream.cancel();
+      return;
+    }
     const waiter = this.#waiters.shift();
     if (waiter) {
       this.#consumed(cost);
       waiter.resolve({ done: false, value });
-    } else this.#items.push({ value, cost });
+      return;
+    }
+    if (this.#items.length - this.#head > STREAM_WINDOW) throw new ProtocolError('a stream was sent more than its consumer asked for');
+    this.#items.push({ value, cost, streams });
   }
 
   end(value: unknown): void {
@@ -150,9 +219,7 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
     }
     const settled = this.#settled;
     if (!settled) return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
-    this.#settled = { kind: 'end', value: undefined };
-    if (settled.kind === 'fail') return Promise.reject(settled.error);
-    return Promise.resolve({ done: true, value: settled.value });
+    return new Promise((resolve, reject) => this.#tell(settled, { resolve, reject }));
   }
 
   /** Leaves early: the producer's `finally` runs, items on their way are dropped. */
@@ -168,12 +235,15 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
 
   /** Stops the producer; who waits, and who asks later, gets `error` or the end. */
   cancel(error?: { reason: unknown }): void {
+    const settled: Settled = error ? { kind: 'fail', error: error.reason } : OVER;
     const first = this.#settled === undefined;
-    this.#items.length = 0;
+    for (const item of this.#items.splice(0)) if (item) for (const stream of item.streams) stream.cancel();
     this.#head = 0;
-    this.#settle(error ? { kind: 'fail', error: error.reason } : { kind: 'end', value: undefined });
-    if (!error) this.#settled = { kind: 'end', value: undefined };
-    if (first) this.wires.sendStop(this.id);
+    if (first) {
+      this.#settle(settled);
+      this.wires.sendStop(this.id);
+    } else this.#settled = settled; // What was dropped must not look like the end of the stream.
+    if (!error) this.#told = true;
   }
 
   [Symbol.asyncIterator](): this {
@@ -193,22 +263,18 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
     }
   }
 
+  #tell(settled: Settled, waiter: Waiter): void {
+    const told = this.#told;
+    this.#told = true;
+    if (told) waiter.resolve({ done: true, value: undefined });
+    else if (settled.kind === 'fail') waiter.reject(settled.error);
+    else waiter.resolve({ done: true, value: settled.value });
+  }
+
   #settle(settled: Settled): void {
     if (this.#settled) return;
     this.#settled = settled;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    waiters.forEach((waiter, index) => {
-      if (settled.kind === 'fail' && index === 0) {
-        this.#settled = { kind: 'end', value: undefined };
-        waiter.reject(settled.error);
-      } else if (index === 0 && settled.kind === 'end') {
-        this.#settled = { kind: 'end', value: undefined };
-        waiter.resolve({ done: true, value: settled.value });
-      } else waiter.resolve({ done: true, value: undefined });
-    });
-    const listeners = this.#onEnd;
-    this.#onEnd = [];
-    for (const listener of listeners) listener();
+    for (const waiter of this.#waiters.splice(0)) this.#tell(settled, waiter);
+    for (const listener of this.#onEnd.splice(0)) listener();
   }
 }

@@ -1,6 +1,6 @@
 // What to tell a user whose value cannot cross: what it is, where it stands, what to do instead.
 import { types } from 'node:util';
-import { NotCloneableError } from '../errors.js';
+import { FrameTooLargeError, NotCloneableError } from '../errors.js';
 
 /** Where a value stands: its key in what holds it, and so on up to the root. */
 export interface Place {
@@ -57,4 +57,11 @@ export function notCloneable(value: unknown, place: Place, hint?: string): NotCl
   const path = pathOf(place);
   const advice = hint ?? ADVICE.find(([test]) => test(value, what))?.[1] ?? 'send plain data in its place';
   return new NotCloneableError(`${path} cannot be sent (${what}): ${advice}`, { path });
+}
+
+/** Puts the method into the message of an encoding error: `calculator.add(): args[0].db …`. */
+export function nameMethod(error: unknown, process: string, method: string): unknown {
+  if (error instanceof NotCloneableError) return new NotCloneableError(`${process}.${method}(): ${error.message}`, { path: error.path, method, cause: error.cause });
+  if (error instanceof FrameTooLargeError) return new FrameTooLargeError(`${process}.${method}(): ${error.message}`, { size: error.size, limit: error.limit });
+  return error;
 }

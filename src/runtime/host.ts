@@ -73,6 +73,7 @@ export class Host implements HostControl {
 
   async #start(order: StartOrder, onPhase: (phase: StartPhase) => unknown): Promise<Started> {
     const { file, dependencies } = order;
+    this.#control.peer = order.owner;
     const enter = (phase: StartPhase) => {
       this.#phase = phase;
       Promise.resolve(onPhase(phase)).catch(() => {});
@@ -109,9 +110,11 @@ export class Host implements HostControl {
   }
 
   async #serve(service: Service, order: StartOrder): Promise<Started['address']> {
-    if (order.transport === 'ipc') {
+    const ipc = order.transport === 'ipc';
+    if (ipc) {
       this.#control.serve(service);
-      return undefined;
+      // An address beside the owner's own link: it is served to others, too.
+      if (!order.address) return undefined;
     }
     if (!order.address) throw new ProcessStartError('no address to listen on', { file: order.file, phase: 'ready' });
     const { listen } = await import('../transport/index.js');
@@ -121,7 +124,7 @@ export class Host implements HostControl {
         link,
         service,
         self: service.name,
-        peer: link.trusted ? order.owner : link.label,
+        peer: link.trusted && !ipc ? order.owner : link.label,
         ...(order.maxFrame === undefined ? {} : { maxFrame: order.maxFrame }),
         onClosed: () => this.#sessions.delete(session),
       });

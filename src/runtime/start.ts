@@ -32,7 +32,7 @@ export interface StartOptions {
 }
 
 export async function startProcess(options: StartOptions): Promise<RunningProcess> {
-  const { order, client, startupTimeout, signal } = options;
+  const { order, startupTimeout, signal } = options;
   const incarnation = await options.launch(options.launchOptions);
   let phase: StartPhase = 'load';
   const ipc = order.transport === 'ipc';
@@ -41,7 +41,7 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
     link: incarnation.link,
     peer: order.name ?? 'process',
     onClosed: (error) => options.onLinkClosed(control, error),
-    ...(ipc ? { exports: client.exports } : { onHello: () => {} }),
+    ...(ipc ? {} : { onHello: () => {} }),
   });
   const withTail = async <E extends Error>(error: E): Promise<E> => {
     await incarnation.outputEnded(OUTPUT_GRACE_MS);
@@ -99,7 +99,6 @@ export async function openCalls(started: Started, options: StartOptions): Promis
     ...sessionOptions(options),
     link,
     peer: started.name,
-    exports: client.exports,
     onHello: (methods) => {
       client.describeMethods(methods);
       greet();

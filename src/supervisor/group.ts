@@ -78,6 +78,12 @@ export class Group {
     return this.#onExit(this.#member(name), report);
   }
 
+  /** Tells that a child was ended on purpose: it is not brought back before `restart(name)`. */
+  notifyStopped(name: string): void {
+    const member = this.#member(name);
+    if (member.up || member.down) this.#rest(member, undefined);
+  }
+
   /** Adds a child at the end; in a running group it is started, and not added when that fails. */
   async add(child: GroupChild): Promise<void> {
     const member = this.#insert(child);
@@ -163,7 +169,7 @@ export class Group {
           await this.#startMember(member);
         } catch (error) {
           if (!member.child.optional) throw error;
-          member.giveUp(toError(error));
+          this.#giveUp(member, toError(error));
         }
       }
       this.#life.signal.throwIfAborted();
@@ -212,12 +218,13 @@ export class Group {
     while (culprit.down && this.#state === 'running' && !signal.aborted) {
       const type = culprit.child.type ?? 'permanent';
       const affected = this.#affectedBy(culprit);
-      if (type === 'temporary' || (type === 'transient' && clean)) culprit.rest(clean ? undefined : error);
+      if (type === 'temporary' || (type === 'transient' && clean)) this.#rest(culprit, clean ? undefined : error);
       else {
         const decision = this.#tracker.onExit({ clean, now: this.#clock.now() });
         if (decision.action === 'stop') {
           const exhausted = this.#exhausted(culprit, error);
           if (culprit.child.critical !== false) return this.#escalate(exhausted);
+          this.#events.emit('child-ended', { name: culprit.name, state: 'failed', error: exhausted });
         } else {
           this.#events.emit('child-restart', { name: culprit.name, restarts: ++this.#restarts, delay: decision.delay });
           if (!(await this.#wait(decision.delay, signal))) return;
@@ -256,6 +263,16 @@ export class Group {
     const error = new RestartsExhaustedError(why, { process: culprit.name, restarts: this.#restarts, cause });
     culprit.giveUp(error);
     return error;
+  }
+
+  #rest(member: Member, error: Error | undefined): void {
+    member.rest(error);
+    this.#events.emit('child-ended', { name: member.name, state: 'ended', error });
+  }
+
+  #giveUp(member: Member, error: Error): void {
+    member.giveUp(error);
+    this.#events.emit('child-ended', { name: member.name, state: 'failed', error });
   }
 
   async #escalate(error: RestartsExhaustedError): Promise<void> {

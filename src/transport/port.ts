@@ -10,6 +10,7 @@ export class PortLink implements Link {
   readonly trusted = true;
   #events: LinkEvents | undefined;
   #closed = false;
+  #closing = false;
 
   constructor(
     private readonly port: MessagePort,
@@ -24,7 +25,7 @@ export class PortLink implements Link {
   }
 
   send(entries: unknown[], attachments: unknown[], transfer: Transferable[]): boolean {
-    if (this.#closed) return true;
+    if (this.#closed || this.#closing) return true;
     const batch = entries.length < PACK_SLOTS && !entries.some(isPacked) ? entries : packEntries(entries);
     if (attachments.length === 0) this.port.postMessage(batch);
     else this.port.postMessage({ batch, attachments }, transfer);
@@ -44,6 +45,7 @@ export class PortLink implements Link {
 
   close(error?: Error): void {
     if (this.#closed) return;
+    this.#closing = true;
     this.port.close();
     if (error) this.#end(error);
   }

@@ -1,7 +1,7 @@
 // unix, tcp and tls sockets: connect to one, listen on one. Loopback by default; the token comes before any frame.
-import { chmodSync, existsSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
-import { LinkClosedError, InvalidOptionError } from '../errors.js';
+import { LinkClosedError, InvalidOptionError, UnauthorizedError } from '../errors.js';
 import { DEFAULT_LIMITS } from '../rpc/frames.js';
 import type { Link } from '../rpc/link.js';
 import { formatAddress, isLoopback, type Address, type SocketAddress } from './address.js';
@@ -83,28 +83,52 @@ export async function listenSocket(address: SocketAddress, options: ListenOption
   if (address.kind === 'tls' && !(options.tls?.key && options.tls.cert)) throw new InvalidOptionError('tls: listening needs a key and a cert', { option: 'tls' });
   if (address.kind === 'unix') await clearStale(address.path);
   const open = new Set<net.Socket>();
-  const onSocket = (socket: net.Socket) => {
+  const handshakeTimeout = options.handshakeTimeout ?? DEFAULT_LIMITS.handshakeTimeout;
+  let handshakes = 0;
+  const track = (socket: net.Socket) => {
     open.add(socket);
-    socket.on('close', () => open.delete(socket));
+    socket.once('close', () => open.delete(socket));
     // Whoever holds the socket listens, too; this covers the moments in between.
     socket.on('error', () => {});
+  };
+  const onSocket = (socket: net.Socket) => {
+    track(socket);
+    if (handshakes >= DEFAULT_LIMITS.maxHandshakes) {
+      socket.destroy();
+      options.onRefused?.(new UnauthorizedError(`more than ${DEFAULT_LIMITS.maxHandshakes} connections in their handshake at once`));
+      return;
+    }
+    handshakes++;
     if (address.kind !== 'unix') socket.setNoDelay(true);
-    admit(socket, options.token, options.handshakeTimeout ?? DEFAULT_LIMITS.handshakeTimeout).then(
-      (head) => {
-        const peer = address.kind === 'unix' ? formatAddress(address) : `${address.kind}://${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
-        onLink(new StreamLink(socket, { label: peer, trusted: address.kind === 'unix' || isLoopback(socket.remoteAddress ?? ''), maxFrame: options.maxFrame, head }));
-      },
-      (error: unknown) => options.onRefused?.(error),
-    );
+    admit(socket, options.token, handshakeTimeout)
+      .finally(() => handshakes--)
+      .then(
+        (head) => {
+          const peer = address.kind === 'unix' ? formatAddress(address) : `${address.kind}://${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
+          onLink(new StreamLink(socket, { label: peer, trusted: address.kind === 'unix' || isLoopback(socket.remoteAddress ?? ''), maxFrame: options.maxFrame, head, serving: true }));
+        },
+        (error: unknown) => options.onRefused?.(error),
+      );
   };
   const server: net.Server =
     address.kind === 'tls'
-      ? (await import('node:tls')).createServer({ ...secrets(options.tls), ...(options.tls?.ca ? { requestCert: true, rejectUnauthorized: true } : {}) }, onSocket)
+      ? (await import('node:tls')).createServer({ ...secrets(options.tls), handshakeTimeout, ...(options.tls?.ca ? { requestCert: true, rejectUnauthorized: true } : {}) }, onSocket)
       : net.createServer(onSocket);
+  server.maxConnections = DEFAULT_LIMITS.maxHandshakes + DEFAULT_LIMITS.maxLinks;
+  if (address.kind === 'tls') {
+    // The raw sockets, too: `close` has to end those that are in their handshake.
+    server.on('connection', track);
+    server.on('tlsClientError', (error: Error, socket: net.Socket) => {
+      socket.destroy();
+      options.onRefused?.(new UnauthorizedError(`the TLS handshake failed: ${error.message}`, { cause: error }));
+    });
+  }
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) => reject(cannotListen(formatAddress(address), error)));
     server.listen(address.kind === 'unix' ? { path: address.path } : { port: address.port, host: address.host }, resolve);
   });
+  // A failed accept (too many open files) is no reason to die.
+  server.on('error', () => {});
   if (address.kind === 'unix') chmodSync(address.path, 0o600);
   const bound = server.address();
   return {
@@ -117,16 +141,21 @@ export async function listenSocket(address: SocketAddress, options: ListenOption
   };
 }
 
-/** A socket file is removed only when nobody answers behind it. */
+export const cannotListen = (where: string, error: Error): InvalidOptionError =>
+  new InvalidOptionError(`cannot listen on ${where}: ${error.message}`, { option: 'listen', cause: error });
+
+/** A socket file is removed only when it is one and nobody answers behind it. */
 async function clearStale(path: string): Promise<void> {
-  if (!existsSync(path)) return;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found) return;
+  if (!found.isSocket()) throw new InvalidOptionError(`unix:${path} is a file that is no socket; choose another path`, { option: 'listen' });
   const alive = await new Promise<boolean>((resolve) => {
     const probe = net.connect(path);
     probe.once('connect', () => {
       probe.destroy();
       resolve(true);
     });
-    probe.once('error', () => resolve(false));
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'));
   });
   if (alive) throw new InvalidOptionError(`unix:${path} is in use by another process`, { option: 'listen' });
   unlinkSync(path);

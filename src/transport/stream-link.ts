@@ -11,6 +11,10 @@ const PREFIX = 4;
 const BATCH_SLACK = 1024 * 1024;
 /** Above this much unsent data the link says it is congested. */
 const CONGESTED_BYTES = 1024 * 1024;
+/** Above this much unsent data the serving side reads no more. Only that side, so that two full sides never wait for each other. */
+const PAUSE_BYTES = 32 * 1024 * 1024;
+/** Time for the peer to close its side, too; a socket that is cut earlier may lose what is on its way. */
+const CLOSE_GRACE_MS = 500;
 /** Chunks up to this are joined with their prefix, so that a small frame is one write. */
 const JOIN_BYTES = 16_384;
 
@@ -18,6 +22,8 @@ export interface StreamLinkOptions {
   readonly label: string;
   readonly trusted: boolean;
   readonly maxFrame?: number | undefined;
+  /** True on the side that listens: while its peer does not read what it is sent, no more of its calls are read. */
+  readonly serving?: boolean | undefined;
   /** Bytes that were read ahead of the first frame. */
   readonly head?: Buffer | undefined;
 }
@@ -29,7 +35,10 @@ export class StreamLink implements Link {
   readonly #limit: number;
   #events: LinkEvents | undefined;
   #closed = false;
+  #closing = false;
+  #error: Error | undefined;
   #congested = false;
+  #paused = false;
   #chunks: Buffer[] = [];
   #length = 0;
   #needed = PREFIX;
@@ -46,12 +55,21 @@ export class StreamLink implements Link {
     stream.on('close', () => this.#end(undefined));
     stream.on('drain', () => {
       this.#congested = false;
+      if (this.#paused) {
+        this.#paused = false;
+        stream.resume();
+      }
       this.#events?.drain();
     });
   }
 
   start(events: LinkEvents): void {
     this.#events = events;
+    if (this.#closed) {
+      // It broke before anybody listened.
+      queueMicrotask(() => events.closed(this.#error));
+      return;
+    }
     const { head } = this.options;
     this.stream.on('end', () => this.stream.destroy());
     this.stream.on('data', (chunk: Buffer) => this.#read(chunk));
@@ -61,7 +79,7 @@ export class StreamLink implements Link {
   }
 
   send(entries: unknown[], attachments: unknown[]): boolean {
-    if (this.#closed) return true;
+    if (this.#closed || this.#closing) return true;
     const chunks = packBatch(entries, attachments as Uint8Array[]);
     let length = 0;
     for (const chunk of chunks) length += chunk.length;
@@ -80,18 +98,28 @@ export class StreamLink implements Link {
       this.stream.uncork();
     }
     if (this.stream.writableLength > CONGESTED_BYTES) this.#congested = true;
+    if (this.options.serving && !this.#paused && this.stream.writableLength > PAUSE_BYTES) {
+      this.#paused = true;
+      this.stream.pause();
+    }
     return !this.#congested;
   }
 
   close(error?: Error): void {
-    if (this.#closed) return;
+    if (this.#closed || (this.#closing && !error)) return;
+    this.#closing = true;
     if (error) {
       this.#end(error);
       this.stream.destroy();
       return;
     }
-    // `end` sends what was written first; a peer that never closes its side must not hold the socket open.
-    this.stream.end(() => this.stream.destroy());
+    // `end` sends what was written first; the peer answers by ending its side. One that never does must not hold this open.
+    this.stream.end(() => {
+      const timer = setTimeout(() => this.stream.destroy(), CLOSE_GRACE_MS);
+      timer.unref();
+      this.stream.once('close', () => clearTimeout(timer));
+    });
+    if (this.#paused) this.stream.resume();
   }
 
   ref(): void {
@@ -163,6 +191,7 @@ export class StreamLink implements Link {
   #end(error: Error | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#error = error;
     this.#chunks = [];
     this.#events?.closed(error);
   }

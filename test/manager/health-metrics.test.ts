@@ -5,6 +5,8 @@ import { fixture, isolated, isolations, manager, next, rejection, subjectFile, t
 
 const checkedFile = fixture('checked.js');
 const MIB = 1024 * 1024;
+/** Figures of processor time can be pushed about by whatever else runs on the machine. */
+const MEASURED = { retry: 4 };
 
 interface Checked {
   set(moods: Record<string, unknown>): void;
@@ -111,22 +113,22 @@ describe.each(isolated)('a %s', (isolation) => {
     expect(await pm.getHealth(subject)).toMatchObject({ status: 'unhealthy', checks: [{ name: 'process', status: 'fail', message: expect.stringMatching(/subject is failed: .*exited with code 5/) }] });
   });
 
-  it('that is busy shows near 100 percent of a core, an idle one beside it near none', async () => {
+  it('that is busy shows the percent of a core that it really had, an idle one beside it near none', MEASURED, async () => {
     const pm = manager({ isolation });
     const [busy, idle] = await Promise.all([pm.spawn<Subject>(subjectFile), pm.spawn<Subject>(subjectFile)]);
     // From here on is measured.
     await Promise.all([pm.getMetrics(busy), pm.getMetrics(idle)]);
-    await busy.spinFor(500);
+    // The other programs of this machine take their share, so the truth is what the thread really had: 100 when alone.
+    const share = await busy.spinShare(500);
     const [hot, cold] = await Promise.all([pm.getMetrics(busy), pm.getMetrics(idle)]);
-    // Two test programs share two cores: a busy thread may have to wait for its turn.
-    expect(hot.cpu).toBeGreaterThan(55);
-    expect(hot.cpu).toBeLessThan(130);
-    expect(cold.cpu).toBeLessThan(15);
-    expect(hot.eventLoopUtilization).toBeGreaterThan(0.9);
-    expect(cold.eventLoopUtilization).toBeLessThan(0.2);
+    expect(share).toBeGreaterThan(10);
+    expect(Math.abs(hot.cpu - share)).toBeLessThan(20);
+    expect(cold.cpu).toBeLessThan(hot.cpu / 3);
+    expect(hot.eventLoopUtilization).toBeGreaterThan(0.8);
+    expect(cold.eventLoopUtilization).toBeLessThan(0.3);
     // A delta, not a sum: once it rests, it falls.
     await idle.sleep(300);
-    expect((await pm.getMetrics(busy)).cpu).toBeLessThan(15);
+    expect((await pm.getMetrics(busy)).cpu).toBeLessThan(hot.cpu / 3);
   });
 
   it('that takes memory shows it, and the one beside it does not', async () => {
@@ -140,15 +142,15 @@ describe.each(isolated)('a %s', (isolation) => {
     expect(otherAfter.memory - otherBefore.memory).toBeLessThan(16 * MIB);
   });
 
-  it('over its maxCpu is degraded, with the figure', async () => {
-    const pm = manager({ isolation, resources: { maxCpu: 30 } });
+  it('over its maxCpu is degraded, with the figure', MEASURED, async () => {
+    const pm = manager({ isolation, resources: { maxCpu: 12 } });
     const subject = await pm.spawn<Subject>(subjectFile);
     await pm.getMetrics(subject);
     await subject.spinFor(300);
     const report = await pm.getHealth(subject);
     expect(report.status).toBe('degraded');
-    expect(report.checks).toContainEqual({ name: 'cpu', status: 'warn', message: expect.stringMatching(/% of a core, the limit is 30 %/), details: { cpu: expect.any(Number), maxCpu: 30 } });
-    await subject.sleep(300);
+    expect(report.checks).toContainEqual({ name: 'cpu', status: 'warn', message: expect.stringMatching(/% of a core, the limit is 12 %/), details: { cpu: expect.any(Number), maxCpu: 12 } });
+    await subject.sleep(400);
     expect((await pm.getHealth(subject)).status).toBe('healthy');
   });
 });

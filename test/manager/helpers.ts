@@ -34,6 +34,7 @@ export interface Subject {
   idempotentEffect(file: string, deaths: number): number;
   spin(): void;
   spinFor(ms: number): number;
+  spinShare(ms: number): number;
   leak(): void;
   keepBuffer(bytes: number): void;
   freeBuffers(): void;

@@ -88,9 +88,9 @@ describe.each(isolations)('shutdown in isolation %s', (isolation) => {
     expect(linesOf(log)).toHaveLength(2);
   });
 
-  it('a hook that hangs is bounded by the deadline and reported', async () => {
+  it('a hook that hangs is bounded by the deadline and reported', { retry: 2 }, async () => {
     const { pm, log, hooked } = await start({ first: 'hangs' });
-    const heard = await warnings(() => pm.shutdown({ timeout: 400 }));
+    const heard = await warnings(() => pm.shutdown({ timeout: 1000 }));
     expect(heard.join()).toMatch(/shutdown hook of hooked: first: not done within \d+ ms/);
     expect(linesOf(log)[0]).toMatch(/^first/);
     expect(hooked.$handle.status).toBe('stopped');
@@ -117,6 +117,7 @@ describe.each(isolations)('shutdown in isolation %s', (isolation) => {
     expect((await pm.getHealth(hooked)).status).toBe('unhealthy');
     expect((await pm.getMetrics(hooked)).requests).toBe(0);
     expect(await rejection(hooked.$handle.restart())).toBeInstanceOf(ProcessStoppedError);
+    expect(await rejection(hooked.add(1, 2))).toBeInstanceOf(ProcessStoppedError);
   });
 
   it('`await using` shuts down at the end of the block', async () => {
@@ -179,6 +180,38 @@ describe.each(isolations)('shutdown in isolation %s', (isolation) => {
     expect(await meanwhile).toBe(3);
     expect(linesOf(log)).toEqual(['first {"reason":"restart"}', 'second {"reason":"restart"}']);
     expect(hooked.$handle).toMatchObject({ status: 'running', restarts: 1 });
+  });
+});
+
+describe.each(isolations)('a restart in isolation %s', (isolation) => {
+  it('that is asked for several times at once is one', async () => {
+    const subject = await manager({ isolation }).spawn<Subject>(subjectFile);
+    await Promise.all([subject.$handle.restart(), subject.$handle.restart(), subject.$handle.restart()]);
+    expect(subject.$handle).toMatchObject({ status: 'running', restarts: 1 });
+    expect(await subject.count()).toBe(1);
+  });
+
+  it.each(['stop', 'kill'] as const)('that a %s overtakes rejects, and no call waits for it', async (how) => {
+    const subject = await manager({ isolation }).spawn<Subject>(subjectFile);
+    const restarting = rejection(subject.$handle.restart());
+    const waiting = rejection(subject.add(1, 2));
+    await subject.$handle[how]();
+    expect(await restarting).toBeInstanceOf(ProcessStoppedError);
+    expect(await waiting).toBeInstanceOf(ProcessStoppedError);
+    expect(await rejection(subject.add(1, 2))).toBeInstanceOf(ProcessStoppedError);
+    expect(subject.$handle.status).toBe('stopped');
+    await subject.$handle.restart();
+    expect(await subject.add(1, 2)).toBe(3);
+  });
+
+  it('brings back one that was stopped or killed', async () => {
+    const subject = await manager({ isolation }).spawn<Subject>(subjectFile);
+    await subject.$handle.stop();
+    await subject.$handle.restart();
+    expect(await subject.count()).toBe(1);
+    await subject.$handle.kill();
+    await subject.$handle.restart();
+    expect(await subject.count()).toBe(1);
   });
 });
 

@@ -50,7 +50,7 @@ describe('msgpackr', () => {
   it('is not loaded by primitives, and the shared copy keeps its extensions', () => {
     const script = `
       import Module, { createRequire } from 'node:module';
-      import { ValueCodec } from './src/rpc/codec.ts';
+      import { ValueCodec } from './dist/rpc/codec.js';
       let loads = 0;
       const load = Module._load;
       Module._load = (request, ...rest) => { if (request.includes('/msgpackr/')) loads++; return load(request, ...rest); };
@@ -60,7 +60,7 @@ describe('msgpackr', () => {
       const shared = createRequire(process.cwd() + '/x.js')('msgpackr');
       console.log(JSON.stringify([counts, shared.unpack(shared.pack(new Date(5000)))]));
     `;
-    const out = execFileSync(process.execPath, ['--import', '@oxc-node/core/register', '--input-type=module', '-e', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const out = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
     expect(JSON.parse(out)).toEqual([[0, 1, 1], new Date(5000).toJSON()]);
   });
 });

@@ -9,7 +9,7 @@ const built = existsSync(`${root}dist/supervisor/index.js`);
 if (!built) console.warn('SKIPPED: examples/supervisor.ts needs dist/; run `npm run build`.');
 
 it.skipIf(!built)('prints the lines that the seed shows, in order, and exits by itself', () => {
-  const run = spawnSync(process.execPath, ['--import', '@oxc-node/core/register', 'examples/supervisor.ts'], { cwd: root, encoding: 'utf8', env: { ...process.env, SPEED: '10' }, timeout: 15_000 });
+  const run = spawnSync(process.execPath, ['--import', 'mimas/register', 'examples/supervisor.ts'], { cwd: root, encoding: 'utf8', env: { ...process.env, SPEED: '10' }, timeout: 15_000 });
   expect(run.stderr).toBe('');
   expect(run.status).toBe(0);
   const lines = run.stdout.split('\n');

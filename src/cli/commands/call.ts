@@ -1,0 +1,52 @@
+// `mimas call`: one call to a served process; its result, or the items of its stream, on stdout.
+import { createProcessManager } from '../../manager/process-manager.js';
+import type { Remote } from '../../types.js';
+import { EXIT, exitCodeOf } from '../exit-codes.js';
+import { readTls, readToken, type TlsFlags, type TokenFlags } from '../files.js';
+import { complain, say, show, toJson } from '../output.js';
+
+export interface CallFlags extends TokenFlags, TlsFlags {
+  timeout?: string;
+  json?: boolean;
+}
+
+export async function call(address: string, method: string, args: string[], flags: CallFlags): Promise<void> {
+  const { timeout, json } = flags;
+  const print = (value: unknown) => say(json ? toJson(value) : show(value));
+  const pm = createProcessManager({ name: 'mimas call' });
+  const interrupt = new AbortController();
+  const onSignal = () => interrupt.abort(new Error('interrupted'));
+  process.once('SIGINT', onSignal);
+  try {
+    let process: Remote<object>;
+    try {
+      const token = readToken(flags);
+      const tls = readTls(flags);
+      process = await pm.connect<object>(address, { ...(token === undefined ? {} : { token }), ...(tls === undefined ? {} : { tls }), ...(timeout === undefined ? {} : { timeout }) });
+    } catch (error) {
+      globalThis.process.exitCode = exitCodeOf(error);
+      throw error;
+    }
+    const bound = process.$with({ signal: interrupt.signal, idempotent: false, whileRestarting: 'fail' }) as unknown as Record<string, (...args: unknown[]) => PromiseLike<unknown>>;
+    const result = await bound[method]!(...args.map(argument));
+    if (isStream(result)) for await (const item of result) print(item);
+    else if (result !== undefined || json) print(result);
+  } catch (error) {
+    complain(error, json);
+    process.exitCode ??= EXIT.failed;
+  } finally {
+    process.off('SIGINT', onSignal);
+    await pm.shutdown();
+  }
+}
+
+/** JSON where it is JSON, otherwise the text itself: `add 5 3`, `greet World`, `save '{"id":1}'`. */
+function argument(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
+const isStream = (value: unknown): value is AsyncIterable<unknown> => typeof value === 'object' && value !== null && Symbol.asyncIterator in value;

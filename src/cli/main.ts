@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+// The `mimas` command. It only reads arguments: what a command does is in its own file, loaded when that command is asked for.
+import { createRequire } from 'node:module';
+import { Command, Option } from 'commander';
+import { EXIT } from './exit-codes.js';
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+
+const json = () => new Option('--json', 'one JSON object a line, for programs');
+const isolation = () => new Option('--isolation <where>', 'where the process lives').choices(['worker', 'child']).default('worker');
+const token = () => [
+  new Option('--token <token>', 'what callers must show; others on this machine can read it in the list of processes').env('MIMAS_TOKEN'),
+  new Option('--token-file <file>', 'a file that holds the token').conflicts('token'),
+];
+const tls = () => [
+  new Option('--tls-cert <file>', 'certificate, PEM, for tls:// and wss://'),
+  new Option('--tls-key <file>', 'its private key, PEM'),
+  new Option('--tls-ca <file>', 'the authority that the other side must be signed by, PEM'),
+];
+
+function add(command: Command, ...options: (Option | Option[])[]): Command {
+  for (const option of options.flat()) command.addOption(option);
+  return command;
+}
+
+const program = new Command('mimas')
+  .description('Runs, serves and calls processes: decorated TypeScript or JavaScript classes.')
+  .version(version, '-V, --version', 'print the version')
+  .helpOption('-h, --help', 'print this help')
+  .showHelpAfterError('(mimas --help tells more)')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.done : EXIT.usage))
+  .addHelpText('after', `
+Exit codes:
+  ${EXIT.done}  done, or stopped by Ctrl+C or SIGTERM after a graceful stop
+  ${EXIT.failed}  the called method threw, or something unexpected happened
+  ${EXIT.usage}  wrong usage: an unknown command or option, or a value that makes no sense
+  ${EXIT.start}  the process could not be started
+  ${EXIT.unreachable}  nothing answers at the address, or it refuses the token
+  ${EXIT.exhausted}  the process failed more often than its restart policy allows
+
+Examples:
+  $ mimas run counter.process.ts
+  $ mimas serve calculator.process.ts --listen tcp://127.0.0.1:4000 --token-file token.txt
+  $ mimas call tcp://127.0.0.1:4000 add 5 3 --token-file token.txt`);
+
+add(
+  program
+    .command('run')
+    .summary('keep one process running in the foreground')
+    .description('Starts one process and keeps it running: a crash restarts it. What it prints comes prefixed with its name. Ctrl+C stops it gracefully.')
+    .argument('<file>', 'a .ts, .mts, .js or .mjs file whose default export has @Process()'),
+  isolation(),
+  new Option('--name <name>', 'its name; default: the name in @Process()'),
+  new Option('--max-memory <size>', "its heap limit, such as '512MB'"),
+  new Option('--max-restarts <n>', 'restarts allowed within a minute').default('5'),
+  new Option('--restart <when>', 'permanent: always; transient: after a failure; temporary: never').choices(['permanent', 'transient', 'temporary']).default('permanent'),
+  json(),
+)
+  .addHelpText('after', '\nExamples:\n  $ mimas run counter.process.ts\n  $ mimas run ingest.process.ts --isolation child --max-memory 512MB --json')
+  .action(async (file: string, options: object) => (await import('./commands/run.js')).run(file, options as never));
+
+add(
+  program
+    .command('serve')
+    .summary('let other programs call a process')
+    .description('Starts one process, keeps it running, and serves it at an address. Prints the address, and the token that callers must show.\nAn address that other machines can reach needs a token of your own.')
+    .argument('<file>', 'a .ts, .mts, .js or .mjs file whose default export has @Process()'),
+  new Option('--listen <address>', 'tcp://host:port, tls://host:port, ws://host:port/path, wss://host:port/path or unix:/path; port 0 takes a free one').default('tcp://127.0.0.1:0'),
+  token(),
+  isolation(),
+  new Option('--name <name>', 'its name; default: the name in @Process()'),
+  tls(),
+  json(),
+)
+  .addHelpText('after', '\nExamples:\n  $ mimas serve calculator.process.ts\n  $ MIMAS_TOKEN=$(cat token.txt) mimas serve calculator.process.ts --listen ws://127.0.0.1:4000/calculator\n  $ mimas serve calculator.process.ts --listen tls://0.0.0.0:4000 --token-file token.txt --tls-cert cert.pem --tls-key key.pem')
+  .action(async (file: string, options: object) => (await import('./commands/serve.js')).serve(file, options as never));
+
+add(
+  program
+    .command('call')
+    .summary('call one method of a served process')
+    .description('Calls one method and prints what it returns; of a stream, each item on a line of its own.')
+    .argument('<address>', 'what `mimas serve` printed')
+    .argument('<method>', 'a public method of the process')
+    .argument('[args...]', 'its arguments, each as JSON; what is not JSON is taken as a text'),
+  token(),
+  new Option('--timeout <duration>', "longest run time, such as '30s'"),
+  tls(),
+  json(),
+)
+  .addHelpText('after', '\nExamples:\n  $ mimas call tcp://127.0.0.1:4000 add 5 3 --token-file token.txt\n  $ mimas call unix:/tmp/calc.sock countTo 10 --token-file token.txt --json\n  $ mimas call tcp://127.0.0.1:4000 add --token-file token.txt -- -5 3')
+  .action(async (address: string, method: string, args: string[], options: object) => (await import('./commands/call.js')).call(address, method, args, options as never));
+
+for (const command of program.commands) command.exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.done : EXIT.usage)).showHelpAfterError(`(mimas ${command.name()} --help tells more)`);
+
+await program.parseAsync();

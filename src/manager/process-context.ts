@@ -1,0 +1,34 @@
+// What a managed process needs of its manager.
+import type { Launch } from '../runtime/runtime.js';
+import type { Supervisor } from '../supervisor/supervisor.js';
+import type { Address } from '../transport/address.js';
+import type { TlsOptions } from '../transport/socket.js';
+import type { ResolvedOptions } from './options.js';
+import type { Unit } from './unit.js';
+
+export interface Listening {
+  address: Address;
+  readonly token: string;
+  readonly tls: TlsOptions | undefined;
+}
+
+export interface ManagedProcessContext {
+  readonly supervisor: Supervisor<Unit>;
+  readonly owner: string;
+  readonly token: string;
+  launch(isolation: ResolvedOptions['isolation']): Promise<Launch>;
+  /** The folder for unix sockets. */
+  socketFolder(): string;
+  /** Where others reach it, beside its owner. Port 0 is replaced by the real one, so that a restart listens there again. */
+  readonly listen?: Listening | undefined;
+}
+
+/** Who decides about the restarts of a process in place of its own policy: its group. */
+export interface Adoption {
+  /** It died by itself; nothing of it runs any more. Calls wait from now on. */
+  died(error: Error, clean: boolean): void;
+  /** Its user ended it: it is to stay down. */
+  stopped(): void;
+  /** Its user wants it started again. */
+  restart(): Promise<void>;
+}

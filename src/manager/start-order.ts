@@ -1,0 +1,50 @@
+// From the options of a process to what the runtime needs to start its next incarnation.
+import type { Client } from '../rpc/client.js';
+import type { StartOptions } from '../runtime/start.js';
+import type { Emitter } from '../supervisor/emitter.js';
+import type { ProcessEvents } from '../types.js';
+import { addressFor } from './addresses.js';
+import type { ResolvedOptions } from './options.js';
+import type { ManagedProcessContext } from './process-context.js';
+
+export interface Startable {
+  readonly name: string;
+  readonly file: string;
+  readonly options: ResolvedOptions;
+  readonly client: Client;
+  readonly events: Emitter<ProcessEvents>;
+}
+
+/** `generation`: counts incarnations in this thread, where a file would otherwise be read once only. */
+export async function startOrderOf({ name, file, options, client, events }: Startable, context: ManagedProcessContext, generation: number): Promise<Omit<StartOptions, 'signal' | 'onLinkClosed'>> {
+  return {
+    launch: await context.launch(options.isolation),
+    launchOptions: {
+      name,
+      env: options.env,
+      cwd: options.cwd,
+      argv: options.argv,
+      execArgv: options.execArgv,
+      maxMemory: options.maxMemory,
+      maxFrame: options.maxFrame,
+      inheritOutput: options.inheritOutput,
+      onLine: (line, stream) => events.emit('log', { line, stream }),
+    },
+    order: {
+      id: options.id,
+      name: options.name,
+      version: options.version,
+      file,
+      dependencies: options.dependencies,
+      generation,
+      transport: options.transport,
+      address: context.listen ? context.listen.address : options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, options.id, () => context.socketFolder()),
+      token: context.listen?.token ?? context.token,
+      tls: context.listen?.tls ?? options.tls,
+      maxFrame: options.maxFrame,
+      owner: context.owner,
+    },
+    client,
+    startupTimeout: options.startupTimeout,
+  };
+}

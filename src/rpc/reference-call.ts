@@ -1,0 +1,57 @@
+// A call of something the peer lent: a callback, or a method of a proxy. Lighter than a Call: it is never queued or repeated.
+// Invariant: settles once, by its answer, the end of the link, or the caller's signal.
+import type { Transferable } from '../types.js';
+import type { PendingCall, Session } from './session.js';
+import type { IncomingStream } from './streams.js';
+
+export interface ReferenceOptions {
+  readonly meta?: unknown[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly transfer?: readonly Transferable[] | undefined;
+}
+
+export class ReferenceCall implements PendingCall {
+  /** Set once it was sent. */
+  id = 0;
+  #settled = false;
+  #streams: readonly IncomingStream[] = [];
+
+  constructor(
+    private readonly session: Session,
+    readonly label: string,
+    private readonly resolve: (value: unknown) => void,
+    private readonly reject: (error: unknown) => void,
+    private readonly signal: AbortSignal | undefined,
+  ) {
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  settle(value: unknown, streams: readonly IncomingStream[]): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#streams = streams;
+    if (streams.length > 0) streams[0]!.onEnd(() => this.#unwatch());
+    else this.#unwatch();
+    this.resolve(value);
+  }
+
+  fail(error: unknown): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#unwatch();
+    this.reject(error);
+  }
+
+  readonly #onAbort = () => {
+    const { reason } = this.signal!;
+    if (this.#settled) for (const stream of this.#streams) stream.cancel({ reason });
+    else {
+      this.fail(reason);
+      this.session.cancel(this.id, reason);
+    }
+  };
+
+  #unwatch(): void {
+    this.signal?.removeEventListener('abort', this.#onAbort);
+  }
+}

@@ -1,0 +1,61 @@
+// The arguments of a call as they were when it was made: it may have to wait, or be made again, and the caller may change them.
+import type { Transferable } from '../types.js';
+import { ValueCodec, type Encoded, type LiveKind } from './codec.js';
+import { mustMove } from './graph-host.js';
+import { transferOfArguments } from './transfer.js';
+
+export interface Snapshot {
+  /** Ready to be sent over any link of the level. */
+  readonly encoded: Encoded | undefined;
+  /** Instead of that, when functions, streams or signals are among them: those belong to one session, so the arguments are
+   *  encoded when there is one. A copy, but for the live things in it. */
+  readonly args: unknown[] | undefined;
+  /** What in `args` may be moved. */
+  readonly transfer: readonly Transferable[] | undefined;
+  /** False when something in it can be sent once only: a stream, a port. */
+  readonly repeatable: boolean;
+}
+
+const ONCE: ReadonlySet<LiveKind> = new Set<LiveKind>(['stream', 'readable']);
+
+export class Snapshots {
+  readonly #codec: ValueCodec;
+  #live: object[] = [];
+  #once = false;
+
+  constructor(level: 'objects' | 'bytes', maxFrame: number) {
+    this.#codec = new ValueCodec({
+      level,
+      maxFrame,
+      live: {
+        exportLive: (value, kind) => {
+          if (ONCE.has(kind)) this.#once = true;
+          return [this.#live.push(value) - 1];
+        },
+        importLive: (_kind, description) => this.#live[(description as [number])[0]],
+      },
+    });
+  }
+
+  /** @throws NotCloneableError, FrameTooLargeError */
+  take(args: unknown[], transfer: readonly Transferable[] | undefined): Snapshot {
+    this.#live = [];
+    this.#once = false;
+    const moved = transferOfArguments(args, transfer);
+    const encoded = { ...this.#codec.encode(args, { root: 'args', standalone: true, ...(moved ? { transfer: moved } : {}) }) };
+    const attachments = encoded.attachments ?? [];
+    const repeatable = !this.#once && !attachments.some((item) => mustMove(item as object));
+    if (this.#live.length === 0) return { encoded, args: undefined, transfer: undefined, repeatable };
+    const copy = this.#codec.decode(encoded.tag, encoded.payload, attachments) as unknown[];
+    this.#live = [];
+    const own = encoded.transfer ?? attachments.map((item) => (item as Uint8Array).buffer as ArrayBuffer);
+    return { encoded: undefined, args: copy, transfer: own, repeatable };
+  }
+}
+
+/** One sending of a snapshot that may have to be sent again: its buffers are copies. */
+export function copyOf(encoded: Encoded): Encoded {
+  if (!encoded.attachments) return encoded;
+  const attachments = encoded.attachments.map((item) => (item instanceof ArrayBuffer ? item.slice(0) : item));
+  return { ...encoded, attachments, transfer: attachments.filter((item): item is ArrayBuffer => item instanceof ArrayBuffer) };
+}

@@ -1,0 +1,203 @@
+// The real `mimas` command: what it prints where, its exit codes, and how it leaves.
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, describe, expect, it } from 'vitest';
+import { root } from '../helpers/compile.js';
+
+const bin = join(root, 'dist/cli/main.js');
+const env = { ...process.env, NO_COLOR: '1' };
+const folder = mkdtempSync(join(tmpdir(), 'mimas-cli-'));
+const calculator = 'processes/calculator.process.ts';
+const flaky = 'processes/flaky.process.ts';
+const started: ChildProcessWithoutNullStreams[] = [];
+
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+});
+
+function mimas(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { cwd: root, encoding: 'utf8', timeout: 20_000, env });
+  return { status, stdout, stderr };
+}
+
+/** Starts the command and collects what it prints. */
+function start(...args: string[]) {
+  const child = spawn(process.execPath, [bin, ...args], { cwd: root, env });
+  started.push(child);
+  let [out, err] = ['', ''];
+  const lines: string[] = [];
+  const waiting = new Set<() => void>();
+  const seen = () => {
+    for (const look of waiting) look();
+  };
+  child.stderr.on('data', (chunk: Buffer) => ((err += chunk.toString()), seen()));
+  createInterface({ input: child.stdout }).on('line', (line) => ((out += `${line}\n`), lines.push(line), seen()));
+  const until = <T>(look: () => T | undefined): Promise<T> =>
+    new Promise((resolve) => {
+      const check = () => {
+        const found = look();
+        if (found === undefined) return;
+        waiting.delete(check);
+        resolve(found);
+      };
+      waiting.add(check);
+      check();
+    });
+  return {
+    child,
+    lines,
+    out: () => out,
+    err: () => err,
+    /** The first JSON line of that event, after `skip` others. */
+    event: (name: string, skip = 0) => until(() => lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ event }) => event === name)[skip]),
+    stderr: (pattern: RegExp) => until(() => pattern.exec(err) ?? undefined),
+    async exit() {
+      const [code] = child.exitCode === null ? ((await once(child, 'exit')) as [number | null]) : [child.exitCode];
+      return code;
+    },
+  };
+}
+
+async function served(...args: string[]) {
+  const server = start('serve', calculator, '--json', ...args);
+  const hello = (await server.event('listening')) as { address: string; token: string };
+  return { server, ...hello };
+}
+
+describe('mimas', () => {
+  it('tells its version', () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+    expect(mimas('--version')).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  it.each([[['--help']], [['run', '--help']], [['serve', '--help']], [['call', '--help']]])('helps with examples: %s', (args) => {
+    const { status, stdout } = mimas(...args);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/Examples:\n +\$ mimas /);
+  });
+
+  it.each([
+    [['launch-rockets'], /unknown command/],
+    [['run'], /missing required argument 'file'/],
+    [['run', calculator, '--turbo'], /unknown option '--turbo'/],
+    [['run', calculator, '--isolation', 'moon'], /worker, child/],
+    [['run', calculator, '--max-memory', 'plenty'], /resources.maxMemory/],
+    [['run', calculator, '--max-restarts', 'x'], /maxRestarts/],
+    [['serve', calculator, '--listen', 'carrier-pigeon'], /not an address/],
+    [['serve', calculator, '--token', 'short'], /16 characters/],
+    [['serve', calculator, '--token-file', '/nowhere/token'], /cannot read \/nowhere\/token/],
+    [['serve', calculator, '--listen', 'tcp://0.0.0.0:0'], /other machines.*token of your own/],
+    [['serve', calculator, '--listen', 'tls://127.0.0.1:0'], /key and a cert/],
+    [['serve', calculator, '--tls-cert', 'package.json'], /write tls:\/\/ or wss:\/\//],
+    [['call', 'tcp://127.0.0.1', 'add'], /not an address/],
+  ])('refuses wrong usage with exit code 2: %s', (args, message) => {
+    const { status, stdout, stderr } = mimas(...args);
+    expect(stderr).toMatch(message);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  });
+});
+
+describe('mimas serve and call', () => {
+  it('serves with a token of its own, answers calls, and leaves gracefully on SIGTERM', async () => {
+    const { server, address, token } = await served();
+    expect(mimas('call', address, 'add', '5', '3', '--token', token)).toEqual({ status: 0, stdout: '8\n', stderr: '' });
+    expect(mimas('call', address, 'countTo', '3', '--token', token)).toEqual({ status: 0, stdout: '1\n2\n3\n', stderr: '' });
+    expect(mimas('call', address, 'add', '"a"', 'b', '--token', token, '--json').stdout).toBe('"ab"\n');
+    expect(mimas('call', address, 'add', '--token', token, '--', '-5', '3').stdout).toBe('-2\n');
+    server.child.kill('SIGTERM');
+    expect(await server.exit()).toBe(0);
+  });
+
+  it('says with exit codes what went wrong', async () => {
+    const { address, token } = await served('--isolation', 'child');
+    const thrown = mimas('call', address, 'divide', '1', '0', '--token', token);
+    expect(thrown).toEqual({ status: 1, stdout: '', stderr: 'mimas: RangeError: cannot divide by zero\n' });
+    const typo = mimas('call', address, 'ad', '--token', token, '--json');
+    expect(typo.status).toBe(1);
+    expect(JSON.parse(typo.stderr)).toMatchObject({ error: { code: 'METHOD_NOT_FOUND', suggestion: 'add' } });
+    expect(mimas('call', address, 'add', '1', '2', '--token', 'a wrong token, but long').status).toBe(4);
+    expect(mimas('call', address, 'add', '1', '2').status).toBe(4);
+    expect(mimas('call', 'tcp://127.0.0.1:1', 'add', '1', '2', '--token', token)).toMatchObject({ status: 4, stderr: expect.stringMatching(/cannot connect/) as string });
+  });
+
+  it.each(['unix', 'ws'])('serves over %s with the token of a file', async (kind) => {
+    const tokenFile = join(folder, 'token');
+    writeFileSync(tokenFile, 'correct horse battery staple\n');
+    const listen = kind === 'unix' ? `unix:${join(folder, 'calculator.sock')}` : 'ws://127.0.0.1:0/calculator';
+    const { server, address, token } = await served('--listen', listen, '--token-file', tokenFile);
+    expect(token).toBeUndefined();
+    expect(mimas('call', address, 'add', '5', '3', '--token-file', tokenFile).stdout).toBe('8\n');
+    server.child.kill('SIGINT');
+    expect(await server.exit()).toBe(0);
+  });
+
+  it('prints address and token for people, and the process prints to stderr', async () => {
+    const server = start('serve', flaky, '--isolation', 'child');
+    await server.stderr(/^/);
+    while (server.lines.length < 2) await once(server.child.stdout, 'data');
+    const [, address] = /^flaky 1\.0\.0 is served at (tcp:\/\/127\.0\.0\.1:\d+)$/.exec(server.lines[0]!)!;
+    const [, token] = /^token (\S{32})$/.exec(server.lines[1]!)!;
+    expect(mimas('call', address!, 'print', 'hello from inside', '--token', token!).status).toBe(0);
+    await server.stderr(/^flaky \| hello from inside$/m);
+    expect(server.lines).toHaveLength(2);
+  });
+
+  it('listens at the same address again after a crash', async () => {
+    const server = start('serve', flaky, '--json');
+    const { address, token } = (await server.event('listening')) as { address: string; token: string };
+    const crash = mimas('call', address, 'crash', '--token', token);
+    expect(crash.status).toBe(1);
+    await server.event('restarted');
+    expect(mimas('call', address, 'echo', '{"a":[1]}', '--token', token, '--json').stdout).toBe('{"a":[1]}\n');
+  });
+});
+
+describe('mimas run', () => {
+  it('keeps a process running, prefixes its lines, and stops it on SIGINT', async () => {
+    const file = join(folder, 'ticker.process.mjs');
+    writeFileSync(file, `import { Process, OnShutdown } from ${JSON.stringify(join(root, 'dist/index.js'))};
+      class Ticker { init() { console.log('tick'); console.error('tock'); } close({ reason }) { console.log('closing: ' + reason); } }
+      OnShutdown()(Ticker.prototype, 'close', Object.getOwnPropertyDescriptor(Ticker.prototype, 'close'));
+      Process({ name: 'ticker' })(Ticker);
+      export default Ticker;`);
+    const run = start('run', file, '--isolation', 'child');
+    await run.stderr(/ticker runs/);
+    run.child.kill('SIGINT');
+    expect(await run.exit()).toBe(0);
+    expect(run.out()).toBe('ticker | tick\nticker | closing: signal\n');
+    expect(run.err()).toContain('ticker | tock\n');
+  });
+
+  it('restarts what crashes, and gives up with exit code 5', async () => {
+    const file = join(folder, 'doomed.process.mjs');
+    writeFileSync(file, `import { Process } from ${JSON.stringify(join(root, 'dist/index.js'))};
+      class Doomed { init() { setTimeout(() => { throw new Error('doom'); }, 50); } }
+      Process({ name: 'doomed' })(Doomed);
+      export default Doomed;`);
+    const run = start('run', file, '--json', '--max-restarts', '1');
+    expect(await run.event('ready')).toMatchObject({ name: 'doomed', isolation: 'worker' });
+    expect(await run.event('restart')).toMatchObject({ attempt: 1 });
+    expect(await run.exit()).toBe(5);
+    expect(run.lines.filter((line) => line.includes('"event":"crash"'))).toHaveLength(2);
+  });
+
+  it('ends with 0 when a transient process ends by itself', async () => {
+    const file = join(folder, 'task.process.mjs');
+    writeFileSync(file, `import { Process } from ${JSON.stringify(join(root, 'dist/index.js'))};
+      class Task { init() { setTimeout(() => process.exit(0), 50); } }
+      Process({ name: 'task' })(Task);
+      export default Task;`);
+    expect(mimas('run', file, '--restart', 'transient', '--isolation', 'child').status).toBe(0);
+  });
+
+  it('says why a process could not start, with exit code 3', () => {
+    expect(mimas('run', 'processes/calculater.process.ts')).toMatchObject({ status: 3, stderr: expect.stringMatching(/did you mean calculator\.process\.ts/) as string });
+    const { status, stderr } = mimas('run', 'src/units.ts', '--json');
+    expect(status).toBe(3);
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'PROCESS_START_FAILED', phase: 'load' } });
+  });
+});

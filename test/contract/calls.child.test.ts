@@ -1,0 +1,4 @@
+// The guarantees of calls, isolation 'child' over every transport.
+import { callContract } from './calls.js';
+
+callContract('child');

@@ -1,0 +1,4 @@
+// The guarantees of calls, isolation 'none' over every transport.
+import { callContract } from './calls.js';
+
+callContract('none');
