@@ -1,15 +1,12 @@
 // Who shares a process with whom: from isolation level, namespace, session and pattern to the id of one process.
 // Parts are escaped, so that two requests that shall not share never have the same id.
+import { escapePart, ISOLATION_LEVELS, MAX_PART, type IsolationLevel } from '../isolation/key.js';
 import { LauncherError } from './errors.js';
 
-export type IsolationLevel = 'none' | 'namespace' | 'session';
-export const ISOLATION_LEVELS: readonly IsolationLevel[] = ['none', 'namespace', 'session'];
+export { ISOLATION_LEVELS, type IsolationLevel };
 
 /** How reports and metrics name the levels. */
 export const LEVEL_TITLES: Readonly<Record<IsolationLevel, string>> = { none: 'None', namespace: 'Namespace', session: 'Session' };
-
-/** Longest part, characters. */
-export const MAX_PART = 256;
 
 export interface LaunchKey {
   readonly pattern: string;
@@ -17,11 +14,6 @@ export interface LaunchKey {
   readonly namespace?: string | undefined;
   readonly session?: string | undefined;
 }
-
-/** What would be read as a separator in an id, a path or a log line, and the escape itself. */
-// oxlint-disable-next-line no-control-regex
-const UNSAFE = /[%:/\\\u0000-\u001f\u007f\u2028\u2029]/g;
-const escape = (part: string): string => part.replace(UNSAFE, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 
 /** `shared:<pattern>`, `ns:<namespace>:<pattern>` or `session:<namespace>:<session>:<pattern>`. @throws LauncherError */
 export function processIdOf({ pattern, level, namespace, session }: LaunchKey): string {
@@ -49,5 +41,5 @@ function part(value: string, name: string): string {
   if (value.length > MAX_PART) throw new LauncherError('INVALID_CONFIGURATION', `${name} is longer than ${MAX_PART} characters`, { suggestion: 'Use a shorter name' });
   // It becomes an environment variable, which cannot carry this character.
   if (value.includes('\0')) throw new LauncherError('INVALID_CONFIGURATION', `${name} contains a NUL character`, { suggestion: 'Take it out' });
-  return escape(value);
+  return escapePart(value);
 }

@@ -1,9 +1,9 @@
 // One launched pattern under one id, through all its incarnations: the unit that the launcher's supervisor keeps alive.
 // Invariant: ports, records, limits and group of an incarnation are given back when nothing of it is left.
 import { createHash } from 'node:crypto';
-import { Prober } from '../supervisor/prober.js';
 import type { Clock } from '../supervisor/clock.js';
 import type { SyncContext, SyncResult, TerminatingContext } from '../supervisor/syncer.js';
+import { Prober } from '../runtime/prober.js';
 import type { Check, CheckResult, ProbeTimes } from '../runtime/probes.js';
 import { resolveProbeOptions } from '../runtime/probes.js';
 import { Cgroup, type CgroupSupport } from './cgroups.js';

@@ -1,4 +1,5 @@
 // One incarnation of a launched pattern, whatever it is: an executable, a Mimas process, or what a predecessor left running.
+import { nanoid } from 'nanoid';
 import { describeExit, Executable } from '../runtime/executable.js';
 import type { LineListener } from '../runtime/output.js';
 import type { CheckResult } from '../runtime/probes.js';
@@ -63,7 +64,7 @@ export async function startExecutable({ id, manifest, env, cgroup, onLine, outpu
   };
 }
 
-/** @throws ProcessStartError, InitError */
+/** It is served at GRPC_PORT to those who know the MIMAS_TOKEN that it was launched with. @throws ProcessStartError, InitError */
 export async function startMimasProcess({ manifest, env, cgroup, onLine, startupTimeout }: StartRequest, pm: ProcessManager): Promise<Running> {
   const memory = manifest.resources?.memoryLimit;
   const unit = await pm.spawnUnit(manifest.process!, {
@@ -74,7 +75,7 @@ export async function startMimasProcess({ manifest, env, cgroup, onLine, startup
     // Restarts are the launcher's.
     restartPolicy: { enabled: false },
     ...(memory !== undefined && { resources: { maxMemory: memory } }),
-  });
+  }, undefined, { address: { kind: 'tcp', host: '127.0.0.1', port: Number(env['GRPC_PORT']) }, token: env['MIMAS_TOKEN'] ?? nanoid(32), tls: undefined });
   unit.on('log', ({ line, stream }) => onLine(line, stream));
   const { pid } = unit;
   if (pid !== undefined) cgroup?.enter(pid);

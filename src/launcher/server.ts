@@ -1,6 +1,7 @@
 // What a launcher shows to the network. Loopback by default; an address that other machines reach needs a token or client
 // certificates, or anybody could start programs here.
 import { closest } from '../errors.js';
+import { isLoopback } from '../transport/address.js';
 import { LauncherError } from './errors.js';
 import { startGrpc, type GrpcSide, type ServerTls } from './grpc-server.js';
 import { startHttp } from './http-server.js';
@@ -29,7 +30,6 @@ export interface LauncherServer {
 const OPTIONS = ['host', 'grpcPort', 'metricsPort', 'token', 'tls'];
 export const DEFAULT_GRPC_PORT = 8080;
 export const DEFAULT_METRICS_PORT = 9092;
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host);
 
 /** @throws LauncherError INVALID_CONFIGURATION */
 export async function startServer(launcher: Launcher, options: ServeOptions): Promise<LauncherServer> {
