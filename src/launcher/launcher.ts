@@ -5,6 +5,7 @@ import { createProcessManager, type ProcessManager } from '../manager/process-ma
 import { createRemote } from '../rpc/remote.js';
 import { createPrometheusCollector, type PrometheusCollector } from '../supervisor/prometheus.js';
 import { Supervisor } from '../supervisor/supervisor.js';
+import { within } from '../runtime/within.js';
 import type { Remote } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
 import { detectCgroups, type CgroupSupport } from './cgroups.js';
@@ -22,6 +23,9 @@ import { matches, processInfo, type HealthReport, type ProcessFilter, type Proce
 import { adopt, startExecutable, startMimasProcess } from './running.js';
 import { StateFolder, type ProcessRecord } from './state-folder.js';
 import type { LauncherServer, ServeOptions } from './server.js';
+
+/** SIGKILL takes no time, unless the kernel holds the process, ms. */
+const AFTER_KILL_MS = 5_000;
 
 export interface LaunchRequest {
   pattern: string;
@@ -146,7 +150,10 @@ export class Launcher {
     const process = this.#processes.get(id);
     if (!process) throw new LauncherError('PROCESS_NOT_FOUND', `process not found: ${id}`, { context: { process: id } });
     const grace = force ? 0 : gracePeriod === undefined ? process.gracePeriod : parseDuration(gracePeriod, 'gracePeriod');
-    await this.#supervisor.updateProcess({ id, updateType: 'terminate', terminateOptions: { evict: true, ...(grace !== undefined && { gracePeriod: grace }) } });
+    const ended = this.#supervisor.updateProcess({ id, updateType: 'terminate', terminateOptions: { evict: true, ...(grace !== undefined && { gracePeriod: grace }) } });
+    if (!(await within(ended, (grace ?? this.#options.gracePeriod) + AFTER_KILL_MS))) {
+      throw new LauncherError('TERMINATION_FAILED', `process ${id} did not die after SIGKILL`, { context: { process: id, pid: process.pid }, suggestion: 'The launcher goes on trying; look at what holds the process in the kernel' });
+    }
     if (this.#supervisor.getProcessStatus(id)?.state === 'Terminated') await this.#supervisor.whenFinished(id);
     process.callOff();
     if (this.#processes.get(id) === process) this.#processes.delete(id);

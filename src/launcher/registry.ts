@@ -1,10 +1,10 @@
 // The patterns that can be launched: one for each folder with a manifest.yaml. Bad manifests are told and do not hide the
 // others; a reload that fails leaves the old set as it was.
 import { existsSync, readdirSync, watch, type FSWatcher } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { closest } from '../errors.js';
 import { LauncherError } from './errors.js';
-import { problemText, readManifest, type Manifest, type ManifestProblem } from './manifest.js';
+import { manifestError, problemText, readManifest, type Manifest, type ManifestProblem } from './manifest.js';
 
 export const MANIFEST_FILE = 'manifest.yaml';
 /** Editors write a file in several steps. */
@@ -84,10 +84,13 @@ export class PatternRegistry {
     return this.#current.patterns.get(name);
   }
 
-  /** @throws LauncherError PATTERN_NOT_FOUND */
+  /** @throws LauncherError PATTERN_NOT_FOUND; the faults of its manifest, when that is why */
   get(name: string): Manifest {
     const found = this.peek(name);
     if (found) return found;
+    // Its manifest may be there, but bad: then its folder tells.
+    const bad = this.problems.filter(({ file }) => basename(dirname(file)) === name);
+    if (bad.length > 0) throw manifestError(bad);
     const near = closest(name, this.#current.patterns.keys());
     throw new LauncherError('PATTERN_NOT_FOUND', `pattern not found: ${name}`, {
       context: { pattern: name, patternsDir: this.dir },

@@ -102,7 +102,8 @@ describe('discovery', () => {
     const { launcher, logs } = await start({ a: {}, bad: { manifest: 'name: bad\n' }, c: {} });
     expect(launcher.registry.list().map(({ name }) => name)).toEqual(['a', 'c']);
     expect(logs.filter((line) => line.includes('bad/manifest.yaml:1: validate manifest: version is required'))).toHaveLength(1);
-    expect((await failure(launcher.launch({ pattern: 'bad', namespace: 'x' }))).code).toBe('PATTERN_NOT_FOUND');
+    expect(await failure(launcher.launch({ pattern: 'bad', namespace: 'x' }))).toMatchObject({ code: 'INVALID_MANIFEST', message: expect.stringContaining('bad/manifest.yaml:1: validate manifest: version is required') });
+    expect((await failure(launcher.launch({ pattern: 'none', namespace: 'x' }))).code).toBe('PATTERN_NOT_FOUND');
   });
 
   it('passes over folders without a manifest, and files', () => {

@@ -91,7 +91,7 @@ describe('the circuit breaker', () => {
   });
 
   it('one that was given up can be cleared away', async () => {
-    const { launcher, dir } = await start({ p: { script: '#!/bin/sh\n[ -f well ] || exit 1\nrm well\nsleep 0.05\n' } });
+    const { launcher, dir } = await start({ p: { script: '#!/bin/sh\n[ -f well ] || exit 1\nrm well\nsleep 0.3\n' } });
     writeFileSync(join(dir, 'p/well'), '');
     await launcher.launch({ pattern: 'p', namespace: 'x' });
     await until(() => launcher.status('ns:x:p')?.state === 'FAILED');

@@ -146,7 +146,7 @@ describe('metrics', () => {
       'pattern_launcher_launch_duration_seconds_count 2',
     ]) expect(text.split('\n')).toContain(line);
     expect(text).toMatch(/pattern_launcher_health_checks_total\{pattern="hello-pattern",result="success"\} \d+/);
-    expect(text).toMatch(/pattern_launcher_launch_duration_seconds\{quantile="0.95"\} 0\.\d+/);
+    expect(text).toMatch(/pattern_launcher_launch_duration_seconds\{quantile="0.95"\} \d+\.\d+/);
     expect(JSON.parse(JSON.stringify(launcher.exportJsonMetrics()))).toMatchObject({ total_processes: 1, process_starts_total: { 'hello-pattern:Namespace': 2 }, process_stops_total: { 'hello-pattern:Namespace': 1 }, uptime_seconds: expect.any(Number) });
   });
 
