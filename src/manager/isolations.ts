@@ -79,6 +79,7 @@ export class ProcessIsolation<T> implements IsolationHandle<T>, IsolationBackend
   readonly #events = new Emitter<IsolationHandleEvents>();
   readonly #configOf: (id: string, key: IsolationKey) => SpawnOptions;
   readonly #reports = new WeakMap<ManagedProcess, Report>();
+  readonly #proxies = new WeakMap<ManagedProcess, Remote<T>>();
   /** Given up, and started again rather than replaced: proxies of it come back to life. */
   readonly #failed = new Map<string, ManagedProcess>();
 
@@ -111,12 +112,12 @@ export class ProcessIsolation<T> implements IsolationHandle<T>, IsolationBackend
   async get(key: IsolationKey = {}): Promise<Remote<T>> {
     const id = processIdOf(this.level, key);
     const { value } = await this.#bulkhead.get(id, key, () => this.#configOf(id, key));
-    return createRemote(value!.client) as Remote<T>;
+    return this.#proxyOf(value!);
   }
 
   peek(key: IsolationKey = {}): Remote<T> | undefined {
     const entry = this.#bulkhead.peek(processIdOf(this.level, key));
-    return entry?.state === 'running' ? (createRemote(entry.value!.client) as Remote<T>) : undefined;
+    return entry?.state === 'running' ? this.#proxyOf(entry.value!) : undefined;
   }
 
   async terminate(key: IsolationKey = {}, options: { grace?: Duration } = {}): Promise<void> {
@@ -187,6 +188,12 @@ export class ProcessIsolation<T> implements IsolationHandle<T>, IsolationBackend
 
   lastActive(unit: ManagedProcess): number {
     return performance.timeOrigin + unit.client.lastSettled;
+  }
+
+  #proxyOf(unit: ManagedProcess): Remote<T> {
+    let proxy = this.#proxies.get(unit);
+    if (!proxy) this.#proxies.set(unit, (proxy = createRemote(unit.client) as Remote<T>));
+    return proxy;
   }
 
   #onStatus(id: string, unit: ManagedProcess, status: string): void {

@@ -53,6 +53,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
   ) {
     this.#name = options.name ?? options.id;
     this.#version = options.version;
+    this.#generation = context.generation ?? 0;
     const name = () => this.#name;
     this.client = new Client({
       get name() {

@@ -1,4 +1,5 @@
 // Health and metrics of one process: asks it, bounds the waiting, and turns raw readings into rates.
+import { ratesBetween } from '../runtime/usage.js';
 import { callControl, type RunningProcess } from '../runtime/start.js';
 import type { Usage } from '../runtime/protocol.js';
 import type { HealthCheckResult, HealthStatus, ProcessMetrics } from '../types.js';
@@ -94,12 +95,7 @@ export class ProcessMonitor {
     const asked = callControl(running.control, 'usage').then((now) => {
       const { last } = this.#readings ?? { last: undefined };
       if (!last) this.#readings = { last: now, cpu: 0, loop: 0 };
-      else if (now.at > last.at) {
-        const active = now.loopActive - last.loopActive;
-        const total = active + now.loopIdle - last.loopIdle;
-        // Microseconds of CPU per millisecond of time, as percent.
-        this.#readings = { last: now, cpu: Math.max(0, ((now.cpu - last.cpu) / (now.at - last.at)) * 0.1), loop: total > 0 ? active / total : 0 };
-      }
+      else if (now.at > last.at) this.#readings = { last: now, ...ratesBetween(last, now) };
     });
     asked.catch(() => {});
     await answers(Promise.race([asked, running.incarnation.exited]), USAGE_TIMEOUT);

@@ -1,31 +1,70 @@
 // Pools of spawned processes: the manager's units become the members of a pool.
 import { nanoid } from 'nanoid';
-import type { Member } from '../pool/member.js';
+import { UnsupportedOptionError } from '../errors.js';
+import { refuseForCpu } from '../pool/cpu/options.js';
+import type { Member, StartMember, StartMemberOptions } from '../pool/member.js';
 import { POOL_OPTIONS, resolvePoolOptions, type PoolOptions } from '../pool/options.js';
 import { Pool } from '../pool/pool.js';
+import { environmentOf } from '../runtime/environment.js';
+import { resourceLimitsOf } from '../runtime/resource-limits.js';
 import { refuseUnknown } from '../supervisor/options.js';
+import { resolveRestartPolicy } from '../supervisor/restart-options.js';
 import type { ManagedProcess } from './managed-process.js';
-import { SPAWN_OPTIONS, type SpawnOptions } from './options.js';
+import { resolveSpawnOptions, SPAWN_OPTIONS, type CommonOptions, type ManagerOptions, type SpawnOptions } from './options.js';
 
 export type PoolSpawnOptions = PoolOptions & Omit<SpawnOptions, 'maxQueue' | 'queueTimeout'>;
 
 /** Options that mean the pool's own queue, not that of each process. */
 const CENTRAL: readonly string[] = ['maxQueue', 'queueTimeout'];
 
-export async function startPool(file: string, options: PoolSpawnOptions, spawnUnit: (options: SpawnOptions) => Promise<ManagedProcess>, onStopped: (pool: Pool) => void): Promise<Pool> {
+/** What the manager lends to its pools. */
+export interface PoolHost {
+  readonly defaults: ManagerOptions;
+  spawnUnit(options: SpawnOptions, start: StartMemberOptions): Promise<ManagedProcess>;
+  onCreated(pool: Pool): void;
+  onStopped(pool: Pool): unknown;
+}
+
+export async function startPool(file: string, options: PoolSpawnOptions, host: PoolHost): Promise<Pool> {
   refuseUnknown(options, [...new Set([...POOL_OPTIONS, ...SPAWN_OPTIONS])], 'pool');
-  const own = Object.fromEntries(Object.entries(options).filter(([key]) => POOL_OPTIONS.includes(key))) as PoolOptions;
-  const spawn = Object.fromEntries(Object.entries(options).filter(([key]) => SPAWN_OPTIONS.includes(key) && !CENTRAL.includes(key))) as SpawnOptions;
-  const name = options.name ?? file;
+  const { maxQueue, queueTimeout } = host.defaults;
+  const given = Object.entries(options);
+  const own = { maxQueue, queueTimeout, ...Object.fromEntries(given.filter(([key]) => POOL_OPTIONS.includes(key))) } as PoolOptions;
+  const spawn = Object.fromEntries(given.filter(([key]) => SPAWN_OPTIONS.includes(key) && !CENTRAL.includes(key))) as SpawnOptions;
+  const resolved = resolvePoolOptions(own);
+  const cpu = options.workload === 'cpu' ? await cpuStarter(file, options, host.defaults) : undefined;
   const pool: Pool = new Pool({
     id: `pool-${nanoid(10)}`,
-    name,
-    options: resolvePoolOptions(own),
-    start: async () => memberOf(await spawnUnit(spawn)),
-    onStopped: () => onStopped(pool),
+    name: options.name ?? file,
+    options: resolved,
+    start: cpu?.start ?? (async (start) => memberOf(await host.spawnUnit(spawn, start))),
+    onStopped: async () => {
+      await cpu?.close();
+      host.onStopped(pool);
+    },
   });
+  host.onCreated(pool);
   await pool.population.start();
   return pool;
+}
+
+/** Members that are threads of a Piscina. What belongs to them is loaded when the first CPU pool is made. */
+async function cpuStarter(file: string, own: PoolSpawnOptions, defaults: ManagerOptions): Promise<{ start: StartMember; close(): Promise<void> }> {
+  if (defaults.testing?.useMockSpawner) throw new UnsupportedOptionError("workload 'cpu' cannot work with testing.useMockSpawner: its calls run on threads of their own", { option: 'workload' });
+  const given = Object.fromEntries(Object.entries(own).filter(([key]) => SPAWN_OPTIONS.includes(key) && !CENTRAL.includes(key))) as SpawnOptions;
+  const spawn = resolveSpawnOptions(given, defaults, file);
+  const { maxMemory, maxCpu, env } = spawn;
+  const pick = <K extends keyof CommonOptions>(key: K) => given[key] ?? defaults[key];
+  refuseForCpu({ ...spawn, concurrency: own.concurrency, maxFrame: pick('maxFrame'), stuckTimeout: given.stuckTimeout, output: pick('output') as string | undefined, maxCpu });
+  const [{ Threads }, { CpuMember }] = await Promise.all([import('../pool/cpu/threads.js'), import('../pool/cpu/cpu-member.js')]);
+  const threads = await Threads.create({
+    env: env && environmentOf(env),
+    argv: spawn.argv,
+    execArgv: spawn.execArgv,
+    resourceLimits: maxMemory === undefined ? undefined : resourceLimitsOf(maxMemory),
+  });
+  const options = { ...spawn, file, label: spawn.id.slice(0, -11), caller: defaults.name ?? 'main', restartPolicy: resolveRestartPolicy(spawn.restartPolicy) };
+  return { start: ({ signal }) => CpuMember.start(threads, options, signal), close: () => threads.close() };
 }
 
 function memberOf(unit: ManagedProcess): Member {

@@ -21,6 +21,8 @@ export interface ManagedProcessContext {
   socketFolder(): string;
   /** Where others reach it, beside its owner. Port 0 is replaced by the real one, so that a restart listens there again. */
   readonly listen?: Listening | undefined;
+  /** Above 0 the file is read anew even in this thread, as the reload of a pool needs. */
+  readonly generation?: number;
 }
 
 /** Who decides about the restarts of a process in place of its own policy: its group. */

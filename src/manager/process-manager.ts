@@ -102,7 +102,7 @@ export class ProcessManager {
   }
 
   /** Spawns and gives the unit itself: what pools, isolation and groups build on. `signal` gives the start up. */
-  async spawnUnit(file: string | URL, options: SpawnOptions = {}, signal?: AbortSignal, listen?: Listening): Promise<ManagedProcess> {
+  async spawnUnit(file: string | URL, options: SpawnOptions = {}, signal?: AbortSignal, listen?: Listening, generation = 0): Promise<ManagedProcess> {
     if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: String(file) });
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
@@ -113,12 +113,13 @@ export class ProcessManager {
       launch,
       socketFolder: () => (this.#sockets ??= new SocketFolder()).path,
       listen,
+      generation,
     });
     this.#processes.set(unit.id, unit);
     // One that was forgotten and is started again is known again.
     unit.on('status', ({ to }) => void (to !== 'stopped' && to !== 'failed' && this.#processes.set(unit.id, unit)));
     for (const event of FORWARDED) unit.on(event, (detail) => this.#events.emit(event, { ...detail, id: unit.id, name: unit.name } as never));
-    const giveUp = () => void unit.stop({ timeout: 0, reason: 'cancelled' });
+    const giveUp = () => void unit.stop({ timeout: 0, reason: 'cancelled' }).catch(() => {});
     const applied = this.#supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy });
     signal?.addEventListener('abort', giveUp, { once: true });
     await applied;
@@ -139,9 +140,14 @@ export class ProcessManager {
    * @throws what `spawn` throws, when a first replica cannot be brought up
    */
   async pool<T>(file: string | URL, options: PoolSpawnOptions = {}): Promise<RemotePool<T>> {
+    if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: String(file) });
     const path = resolveProcessFile(file);
-    const pool = await startPool(path, options, (spawn) => this.spawnUnit(path, spawn), (stopped) => this.#pools.delete(stopped));
-    this.#pools.add(pool);
+    const pool = await startPool(path, options, {
+      defaults: this.#options,
+      spawnUnit: (spawn, { signal, generation }) => this.spawnUnit(path, spawn, signal, undefined, generation),
+      onCreated: (created) => this.#pools.add(created),
+      onStopped: (stopped) => this.#pools.delete(stopped),
+    });
     return createRemote(pool) as RemotePool<T>;
   }
 

@@ -14,6 +14,7 @@ export class Breaker {
   #state: BreakerState = 'closed';
   #failures = 0;
   #openUntil = 0;
+  /** Calls that try now, and those of them that went well. */
   #trials = 0;
   #successes = 0;
 
@@ -33,28 +34,30 @@ export class Breaker {
     if (this.#state === 'open') {
       const left = this.#openUntil - this.now();
       if (left > 0) throw this.#refusal(left);
-      this.#change('half-open');
       this.#trials = 0;
       this.#successes = 0;
+      this.#change('half-open');
     }
-    if (this.#state === 'half-open' && ++this.#trials > this.options.halfOpen) throw this.#refusal(1);
+    if (this.#state !== 'half-open') return;
+    if (this.#trials >= this.options.halfOpen) throw this.#refusal(1);
+    this.#trials++;
   }
 
   /** How a call that was let through ended; undefined: neither well nor ill (it was cancelled). */
   leave(ok: boolean | undefined): void {
+    const trying = this.#state === 'half-open';
     if (ok === undefined) {
-      if (this.#state === 'half-open') this.#trials--;
-      return;
-    }
-    if (ok) {
+      // Its place goes to another call.
+      if (trying) this.#trials = Math.max(0, this.#trials - 1);
+    } else if (ok) {
       this.#failures = 0;
-      if (this.#state === 'half-open' && ++this.#successes >= this.options.halfOpen) this.#change('closed');
-      return;
-    }
-    this.#failures++;
-    if (this.#state === 'half-open' || (this.#state === 'closed' && this.#failures >= this.options.threshold)) {
-      this.#openUntil = this.now() + this.options.timeout;
-      this.#change('open');
+      if (trying && ++this.#successes >= this.options.halfOpen) this.#change('closed');
+    } else {
+      this.#failures++;
+      if (trying || (this.#state === 'closed' && this.#failures >= this.options.threshold)) {
+        this.#openUntil = this.now() + this.options.timeout;
+        this.#change('open');
+      }
     }
   }
 

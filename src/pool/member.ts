@@ -24,5 +24,12 @@ export interface Member {
   metrics(): Promise<ProcessMetrics>;
 }
 
-/** Starts a process for a place in the pool. Rejects when it cannot be brought up. */
-export type StartMember = (slot: number) => Promise<Member>;
+export interface StartMemberOptions {
+  /** Counts up with each reload: what is started reads the file anew. */
+  readonly generation: number;
+  /** Aborts when the pool is stopped: the start is given up. */
+  readonly signal: AbortSignal;
+}
+
+/** Starts a process for a place in the pool. Rejects, with nothing left, when it cannot be brought up. */
+export type StartMember = (options: StartMemberOptions) => Promise<Member>;

@@ -8,7 +8,7 @@ import { resolveStrategy, type Strategy, type StrategyFunction, type StrategyNam
 export interface PoolOptions {
   /** Replicas: a number, `'auto'` (one a core, the default), or bounds between which the pool scales by load. */
   size?: number | 'auto' | { min: number; max: number };
-  /** Default `'least-loaded'`. */
+  /** Default `'least-loaded'`; with `workload: 'cpu'` `'first-free'`. */
   strategy?: StrategyName | StrategyFunction;
   /** For `'weighted'`: the weight of each place, in order; places without one weigh 1. */
   weights?: readonly number[];
@@ -20,7 +20,7 @@ export interface PoolOptions {
   queueTimeout?: Duration;
   /** With bounds: how long the pool must be under-used before it gives up a replica. Default 30 s. */
   idleTimeout?: Duration;
-  /** Replace a replica after so many calls, at that age, or above that memory; the new one is up before the old one drains. */
+  /** Replace a replica after so many calls, at that age, or above that memory, one at a time; the new one is up before the old one drains. */
   recycle?: { calls?: number; age?: Duration; memory?: Bytes };
   /** Replicas kept warm beside the pool, for the next crash, growth or reload. Default 0. */
   spares?: number;
@@ -54,8 +54,9 @@ export const POOL_OPTIONS: readonly string[] = ['size', 'strategy', 'weights', '
 /** @throws InvalidOptionError, UnknownOptionError, UnsupportedOptionError */
 export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   const [min, max] = bounds(options.size ?? 'auto');
-  const strategy = resolveStrategy(options.strategy ?? 'least-loaded');
-  const { recycle = {}, breaker, retry, weights = [] } = options;
+  const strategy = resolveStrategy(options.strategy ?? (options.workload === 'cpu' ? 'first-free' : 'least-loaded'));
+  const { recycle = {}, breaker, retry, weights = [], workload = 'io' } = options;
+  if (workload !== 'io' && workload !== 'cpu') throw invalid('workload', workload, "'io' or 'cpu'");
   refuseUnknown(recycle, ['calls', 'age', 'memory'], 'recycle');
   if (breaker) refuseUnknown(breaker, ['threshold', 'timeout', 'halfOpen'], 'breaker');
   if (retry) refuseUnknown(retry, ['attempts', 'backoff'], 'retry');
@@ -66,7 +67,7 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     max,
     strategy,
     weights,
-    concurrency: count(options.concurrency ?? 128, 1, 'concurrency'),
+    concurrency: options.workload === 'cpu' ? 1 : count(options.concurrency ?? 128, 1, 'concurrency'),
     maxQueue: count(options.maxQueue ?? 100_000, 0, 'maxQueue'),
     queueTimeout: parseDuration(options.queueTimeout ?? 30_000, 'queueTimeout'),
     idleTimeout: parseDuration(options.idleTimeout ?? 30_000, 'idleTimeout'),
@@ -93,7 +94,7 @@ function bounds(size: NonNullable<PoolOptions['size']>): [number, number] {
 }
 
 function count(value: number, least: number, option: string): number {
-  if (value === Infinity || (Number.isInteger(value) && value >= least)) return value;
+  if ((value === Infinity && !option.startsWith('size')) || (Number.isInteger(value) && value >= least)) return value;
   throw invalid(option, value, `a whole number of at least ${least}`);
 }
 

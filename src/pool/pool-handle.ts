@@ -1,7 +1,7 @@
 // Control of a pool: what stands under `pool.$handle`.
 import { Meter } from '../rpc/meter.js';
 import { worst } from '../runtime/health-checks.js';
-import type { HealthCheckResult, HealthStatus, MethodMetrics, ProcessStatus } from '../types.js';
+import type { HealthCheckResult, HealthLevel, HealthStatus, MethodMetrics, ProcessStatus } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
 import type { BreakerState } from './breaker.js';
 import type { Pool } from './pool.js';
@@ -13,6 +13,7 @@ export interface PoolEvents {
   'replica-started': { id: string; slot: number };
   'replica-stopped': { id: string; slot: number };
   'replica-crashed': { id: string; slot: number };
+  /** Its replacement serves; `id` is the one that went. */
   'replica-recycled': { id: string; slot: number; why: 'calls' | 'age' | 'memory' };
   /** It could not be started, or is given up. */
   'replica-failed': { slot: number; error: Error };
@@ -38,6 +39,8 @@ export interface PoolMetrics extends MethodMetrics {
   readonly size: number;
   readonly active: number;
   readonly queued: number;
+  /** Calls that failed without having reached a replica: queue full or too slow, cancelled while waiting, circuit open, pool closed. */
+  readonly rejected: number;
   /** Milliseconds that calls waited for a place. */
   readonly wait: { readonly count: number; readonly mean: number; readonly max: number };
   /** Sums over the replicas. */
@@ -63,7 +66,7 @@ export class PoolHandle {
   get state(): PoolState {
     return this.#pool.state;
   }
-  /** Replicas, those that are restarting among them. */
+  /** Replicas, those that are restarting among them; not those that finish their last calls. */
   get size(): number {
     return this.#pool.population.size;
   }
@@ -87,7 +90,7 @@ export class PoolHandle {
     return this.#pool.population.all().map(({ slot, active, calls, member }) => ({ id: member.id, slot, pid: member.pid, threadId: member.threadId, status: member.status, active, calls, restarts: member.restarts }));
   }
 
-  /** Sets the number of replicas; resolves when it is reached. Those that leave finish their calls first. */
+  /** Sets the number of replicas (within the bounds, if the pool has any); resolves when it is reached. Those that leave finish their calls first. */
   async scale(size: number): Promise<void> {
     await this.#pool.population.scale(size);
   }
@@ -105,32 +108,37 @@ export class PoolHandle {
 
   /** Calls the method on every replica that runs, and gives all results in the order of the places. */
   broadcast(method: string, ...args: unknown[]): Promise<unknown[]> {
-    return Promise.all(this.#pool.population.ready().map(({ member }) => member.invoke(method, args, {})));
+    return this.#pool.broadcast(method, args);
   }
 
   async health(): Promise<HealthStatus> {
-    const { population, options } = this.#pool;
+    const { population } = this.#pool;
     if (population.failure) return { status: 'unhealthy', checks: [{ name: 'replicas', status: 'fail', message: population.failure.message }], timestamp: Date.now() };
-    const replicas = population.all();
+    const replicas = population.all().filter(({ retiring }) => !retiring);
     const reports = await Promise.all(replicas.map(({ member }) => member.health()));
     const ready = population.ready().length;
-    const wanted = Math.max(population.target, Math.min(options.min, 1));
-    const level = ready === 0 && wanted > 0 ? 'unhealthy' : ready < wanted || reports.some(({ status }) => status !== 'healthy') ? 'degraded' : 'healthy';
-    const own: HealthCheckResult = { name: 'replicas', status: level === 'healthy' ? 'pass' : level === 'degraded' ? 'warn' : 'fail', message: `${ready} of ${population.target} replicas are ready`, details: { ready, size: population.target } };
-    const all = replicas.length > 0 && reports.every(({ status }) => status === 'unhealthy') ? worst(reports.map(({ status }) => status)) : level;
-    return { status: all, checks: [own, ...reports.flatMap(({ checks }, i) => checks.map((check) => ({ ...check, name: `${replicas[i]!.slot}.${check.name}` })))], timestamp: Date.now() };
+    const { target, lost } = population;
+    const enough: HealthLevel = ready >= target ? 'healthy' : ready > 0 ? 'degraded' : 'unhealthy';
+    const sick = reports.filter(({ status }) => status !== 'healthy').length;
+    // One sick replica is no sick pool; all of them are.
+    const level = sick > 0 && sick === reports.length ? worst([enough, ...reports.map(({ status }) => status)]) : sick > 0 ? worst([enough, 'degraded']) : enough;
+    const gaveUp = lost > 0 ? `; ${lost} gave up: the restart policy allows no more` : '';
+    const own: HealthCheckResult = { name: 'replicas', status: enough === 'healthy' ? 'pass' : enough === 'degraded' ? 'warn' : 'fail', message: `${ready} of ${target} replicas are ready${gaveUp}`, details: { ready, size: target, lost } };
+    return { status: level, checks: [own, ...reports.flatMap(({ checks }, i) => checks.map((check) => ({ ...check, name: `${replicas[i]!.slot}.${check.name}` })))], timestamp: Date.now() };
   }
 
   async metrics(): Promise<PoolMetrics> {
-    const { population, active, pending, waits } = this.#pool;
+    const members = this.#pool.population.all().map(({ member }) => member);
     const replicas = this.replicas();
-    const all = await Promise.all(population.all().map(({ member }) => member.metrics()));
+    const all = await Promise.all(members.map((member) => member.metrics()));
+    const { population, active, pending, rejected, waits } = this.#pool;
     const sum = (read: (metrics: (typeof all)[number]) => number) => all.reduce((total, metrics) => total + read(metrics), 0);
     return {
       ...this.merged(),
       size: population.size,
       active,
       queued: pending,
+      rejected,
       wait: { count: waits.count, mean: waits.count === 0 ? 0 : waits.total / waits.count, max: waits.max },
       cpu: sum(({ cpu }) => cpu),
       memory: sum(({ memory }) => memory),
@@ -141,7 +149,7 @@ export class PoolHandle {
     };
   }
 
-  /** Requests, errors and latency of all replicas, those that are gone among them. */
+  /** Requests, errors and latency of all replicas, those that are gone among them. A call that was run again counts for each run. */
   merged(): ReturnType<Meter['snapshot']> {
     return Meter.merge(this.#pool.population.meters());
   }

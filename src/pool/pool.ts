@@ -1,21 +1,23 @@
-// Many processes behind one proxy: places calls, queues what finds no place, heals, recycles, scales.
-// Invariants: a call is bound to a replica only when that has a free slot (or its key says so); never more than `maxQueue`
-// wait; a replica that dies or retires takes nothing new from that moment on.
-import { CallTimeoutError, InvalidOptionError, LinkClosedError, MemoryLimitError, ProcessCrashedError, ProcessStoppedError, QueueFullError, RestartsExhaustedError } from '../errors.js';
-import { ValueCodec } from '../rpc/codec.js';
-import { methodNotFound, type RemoteTarget } from '../rpc/remote.js';
+// Many processes behind one proxy: places calls, queues what finds no place, retries what may be retried.
+// Invariants: a call is bound to a replica only when that has a free place; never more than `maxQueue` wait; a call that
+// waits while a replica could take it does not exist: each change that frees a place looks at the queue at once.
+import { InvalidOptionError, ProcessStoppedError, QueueFullError, RestartsExhaustedError } from '../errors.js';
 import { iterateResult } from '../rpc/iterate-result.js';
-import { transferOfArguments } from '../rpc/transfer.js';
+import { methodNotFound, type RemoteTarget } from '../rpc/remote.js';
+import type { MethodInfo } from '../rpc/service.js';
 import { systemClock, type Clock } from '../supervisor/clock.js';
 import { Emitter } from '../supervisor/emitter.js';
 import type { CallOptions } from '../types.js';
 import { parseDuration } from '../units.js';
 import { Breaker } from './breaker.js';
+import { CallQueue } from './call-queue.js';
 import type { StartMember } from './member.js';
 import type { ResolvedPoolOptions } from './options.js';
+import { isDeath, isFailure, isRetryable } from './outcome.js';
 import { PoolHandle, type PoolEvents, type PoolState } from './pool-handle.js';
 import { Population } from './population.js';
 import { Replica } from './replica.js';
+import { snapshot } from './snapshot.js';
 import type { CallToPlace } from './strategy.js';
 import { WaitingCall } from './waiting-call.js';
 
@@ -29,7 +31,7 @@ export interface PoolContext {
   readonly start: StartMember;
   readonly clock?: Clock;
   /** Runs when the pool has been stopped. */
-  onStopped?(): void;
+  onStopped?(): unknown;
 }
 
 export class Pool implements RemoteTarget {
@@ -42,12 +44,16 @@ export class Pool implements RemoteTarget {
   readonly breaker: Breaker | undefined;
   /** Milliseconds that calls waited, for metrics. */
   readonly waits = { count: 0, total: 0, max: 0 };
-  #queue: WaitingCall[] = [];
-  #head = 0;
-  #waiting = 0;
+  /** Calls that failed without having reached a replica. */
+  rejected = 0;
+  readonly #queue = new CallQueue();
   #state: PoolState = 'running';
+  #stopping: Promise<void> | undefined;
   #idle: (() => void)[] = [];
+  /** Calls in replicas. */
   #active = 0;
+  /** Calls on the long way: waiting, running, or between two attempts. */
+  #accepted = 0;
 
   constructor(readonly context: PoolContext) {
     this.id = context.id;
@@ -57,8 +63,12 @@ export class Pool implements RemoteTarget {
     const { breaker } = context.options;
     if (breaker) this.breaker = new Breaker(context.name, breaker, () => this.clock.now(), (state) => this.events.emit('breaker', { state }));
     this.population = new Population(this, {
-      freed: (replica) => this.#freed(replica),
-      status: (replica) => this.#statusChanged(replica),
+      freed: () => {
+        this.#active--;
+        this.#pump();
+        this.#checkIdle();
+      },
+      status: (replica) => this.population.memberChanged(replica),
     });
   }
 
@@ -72,7 +82,7 @@ export class Pool implements RemoteTarget {
     return this.#active;
   }
   get pending(): number {
-    return this.#waiting;
+    return this.#queue.size;
   }
 
   methods(): readonly string[] {
@@ -81,8 +91,8 @@ export class Pool implements RemoteTarget {
 
   /** How long the oldest call has waited, ms. */
   oldestWait(): number {
-    for (let i = this.#head; i < this.#queue.length; i++) if (!this.#queue[i]!.done) return performance.now() - this.#queue[i]!.since;
-    return 0;
+    const since = this.#queue.oldest();
+    return since === undefined ? 0 : this.clock.now() - since;
   }
 
   // ── calls ──
@@ -90,150 +100,155 @@ export class Pool implements RemoteTarget {
   invoke(method: string, args: unknown[], options: CallOptions): Promise<unknown> {
     const info = this.population.anyMember()?.methodInfo(method);
     const idempotent = options.idempotent ?? info?.idempotent ?? false;
-    // The common call: nothing to retry, nobody waits, a replica is free. One promise, the replica's own.
-    if (info && !idempotent && !this.breaker && this.#waiting === 0 && this.#state === 'running' && !options.signal?.aborted) {
-      const replica = this.#pick({ method, args, key: options.key });
-      if (replica) return this.#run(replica, method, args, options);
+    // The common call: nothing to retry, a replica is free. One promise, the replica's own.
+    if (info && !idempotent && !this.breaker && this.#state === 'running' && options.signal?.aborted !== true && !this.options.strategy.custom) {
+      const replica = this.#pick({ method, args, key: options.key }, info);
+      if (replica) return this.#run(replica, info, args, options);
     }
-    const promise = this.#invoke(method, args, options, idempotent) as Promise<unknown> & { [Symbol.asyncIterator]?: unknown };
+    const promise = this.#invoke(method, info, args, options, idempotent) as Promise<unknown> & { [Symbol.asyncIterator]?: unknown };
     promise[Symbol.asyncIterator] = iterateResult;
     return promise;
   }
 
-  async #invoke(method: string, args: unknown[], options: CallOptions, idempotent: boolean): Promise<unknown> {
-    this.#assertOpen(method);
-    if (this.population.anyMember() && !this.methods().includes(method)) throw methodNotFound(this, method);
-    options.signal?.throwIfAborted();
-    const { retry } = this.options;
-    const attempts = idempotent ? (retry?.attempts ?? CRASH_ATTEMPTS) : 1;
-    // While the call waits or is run again, the caller may change what it passed.
-    const kept = snapshot(args, options);
-    const own: CallOptions = idempotent ? { ...kept.options, idempotent: false } : kept.options;
-    for (let attempt = 1; ; attempt++) {
-      this.breaker?.enter();
-      try {
-        const replica = await this.#place({ method, args: kept.args, key: options.key }, options);
-        const result = await this.#run(replica, method, kept.args, own);
-        this.breaker?.leave(true);
-        return result;
-      } catch (error) {
-        this.breaker?.leave(options.signal?.aborted ? undefined : false);
-        if (attempt >= attempts || options.signal?.aborted || !(retry ? isRetryable(error) : isDeath(error)) || this.#state !== 'running') throw error;
-        if (retry) await new Promise((resolve) => setTimeout(resolve, retry.backoff * 2 ** (attempt - 1)));
+  async #invoke(method: string, info: MethodInfo | undefined, args: unknown[], options: CallOptions, idempotent: boolean): Promise<unknown> {
+    let ran = false;
+    this.#accepted++;
+    try {
+      this.#assertOpen(method);
+      if (!info) throw methodNotFound(this, method);
+      options.signal?.throwIfAborted();
+      const { retry } = this.options;
+      const attempts = idempotent ? (retry?.attempts ?? CRASH_ATTEMPTS) : 1;
+      // What is run again must be as it was the first time.
+      let kept = idempotent ? snapshot(args, options) : undefined;
+      if (kept) kept = { args: kept.args, options: { ...kept.options, idempotent: false } };
+      for (let attempt = 1; ; attempt++) {
+        this.breaker?.enter();
+        try {
+          const result = await this.#attempt(info, kept?.args ?? args, kept?.options ?? options, kept !== undefined, () => (ran = true));
+          this.breaker?.leave(true);
+          return result;
+        } catch (error) {
+          const cancelled = options.signal?.aborted === true;
+          this.breaker?.leave(cancelled || !isFailure(error) ? undefined : false);
+          if (attempt >= attempts || cancelled || this.#state === 'stopped' || !(retry ? isRetryable(error) : isDeath(error))) throw error;
+          if (this.breaker?.state === 'open') throw error;
+          if (retry) await this.#sleep(retry.backoff * 2 ** (attempt - 1), options.signal);
+        }
       }
+    } catch (error) {
+      if (!ran) this.rejected++;
+      throw error;
+    } finally {
+      this.#accepted--;
+      this.#checkIdle();
     }
   }
 
-  #run(replica: Replica, method: string, args: unknown[], options: CallOptions): Promise<unknown> {
+  /** Runs a call in a free place, now or when there is one. */
+  #attempt(info: MethodInfo, args: unknown[], options: CallOptions, copied: boolean, onRun: () => void): Promise<unknown> {
+    const replica = this.#pick({ method: info.name, args, key: options.key }, info);
+    if (replica) {
+      onRun();
+      return this.#run(replica, info, args, options);
+    }
+    return this.#wait(info, copied ? { args, options } : snapshot(args, options), onRun);
+  }
+
+  #run(replica: Replica, info: MethodInfo, args: unknown[], options: CallOptions): Promise<unknown> {
     this.#active++;
-    const result = replica.run(method, args, options);
-    result.then(this.#settled, this.#settled);
+    const result = replica.run(info.name, args, options, info.concurrency !== undefined);
+    this.population.used(replica);
     return result;
   }
 
-  readonly #settled = () => {
-    this.#active--;
-    this.#checkIdle();
-  };
-
-  /** Takes a free place at once, or waits for one. The place is reserved. */
-  async #place(call: CallToPlace, options: CallOptions): Promise<Replica> {
-    const replica = this.#waiting === 0 ? this.#pick(call) : undefined;
-    if (replica) return replica;
+  #wait(info: MethodInfo, { args, options }: { args: unknown[]; options: CallOptions }, onRun: () => void): Promise<unknown> {
+    const { failure } = this.population;
+    if (failure) throw this.#exhausted(info.name, failure);
     const { maxQueue } = this.options;
-    if (this.#waiting >= maxQueue) {
-      throw new QueueFullError(`${this.name}.${call.method}(): ${this.#waiting} calls wait already, the limit is ${maxQueue}`, { process: this.name, maxQueue, retryAfter: this.#retryAfter() });
+    const { name } = this;
+    if (this.#queue.size >= maxQueue) {
+      throw new QueueFullError(`${name}.${info.name}(): ${this.#queue.size} calls wait already, the limit is ${maxQueue}`, { process: name, maxQueue, retryAfter: this.#retryAfter() });
     }
-    const timeout = options.queueTimeout === undefined ? this.options.queueTimeout : parseDuration(options.queueTimeout, 'queueTimeout');
-    const waiting = new WaitingCall(call, this.name, timeout, options.signal, () => {
-      this.#waiting--;
-      this.#checkIdle();
+    const call = { method: info.name, args, key: options.key };
+    const queueTimeout = options.queueTimeout === undefined ? this.options.queueTimeout : parseDuration(options.queueTimeout, 'queueTimeout');
+    return new Promise((resolve, reject) => {
+      const waiting = new WaitingCall(call, {
+        pool: name,
+        queueTimeout,
+        signal: options.signal,
+        since: this.clock.now(),
+        start: (replica) => {
+          onRun();
+          resolve(this.#run(replica, info, args, options));
+        },
+        fail: reject,
+        left: () => this.#queue.left(this.#lineOf(call)),
+      });
+      this.#queue.push(this.#lineOf(call), waiting);
+      this.population.loadChanged();
     });
-    this.#waiting++;
-    this.#enqueue(waiting);
-    this.population.loadChanged();
-    return waiting.place;
   }
 
-  #enqueue(waiting: WaitingCall): void {
-    const home = this.options.strategy.home?.(this.population.ready(), waiting.call);
-    if (home) home.bound.push(waiting);
-    else this.#queue.push(waiting);
+  /** Calls wait in one line, unless only some replicas may take them. */
+  #lineOf(call: CallToPlace): string {
+    const { strategy } = this.options;
+    if (strategy.custom) return `${call.method} ${call.key ?? ''}`;
+    const home = call.key === undefined ? undefined : strategy.home?.(this.population.ready(), call)?.slot;
+    const limited = this.population.anyMember()?.methodInfo(call.method)?.concurrency !== undefined;
+    return home === undefined && !limited ? '' : `${home ?? ''} ${limited ? call.method : ''}`;
   }
 
-  /** A free replica of the strategy's choice, its place reserved. */
-  #pick(call: CallToPlace): Replica | undefined {
-    const ready = this.population.ready();
-    const replica = this.options.strategy.pick(ready, call);
-    if (!replica) return undefined;
-    if (!(replica instanceof Replica) || !replica.free || !ready.includes(replica)) {
-      throw new InvalidOptionError(`strategy '${this.options.strategy.name}' chose ${replica instanceof Replica ? `${replica.id}, which has no room` : 'something that is no candidate'}; choose one whose \`free\` is true, or undefined`, { option: 'strategy' });
+  /** A free replica of the strategy's choice. */
+  #pick(call: CallToPlace, { name, concurrency }: MethodInfo): Replica | undefined {
+    const { strategy } = this.options;
+    let candidates = this.population.ready();
+    if (concurrency !== undefined) candidates = candidates.filter((replica) => replica.running(name) < concurrency);
+    const replica = strategy.pick(candidates, call);
+    if (!replica || !strategy.custom) return replica;
+    if (!candidates.includes(replica) || !replica.free) {
+      throw new InvalidOptionError(`strategy '${strategy.name}' chose ${replica instanceof Replica ? `${replica.id}, which has no room` : 'something that is no candidate'}; choose a candidate whose \`free\` is true, or undefined`, { option: 'strategy' });
     }
-    replica.reserve();
-    this.population.used(replica);
     return replica;
   }
 
-  #freed(replica: Replica): void {
-    this.#pump(replica);
-    this.#checkIdle();
+  /** Gives waiting calls their places. */
+  #pump(): void {
+    if (this.#queue.size > 0) this.#queue.pump(this.#placeWaiting);
   }
 
-  /** Gives waiting calls their places, those bound to `replica` first. */
-  #pump(replica?: Replica): void {
-    if (replica) {
-      while (replica.free && replica.bound.length > 0) {
-        const next = replica.bound.shift()!;
-        if (next.done) continue;
-        replica.reserve();
-        this.#assign(next, replica);
-      }
+  readonly #placeWaiting = (waiting: WaitingCall): boolean => {
+    const { call } = waiting;
+    let replica: Replica | undefined;
+    try {
+      replica = this.#pick(call, this.population.anyMember()!.methodInfo(call.method)!);
+    } catch (error) {
+      waiting.leave(error);
+      return false;
     }
-    while (this.#head < this.#queue.length) {
-      const next = this.#queue[this.#head]!;
-      if (!next.done) {
-        let chosen: Replica | undefined;
-        try {
-          chosen = this.#pick(next.call);
-        } catch (error) {
-          next.leave(error);
-          continue;
-        }
-        if (!chosen) return;
-        this.#assign(next, chosen);
-      }
-      this.#queue[this.#head++] = undefined as never;
-      if (this.#head === this.#queue.length) {
-        this.#queue = [];
-        this.#head = 0;
-      }
-    }
-  }
-
-  /** `replica` has a place reserved for it. */
-  #assign(waiting: WaitingCall, replica: Replica): void {
-    this.#waiting--;
-    const waited = performance.now() - waiting.since;
+    if (!replica) return false;
+    const waited = this.clock.now() - waiting.since;
     this.waits.count++;
     this.waits.total += waited;
     this.waits.max = Math.max(this.waits.max, waited);
-    waiting.assign(replica);
-  }
+    waiting.start(replica);
+    return true;
+  };
 
-  #statusChanged(replica: Replica): void {
-    if (replica.ready) this.#pump(replica);
-    else {
-      // Its key's calls find a new home among those that are left.
-      for (const waiting of replica.bound.splice(0)) if (!waiting.done) this.#enqueue(waiting);
-      this.#pump();
-    }
-    this.population.memberChanged(replica);
-  }
-
-  /** New replicas can take what waits. */
-  pump(): void {
-    for (const replica of this.population.ready()) this.#pump(replica);
+  /** The replicas in the rotation are others than before. */
+  rotationChanged(): void {
+    if (this.#queue.size === 0) return;
+    // Keys have new homes.
+    if (this.options.strategy.home) this.#queue.relabel(({ call }) => this.#lineOf(call));
     this.#pump();
+  }
+
+  /** Calls the method on every replica that runs; all results in the order of the places. */
+  async broadcast(method: string, args: unknown[]): Promise<unknown[]> {
+    this.#assertOpen(method);
+    const info = this.population.anyMember()?.methodInfo(method);
+    if (!info) throw methodNotFound(this, method);
+    return Promise.all(this.population.ready().map((replica) => this.#run(replica, info, args, {})));
   }
 
   // ── the end ──
@@ -241,65 +256,63 @@ export class Pool implements RemoteTarget {
   /** Refuses new calls and resolves when everything that was accepted has settled. */
   async drain(): Promise<void> {
     if (this.#state === 'running') this.#state = 'draining';
-    if (this.#active + this.#waiting > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
-    if (this.#state === 'draining') this.#state = 'drained';
+    if (this.#active + this.#accepted > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (this.#state !== 'draining') return;
+    this.#state = 'drained';
     this.events.emit('drained', {});
   }
 
-  /** No process of this pool can run any more: everything that waits fails with `error`. */
+  /** No process of this pool can run any more: everything that waits fails. */
   fail(error: Error): void {
-    for (const waiting of [...this.#queue.slice(this.#head), ...this.population.all().flatMap(({ bound }) => bound)]) waiting?.leave(error);
-    this.#queue = [];
-    this.#head = 0;
+    for (const waiting of this.#queue.all()) waiting.leave(this.#state === 'stopped' ? error : this.#exhausted(waiting.call.method, error));
   }
 
-  async stop({ timeout, reason = 'stop' }: { timeout?: number | undefined; reason?: string } = {}): Promise<void> {
-    if (this.#state === 'stopped') return;
+  stop(options: { timeout?: number | undefined; reason?: string } = {}): Promise<void> {
+    this.#stopping ??= this.#stop(options);
+    return this.#stopping;
+  }
+
+  async #stop({ timeout, reason = 'stop' }: { timeout?: number | undefined; reason?: string }): Promise<void> {
     this.#state = 'stopped';
-    this.fail(new ProcessStoppedError(`${this.name}: the pool was stopped`, { process: this.name }));
+    this.fail(new ProcessStoppedError(`${this.name}: the pool was stopped while the call waited; it never ran`, { process: this.name }));
     await this.population.stop(reason, timeout);
-    this.context.onStopped?.();
+    this.#checkIdle();
+    await this.context.onStopped?.();
   }
 
   #assertOpen(method: string): void {
+    if (this.#state !== 'running') throw new ProcessStoppedError(`${this.name}.${method}(): the pool is ${this.#state} and takes no calls`, { process: this.name, method });
     const { failure } = this.population;
-    if (failure) throw new RestartsExhaustedError(`${this.name}.${method}(): no replica of the pool is left: ${failure.message}`, { process: this.name, restarts: 0, cause: failure });
-    if (this.#state === 'running') return;
-    throw new ProcessStoppedError(`${this.name}.${method}(): the pool is ${this.#state} and takes no calls`, { process: this.name, method });
+    if (failure) throw this.#exhausted(method, failure);
+  }
+
+  #exhausted(method: string, cause: Error): RestartsExhaustedError {
+    return new RestartsExhaustedError(`${this.name}.${method}(): no replica of the pool is left: ${cause.message}; $handle.scale() or reload() starts new ones`, { process: this.name, restarts: this.population.restarts, cause });
   }
 
   #checkIdle(): void {
-    if (this.#idle.length === 0 || this.#active + this.#waiting > 0) return;
+    if (this.#idle.length === 0 || this.#active + this.#accepted > 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.clock.setTimeout(() => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      }, ms);
+      const onAbort = () => {
+        this.clock.clearTimeout(timer);
+        reject(signal!.reason as Error);
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
   }
 
   /** The time until about one place will be free: what waits, at the pace of late. */
   #retryAfter(): number {
     const { latency } = this.handle.merged();
-    const slots = Math.max(1, this.population.ready().length * Math.min(this.options.concurrency, 1_000));
-    return Math.max(1, Math.ceil(((this.#waiting + 1) * (latency.mean || 1)) / slots));
+    const places = Math.max(1, this.population.ready().length * Math.min(this.options.concurrency, 1_000));
+    return Math.max(1, Math.ceil(((this.#queue.size + 1) * (latency.mean || 1)) / places));
   }
 }
-
-const isDeath = (error: unknown): boolean => error instanceof ProcessCrashedError || error instanceof LinkClosedError || error instanceof MemoryLimitError || error instanceof ProcessStoppedError;
-
-/** What a second try may mend: everything but what is wrong with the call itself. */
-const isRetryable = (error: unknown): boolean => isDeath(error) || error instanceof CallTimeoutError || !(typeof (error as { code?: unknown })?.code === 'string' && NOT_RETRYABLE.has((error as { code: string }).code));
-const NOT_RETRYABLE: ReadonlySet<string> = new Set(['METHOD_NOT_FOUND', 'NOT_CLONEABLE', 'FRAME_TOO_LARGE', 'QUEUE_FULL', 'QUEUE_TIMEOUT', 'CIRCUIT_OPEN', 'RESTARTS_EXHAUSTED', 'INVALID_OPTION', 'UNKNOWN_OPTION', 'UNSUPPORTED_OPTION']);
-
-/** The arguments as they are now. Functions, streams and proxies cannot be copied: those are passed as they are when the time comes. */
-function snapshot(args: unknown[], options: CallOptions): { args: unknown[]; options: CallOptions } {
-  if (args.every((argument) => typeof argument !== 'object' || argument === null)) return { args, options };
-  copier ??= new ValueCodec({ level: 'objects', maxFrame: Infinity });
-  try {
-    const { transfer: list, ...rest } = options;
-    const transfer = transferOfArguments(args, list);
-    const { tag, payload, attachments } = copier.encode(args, { standalone: true, root: 'args', ...(transfer ? { transfer } : {}) });
-    const moved = transfer && attachments ? structuredClone(attachments, { transfer: [...transfer] as ArrayBuffer[] }) : attachments;
-    return { args: copier.decode(tag, payload, moved) as unknown[], options: rest };
-  } catch {
-    return { args, options };
-  }
-}
-
-let copier: ValueCodec | undefined;

@@ -1,56 +1,100 @@
-// The replicas of a pool: brings them up, replaces them, keeps spares warm, grows and shrinks. It never places a call.
-// Invariant: a replica leaves the rotation first, then drains, then ends; its replacement is up before that.
+// The replicas of a pool: brings them up, replaces them, grows and shrinks. It never places a call.
+// Invariants: a replica leaves the rotation first, then drains, then ends; its replacement is up before that. Whatever is
+// started here is in a place, a spare, or stopped, however the pool changes meanwhile.
+import { InvalidOptionError, ProcessStoppedError } from '../errors.js';
 import { Meter } from '../rpc/meter.js';
-import type { Timer } from '../supervisor/clock.js';
 import { Autoscaler } from './autoscaler.js';
+import { Look } from './look.js';
 import type { Member } from './member.js';
 import type { Pool } from './pool.js';
-import { Replica } from './replica.js';
+import { Recycler } from './recycler.js';
+import { Replica, type ReplicaEvents } from './replica.js';
+import { Spares } from './spares.js';
 
-/** How often age, memory and load are looked at, ms. */
-const TICK_MS = 1_000;
-/** While calls wait, the load is looked at this soon, ms. */
-const BUSY_TICK_MS = 50;
+/** After a start that failed, the pool does not grow by itself for this long, ms; doubled with each further one. */
+const GROW_AGAIN = 1_000;
+const GROW_AGAIN_MAX = 60_000;
 
 export class Population {
   #replicas: Replica[] = [];
   #ready: Replica[] | undefined;
-  #spares: Member[] = [];
-  #starting = 0;
-  #warming = 0;
   #target: number;
-  #timer: Timer | undefined;
-  #timerAt = Infinity;
-  #stopped = false;
+  /** Replicas that gave up and were not replaced. */
+  #lost = 0;
   #failure: Error | undefined;
   #last: Member | undefined;
-  readonly #autoscaler: Autoscaler;
-  readonly #retiring = new Set<Promise<void>>();
-  readonly #recycling = new Set<Replica>();
+  #generation = 0;
+  #failedStarts = 0;
+  #growAfter = 0;
+  #reloading: Promise<void> = Promise.resolve();
+  /** Places for which a process is being started. */
+  readonly #starting = new Map<number, Promise<void>>();
+  /** Starts and ends that run: `stop` waits for them. */
+  readonly #pending = new Set<Promise<unknown>>();
+  readonly #generations = new WeakMap<Member, number>();
+  readonly #stop = new AbortController();
   readonly #past = new Meter();
+  readonly #spares: Spares;
+  readonly #autoscaler: Autoscaler;
+  readonly #look: Look;
+  readonly #recycler: Recycler;
 
   constructor(
     private readonly pool: Pool,
-    private readonly events: { freed(replica: Replica): void; status(replica: Replica): void },
+    private readonly events: ReplicaEvents,
   ) {
-    const { min, max, concurrency, idleTimeout } = pool.options;
+    const { min, max, concurrency, idleTimeout, spares } = pool.options;
     this.#target = min;
     this.#autoscaler = new Autoscaler({ min, max, concurrency, idleTimeout });
+    this.#look = new Look(pool, () => this.#tick());
+    this.#recycler = new Recycler(pool, {
+      ready: () => this.ready(),
+      replace: (replica, reason) => this.#replace(replica, reason),
+      failed: (slot, error) => this.#startFailed(slot, error),
+      maySpend: () => !this.#stopped && pool.clock.now() >= this.#growAfter,
+    });
+    this.#spares = new Spares(spares, () => this.#start(), {
+      failed: (error) => this.pool.events.emit('replica-failed', { slot: -1, error }),
+      lost: (member) => {
+        this.#past.absorb(member.meter);
+        this.pool.events.emit('replica-failed', { slot: -1, error: failureOf(member) });
+      },
+    });
   }
 
   /** Why no replica is left. */
   get failure(): Error | undefined {
     return this.#failure;
   }
-  get size(): number {
-    return this.#replicas.filter(({ retiring }) => !retiring).length;
+  /** The size that the pool is to have. */
+  get target(): number {
+    return this.#target;
   }
+  /** Replicas that gave up and were not replaced. */
+  get lost(): number {
+    return this.#lost;
+  }
+  get size(): number {
+    return this.#live().length;
+  }
+  /** Warm spares that are ready. */
   get spares(): number {
-    return this.#spares.length;
+    return this.#spares.ready;
+  }
+  get restarts(): number {
+    return this.#replicas.reduce((sum, { member }) => sum + member.restarts, this.#last && this.#replicas.length === 0 ? this.#last.restarts : 0);
+  }
+  get #stopped(): boolean {
+    return this.#stop.signal.aborted;
   }
 
+  /** By slot; those that finish their last calls among them. */
   all(): readonly Replica[] {
     return this.#replicas;
+  }
+
+  #live(): Replica[] {
+    return this.#replicas.filter(({ retiring }) => !retiring);
   }
 
   /** Those in the rotation, by slot. */
@@ -60,72 +104,121 @@ export class Population {
 
   /** Some member, for what all have in common. */
   anyMember(): Member | undefined {
-    return (this.#last ??= this.#replicas[0]?.member ?? this.#spares[0]);
+    return this.#last;
   }
 
   /** All that was counted, by those that are gone as well. */
   meters(): Meter[] {
-    return [this.#past, ...this.#replicas.map(({ member }) => member.meter), ...this.#spares.map(({ meter }) => meter)];
+    return [this.#past, ...this.#replicas.map(({ member }) => member.meter), ...this.#spares.meters];
   }
+
+  // ── size ──
 
   /** Brings up the first replicas. Rejects, with nothing left running, when one cannot start. */
   async start(): Promise<void> {
-    const { min } = this.pool.options;
+    const { min, max } = this.pool.options;
     // A pool that may be empty still has to know its methods, and whether its file works at all.
-    const probe = min === 0 ? 1 : min;
-    const started = await Promise.allSettled(Array.from({ length: probe }, (_, slot) => this.#add(slot)));
+    this.#target = Math.max(1, min);
+    const started = await Promise.allSettled(this.#grow());
     const failed = started.find((result) => result.status === 'rejected');
     if (failed) {
-      await this.stop('start failed', 0);
+      await this.pool.stop({ timeout: 0, reason: 'start failed' });
       throw failed.reason;
     }
-    if (min === 0) {
-      const replica = this.#replicas[0]!;
-      if (this.pool.options.max > 0 && this.pool.options.min !== this.pool.options.max) this.#target = 1;
-      else await this.#retire(replica, 'size 0');
-    }
-    this.#warmSpares();
-    this.#schedule();
+    if (this.#stopped) throw new ProcessStoppedError(`${this.pool.name}: the pool was stopped while it started`, { process: this.pool.name });
+    if (max === 0) await this.scale(0, 'size 0');
+    this.#spares.warm();
+    this.#look.soon();
   }
 
-  /** Sets the size by hand; bounds do not apply. Resolves when it is reached. */
+  /** Sets the size; resolves when it is reached. Rejects when a process cannot be started. */
   async scale(size: number, reason = 'by hand'): Promise<void> {
-    if (this.#stopped) return;
+    const { min, max } = this.pool.options;
+    if (!Number.isInteger(size) || size < 0) throw new InvalidOptionError(`scale: ${String(size)} is not a whole number of at least 0`, { option: 'size' });
+    if (min < max && (size < min || size > max)) throw new InvalidOptionError(`scale: ${size} is outside of the pool's bounds, ${min} to ${max}`, { option: 'size' });
+    if (this.#stopped) throw new ProcessStoppedError(`${this.pool.name}: the pool is stopped`, { process: this.pool.name });
     const from = this.size;
+    if (reason === 'by hand') this.#forgive();
     this.#target = size;
-    if (size > from) {
-      const slots = this.#freeSlots(size - from);
-      await Promise.all(slots.map((slot) => this.#add(slot)));
-    } else if (size < from) {
-      // The idlest go first, and of those the youngest.
-      const leaving = this.#replicas.filter(({ retiring }) => !retiring).sort((a, b) => a.active - b.active || b.slot - a.slot).slice(0, from - size);
-      await Promise.all(leaving.map((replica) => this.#retire(replica, 'scale down')));
-    }
+    const results = await Promise.allSettled([...this.#grow(), ...this.#starting.values(), ...this.#shrink(reason)]);
     if (this.size !== from) this.pool.events.emit('scaled', { from, to: this.size, reason });
+    const failed = results.find((result) => result.status === 'rejected');
+    if (!failed) return;
+    if (this.#target === size) this.#target = Math.max(this.size, min);
+    throw failed.reason;
   }
 
-  /** Replaces every replica, one after the other; each new one serves before the old one drains. */
-  async reload(): Promise<void> {
-    for (const replica of this.#replicas.filter(({ retiring }) => !retiring)) await this.#replace(replica, 'reload');
-    for (const spare of this.#spares.splice(0)) void spare.stop({ reason: 'reload' });
-    this.#warmSpares();
+  /** An explicit request clears what was given up. */
+  #forgive(): void {
+    this.#lost = 0;
+    this.#failure = undefined;
+    this.#failedStarts = 0;
+    this.#spares.forgive();
   }
 
-  /** Ends all members. */
-  async stop(reason: string, timeout: number | undefined): Promise<void> {
-    this.#stopped = true;
-    if (this.#timer) this.pool.clock.clearTimeout(this.#timer);
-    const members = [...this.#replicas.map(({ member }) => member), ...this.#spares];
-    for (const replica of this.#replicas) replica.forget();
-    this.#replicas = [];
-    this.#spares = [];
+  /** Starts what is missing. */
+  #grow(): Promise<void>[] {
+    const taken = new Set([...this.#live().map(({ slot }) => slot), ...this.#starting.keys()]);
+    const adding: Promise<void>[] = [];
+    for (let slot = 0, missing = this.#target - taken.size; missing > 0; slot++) {
+      if (taken.has(slot)) continue;
+      missing--;
+      adding.push(this.#add(slot));
+    }
+    return adding;
+  }
+
+  #add(slot: number): Promise<void> {
+    const adding = this.#bringUp(slot);
+    this.#starting.set(slot, adding);
+    const over = () => void this.#starting.delete(slot);
+    adding.then(over, over);
+    return adding;
+  }
+
+  async #bringUp(slot: number): Promise<void> {
+    // Not before it is known to be on its way.
+    await undefined;
+    const member = this.#spares.take() ?? (await this.#start());
+    // The pool may have shrunk meanwhile.
+    if (this.#stopped || this.size >= this.#target) this.#dismiss(member, 'not needed');
+    else this.#insert(slot, member);
+  }
+
+  /** The idlest go first, and of those the youngest. */
+  #shrink(reason: string): Promise<void>[] {
+    const live = this.#live();
+    const leaving = live.sort((a, b) => Number(a.ready) - Number(b.ready) || a.active - b.active || b.slot - a.slot).slice(0, Math.max(0, live.length - this.#target));
+    return leaving.map((replica) => this.#retire(replica, reason));
+  }
+
+  // ── one by one ──
+
+  /** Brings up a process. */
+  #start(): Promise<Member> {
+    const generation = this.#generation;
+    const started = this.pool.context.start({ generation, signal: this.#stop.signal }).then((member) => {
+      this.#generations.set(member, generation);
+      if (!this.#stopped) return member;
+      this.#dismiss(member, 'pool stopped');
+      throw new ProcessStoppedError(`${this.pool.name}: the pool was stopped`, { process: this.pool.name });
+    });
+    return this.#track(started);
+  }
+
+  #insert(slot: number, member: Member): void {
+    const { concurrency, strategy, weights } = this.pool.options;
+    const replica = new Replica(slot, member, this.pool.clock.now(), { concurrency, timed: strategy.timed === true, weight: weights[slot] ?? 1 }, this.events);
+    this.#replicas.push(replica);
+    this.#replicas.sort((a, b) => a.slot - b.slot);
+    this.#last = member;
+    this.#failure = undefined;
+    this.#failedStarts = 0;
+    this.pool.events.emit('replica-started', { id: member.id, slot });
+    this.#spares.warm();
     this.#changed();
-    await Promise.all([...members.map((member) => member.stop({ reason, timeout })), ...this.#retiring]);
-  }
-
-  /** A call was given to `replica`. */
-  used(replica: Replica): void {
-    if (replica.calls >= this.pool.options.recycleCalls && !replica.retiring) void this.#recycle(replica, 'calls');
+    // It may have ended before anybody listened.
+    if (member.status !== 'running') this.memberChanged(replica);
   }
 
   /** The status of a member changed: it died, came back, or is lost for good. */
@@ -135,110 +228,29 @@ export class Population {
     if (this.#stopped || replica.retiring) return;
     if (member.status === 'restarting') {
       this.pool.events.emit('replica-crashed', { id: member.id, slot: replica.slot });
-      const spare = this.#takeSpare();
-      if (spare) {
-        // The spare serves at once; the one that died becomes the next spare when it is up again.
-        this.#swap(replica, spare);
-        this.#spares.push(member);
-      }
-    } else if (member.status === 'failed' || member.status === 'stopped') {
-      this.#lose(replica);
-    }
-  }
-
-  /** Calls wait: look at the load soon. */
-  loadChanged(): void {
-    const { min, max } = this.pool.options;
-    if (min < max) this.#schedule(BUSY_TICK_MS);
-  }
-
-  async #add(slot: number): Promise<void> {
-    this.#starting++;
-    try {
-      const member = this.#takeSpare() ?? (await this.pool.context.start(slot));
-      if (this.#stopped) {
-        await member.stop({ reason: 'pool stopped' });
-        return;
-      }
-      this.#insert(slot, member);
-    } finally {
-      this.#starting--;
-    }
-  }
-
-  #insert(slot: number, member: Member): Replica {
-    const { concurrency, strategy, weights } = this.pool.options;
-    const replica = new Replica(slot, member, { concurrency, timed: strategy.timed === true, weight: weights[slot] ?? 1 }, this.events);
-    this.#replicas.push(replica);
-    this.#replicas.sort((a, b) => a.slot - b.slot);
-    this.#last = member;
-    this.#failure = undefined;
-    this.#changed();
-    this.pool.events.emit('replica-started', { id: member.id, slot });
-    this.#warmSpares();
-    this.pool.pump();
-    return replica;
-  }
-
-  #swap(replica: Replica, member: Member): void {
-    this.#remove(replica);
-    this.#insert(replica.slot, member);
-  }
-
-  async #replace(old: Replica, reason: string): Promise<void> {
-    const member = this.#takeSpareUnless(reason) ?? (await this.pool.context.start(old.slot));
-    if (this.#stopped || !this.#replicas.includes(old)) {
-      await member.stop({ reason: 'not needed' });
-      return;
-    }
-    this.#insert(old.slot, member);
-    await this.#retire(old, reason);
-  }
-
-  /** A spare runs the old code, so a reload does not use it. */
-  #takeSpareUnless(reason: string): Member | undefined {
-    return reason === 'reload' ? undefined : this.#takeSpare();
-  }
-
-  async #recycle(replica: Replica, why: 'calls' | 'age' | 'memory'): Promise<void> {
-    if (replica.retiring || this.#stopped || this.#recycling.has(replica)) return;
-    this.#recycling.add(replica);
-    try {
-      this.pool.events.emit('replica-recycled', { id: replica.id, slot: replica.slot, why });
-      await this.#replace(replica, `recycle: ${why}`);
-    } catch (error) {
-      // The old one goes on; the next look tries again.
-      this.pool.events.emit('replica-failed', { slot: replica.slot, error: error as Error });
-    } finally {
-      this.#recycling.delete(replica);
-    }
-  }
-
-  #retire(replica: Replica, reason: string): Promise<void> {
-    replica.retiring = true;
-    this.#changed();
-    const gone = (async () => {
-      this.events.status(replica);
-      await replica.idle();
+      const spare = this.#spares.take();
+      if (!spare) return;
+      // The spare serves at once; the one that died becomes the next spare when it is up again.
       this.#remove(replica);
-      this.#past.absorb(replica.member.meter);
-      await replica.member.stop({ reason });
-      this.pool.events.emit('replica-stopped', { id: replica.id, slot: replica.slot });
-    })();
-    this.#retiring.add(gone);
-    void gone.finally(() => this.#retiring.delete(gone));
-    return gone;
+      this.#spares.add(member);
+      this.#insert(replica.slot, spare);
+    } else if (member.status === 'failed' || member.status === 'stopped') this.#lose(replica);
   }
 
   #lose(replica: Replica): void {
     this.#remove(replica);
     this.#past.absorb(replica.member.meter);
-    const error = replica.member.failure ?? new Error(`${replica.id} ended`);
+    const error = failureOf(replica.member);
     this.pool.events.emit('replica-failed', { slot: replica.slot, error });
-    if (this.#replicas.length === 0 && this.#starting === 0) {
-      this.#failure = error;
-      this.pool.fail(error);
+    const spare = this.#spares.take();
+    if (spare) {
+      this.#insert(replica.slot, spare);
+      return;
     }
+    this.#lost++;
+    if (this.#replicas.length > 0 || this.#starting.size > 0) return;
+    this.#failure = error;
+    this.pool.fail(error);
   }
 
   #remove(replica: Replica): void {
@@ -247,84 +259,126 @@ export class Population {
     this.#changed();
   }
 
-  #takeSpare(): Member | undefined {
-    const at = this.#spares.findIndex(({ status }) => status === 'running');
-    return at < 0 ? undefined : this.#spares.splice(at, 1)[0];
-  }
-
-  #warmSpares(): void {
-    while (!this.#stopped && this.#spares.length + this.#warming < this.pool.options.spares) {
-      this.#warming++;
-      this.pool.context
-        .start(-1)
-        .then(
-          (member) => {
-            if (this.#stopped) void member.stop({ reason: 'pool stopped' });
-            else this.#spares.push(member);
-          },
-          (error: unknown) => this.pool.events.emit('replica-failed', { slot: -1, error: error as Error }),
-        )
-        .finally(() => this.#warming--);
+  /** Puts a new process in the place of `old`. */
+  async #replace(old: Replica, reason: string): Promise<boolean> {
+    const member = this.#spares.take() ?? (await this.#start());
+    if (this.#stopped || old.retiring) {
+      this.#dismiss(member, 'not needed');
+      return false;
     }
+    this.#insert(old.slot, member);
+    await this.#retire(old, reason);
+    return true;
   }
 
-  #freeSlots(count: number): number[] {
-    const taken = new Set(this.#replicas.filter(({ retiring }) => !retiring).map(({ slot }) => slot));
-    const slots: number[] = [];
-    for (let slot = 0; slots.length < count; slot++) if (!taken.has(slot)) slots.push(slot);
-    return slots;
+  #retire(replica: Replica, reason: string): Promise<void> {
+    replica.retiring = true;
+    this.#changed();
+    const leave = async () => {
+      await replica.idle();
+      if (this.#stopped) return;
+      this.#remove(replica);
+      this.#past.absorb(replica.member.meter);
+      await replica.member.stop({ reason });
+      this.pool.events.emit('replica-stopped', { id: replica.id, slot: replica.slot });
+    };
+    return this.#track(leave());
+  }
+
+  /** Ends a process that has no place. */
+  #dismiss(member: Member, reason: string): void {
+    this.#past.absorb(member.meter);
+    this.#track(member.stop({ reason })).catch((error: unknown) => this.pool.events.emit('replica-failed', { slot: -1, error: error as Error }));
+  }
+
+  /** Replaces every replica, one after the other; each new one serves before the old one drains. */
+  reload(): Promise<void> {
+    // One after the other: who asks during a reload has changed the file once more.
+    const reloaded = this.#reloading.then(() => this.#reload());
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #reload(): Promise<void> {
+    if (this.#stopped) throw new ProcessStoppedError(`${this.pool.name}: the pool is stopped`, { process: this.pool.name });
+    this.#forgive();
+    this.#generation++;
+    // Spares run the old code.
+    for (const spare of this.#spares.takeAll()) this.#dismiss(spare, 'reload');
+    this.#spares.warm();
+    const old = () => this.#live().find(({ member }) => this.#generations.get(member) !== this.#generation);
+    for (let replica = old(); replica || this.#starting.size > 0; replica = old()) {
+      if (this.#stopped) return;
+      if (replica) await this.#replace(replica, 'reload');
+      else await Promise.allSettled(this.#starting.values());
+    }
+    // What was lost before has its place again.
+    await Promise.all(this.#grow());
+  }
+
+  // ── looking after them ──
+
+  /** A call was given to `replica`. */
+  used(replica: Replica): void {
+    this.#recycler.used(replica);
+  }
+
+  /** Calls wait: look at the load soon. */
+  loadChanged(): void {
+    this.#look.soon();
+  }
+
+  #tick(): void {
+    const { min, max, recycleAge, recycleMemory } = this.pool.options;
+    if (min < max && this.pool.state === 'running' && !this.#failure) this.#autoscale();
+    if (recycleAge !== Infinity || recycleMemory !== Infinity) void this.#recycler.look();
+  }
+
+  #autoscale(): void {
+    const { pool } = this;
+    const starting = this.#starting.size;
+    // Places that were given up count: they are not to be filled for ever.
+    const size = this.size + starting + this.#lost;
+    const target = this.#autoscaler.decide({ now: pool.clock.now(), size, starting, active: pool.active, queued: pool.pending, oldestWait: pool.oldestWait() });
+    if (target === size || (target > size && pool.clock.now() < this.#growAfter)) return;
+    this.scale(target - this.#lost, target > size ? 'load' : 'idle').catch((error: unknown) => this.#startFailed(this.size, error as Error));
+  }
+
+  #startFailed(slot: number, error: Error): void {
+    if (this.#stopped) return;
+    this.#growAfter = this.pool.clock.now() + Math.min(GROW_AGAIN_MAX, GROW_AGAIN * 2 ** this.#failedStarts++);
+    this.pool.events.emit('replica-failed', { slot, error });
+  }
+
+  // ── the end ──
+
+  /** Ends all members. */
+  async stop(reason: string, timeout: number | undefined): Promise<void> {
+    this.#stop.abort(new ProcessStoppedError(`${this.pool.name}: the pool was stopped`, { process: this.pool.name }));
+    this.#look.end();
+    const members = [...this.#replicas.map(({ member }) => member), ...this.#spares.takeAll()];
+    for (const replica of this.#replicas) replica.forget();
+    this.#changed();
+    const stops = await Promise.allSettled(members.map((member) => member.stop({ reason, timeout })));
+    for (const member of members) this.#past.absorb(member.meter);
+    this.#replicas = [];
+    // Those that were on their way out wait for calls which are over now.
+    await Promise.allSettled(this.#pending);
+    const failed = stops.find((stop) => stop.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  #track<T>(promise: Promise<T>): Promise<T> {
+    this.#pending.add(promise);
+    const over = () => void this.#pending.delete(promise);
+    promise.then(over, over);
+    return promise;
   }
 
   #changed(): void {
     this.#ready = undefined;
-  }
-
-  #schedule(delay = TICK_MS): void {
-    const { min, max, recycleAge, recycleMemory } = this.pool.options;
-    const { clock } = this.pool;
-    if (this.#stopped || (min === max && recycleAge === Infinity && recycleMemory === Infinity)) return;
-    const at = clock.now() + delay;
-    if (this.#timer && this.#timerAt <= at) return;
-    if (this.#timer) clock.clearTimeout(this.#timer);
-    this.#timerAt = at;
-    this.#timer = clock.setTimeout(() => this.#tick(), delay, { unref: true });
-  }
-
-  #tick(): void {
-    this.#timer = undefined;
-    this.#timerAt = Infinity;
-    const { min, max, recycleAge, recycleMemory } = this.pool.options;
-    if (min < max && this.pool.state === 'running') this.#autoscale();
-    for (const replica of this.ready()) {
-      if (performance.now() - replica.startedAt >= recycleAge) void this.#recycle(replica, 'age');
-      else if (recycleMemory !== Infinity) void this.#checkMemory(replica, recycleMemory);
-    }
-    this.#schedule(this.pool.pending > 0 ? BUSY_TICK_MS : TICK_MS);
-  }
-
-  async #checkMemory(replica: Replica, limit: number): Promise<void> {
-    const { memory } = await replica.member.metrics();
-    if (memory > limit) await this.#recycle(replica, 'memory');
-  }
-
-  #autoscale(): void {
-    const size = this.size + this.#starting;
-    const target = this.#autoscaler.decide({ now: this.pool.clock.now(), size, starting: this.#starting, active: this.pool.active, queued: this.pool.pending, oldestWait: this.pool.oldestWait() });
-    if (target === size) return;
-    if (target > size) {
-      const from = this.size;
-      for (const slot of this.#freeSlots(target - this.size).slice(this.#starting)) {
-        this.#add(slot).then(
-          () => this.pool.events.emit('scaled', { from, to: this.size, reason: 'load' }),
-          (error: unknown) => this.pool.events.emit('replica-failed', { slot, error: error as Error }),
-        );
-      }
-    } else void this.scale(target, 'idle');
-    this.#target = target;
-  }
-
-  /** The size that the pool is to have. */
-  get target(): number {
-    return this.#target;
+    this.pool.rotationChanged();
   }
 }
+
+const failureOf = (member: Member): Error => member.failure ?? new Error(`${member.id} has ended`);

@@ -1,9 +1,10 @@
 // One place in a pool and the process that fills it. Counts what is in flight here, at the moment of choice.
+import { iterateResult } from '../rpc/iterate-result.js';
+import { IncomingStream } from '../rpc/streams.js';
 import type { CallOptions } from '../types.js';
 import type { Member } from './member.js';
 import { PeakEwma } from './strategies/latency.js';
 import type { Candidate } from './strategy.js';
-import type { WaitingCall } from './waiting-call.js';
 
 export interface ReplicaLimits {
   readonly concurrency: number;
@@ -11,23 +12,29 @@ export interface ReplicaLimits {
   readonly weight: number;
 }
 
+export interface ReplicaEvents {
+  /** A place has become free. */
+  freed(): void;
+  status(replica: Replica): void;
+}
+
 export class Replica implements Candidate {
   active = 0;
   calls = 0;
-  /** It takes no new calls: it is being replaced or the pool shrinks. */
+  /** It takes no new calls: it is being replaced, the pool shrinks, or another has its place. */
   retiring = false;
-  readonly startedAt = performance.now();
-  /** Calls that only this replica may run, and that wait for it. */
-  readonly bound: WaitingCall[] = [];
   readonly #ewma = new PeakEwma();
   readonly #unwatch: () => void;
+  readonly #byMethod = new Map<string, number>();
   #idle: (() => void)[] = [];
 
   constructor(
     readonly slot: number,
     readonly member: Member,
+    /** By the pool's clock. */
+    readonly startedAt: number,
     private readonly limits: ReplicaLimits,
-    private readonly events: { freed(replica: Replica): void; status(replica: Replica): void },
+    private readonly events: ReplicaEvents,
   ) {
     this.#unwatch = member.onStatus(() => events.status(this));
   }
@@ -45,37 +52,53 @@ export class Replica implements Candidate {
     return !this.retiring && this.member.status === 'running';
   }
   get free(): boolean {
-    return this.ready && this.active < this.limits.concurrency;
+    return this.active < this.limits.concurrency && this.ready;
   }
 
-  /** Takes a place; `release` must follow. */
-  reserve(): void {
+  /** Calls of a method with a `concurrency` of its own that run here. */
+  running(method: string): number {
+    return this.#byMethod.get(method) ?? 0;
+  }
+
+  /** Takes a place and runs a call in it. `limited`: the method has a `concurrency` of its own. */
+  run(method: string, args: unknown[], options: CallOptions, limited: boolean): Promise<unknown> {
+    const promise = this.#run(method, args, options, limited) as Promise<unknown> & { [Symbol.asyncIterator]?: unknown };
+    promise[Symbol.asyncIterator] = iterateResult;
+    return promise;
+  }
+
+  // Awaited, not watched by a second `then`: with one reaction to each promise the engine knows who waits, and stacks reach the caller.
+  async #run(method: string, args: unknown[], options: CallOptions, limited: boolean): Promise<unknown> {
     this.active++;
     this.calls++;
+    if (limited) this.#byMethod.set(method, this.running(method) + 1);
+    const started = this.limits.timed ? performance.now() : 0;
+    let value: unknown;
+    try {
+      value = await this.member.invoke(method, args, options);
+      return value;
+    } finally {
+      const release = () => {
+        if (limited) this.#byMethod.set(method, this.running(method) - 1);
+        this.#release();
+      };
+      if (started > 0) this.#measure(started);
+      // A call that streams holds its place until its stream ends.
+      if (value instanceof IncomingStream) value.onEnd(release);
+      else release();
+    }
   }
 
-  release(): void {
+  #measure(started: number): void {
+    const now = performance.now();
+    this.#ewma.record(now - started, now);
+  }
+
+  #release(): void {
     this.active--;
     if (this.active === 0) for (const resolve of this.#idle.splice(0)) resolve();
-    this.events.freed(this);
+    this.events.freed();
   }
-
-  /** Runs a call in a place that was reserved. */
-  run(method: string, args: unknown[], options: CallOptions): Promise<unknown> {
-    const started = this.limits.timed ? performance.now() : 0;
-    const settled = this.limits.timed
-      ? () => {
-          const now = performance.now();
-          this.#ewma.record(now - started, now);
-          this.release();
-        }
-      : this.#release;
-    const result = this.member.invoke(method, args, options);
-    result.then(settled, settled);
-    return result;
-  }
-
-  readonly #release = () => this.release();
 
   /** Resolves when nothing is in flight. */
   idle(): Promise<void> {
@@ -83,6 +106,7 @@ export class Replica implements Candidate {
   }
 
   forget(): void {
+    this.retiring = true;
     this.#unwatch();
   }
 }

@@ -2,6 +2,7 @@
 // Invariant: the load is what is in flight at the moment of choice, and equal candidates take turns.
 import { InvalidOptionError } from '../errors.js';
 import { consistentHash } from './strategies/consistent-hash.js';
+import { firstFree } from './strategies/first-free.js';
 import { latency } from './strategies/latency.js';
 import { leastLoaded } from './strategies/least-loaded.js';
 import { powerOfTwo } from './strategies/power-of-two.js';
@@ -42,6 +43,8 @@ export interface Strategy {
   home?<C extends Candidate>(candidates: readonly C[], call: CallToPlace): C | undefined;
   /** It needs the latency of each call. */
   readonly timed?: boolean;
+  /** A user's own function: what it chooses is checked, and it may refuse one call and take another. */
+  readonly custom?: boolean;
 }
 
 const STRATEGIES = {
@@ -52,13 +55,14 @@ const STRATEGIES = {
   weighted,
   random,
   'consistent-hash': consistentHash,
+  'first-free': firstFree,
 } as const;
 
 export type StrategyName = keyof typeof STRATEGIES;
 
 /** @throws InvalidOptionError for a name that is none. */
 export function resolveStrategy(strategy: StrategyName | StrategyFunction): Strategy {
-  if (typeof strategy === 'function') return { name: strategy.name || 'custom', pick: strategy };
+  if (typeof strategy === 'function') return { name: strategy.name || 'custom', pick: strategy, custom: true };
   const make = Object.hasOwn(STRATEGIES, strategy) ? STRATEGIES[strategy] : undefined;
   if (!make) throw new InvalidOptionError(`strategy: ${JSON.stringify(strategy)} is not one of ${Object.keys(STRATEGIES).join(', ')}, and no function`, { option: 'strategy' });
   return make();

@@ -4,6 +4,7 @@ import { CallTimeoutError, QueueTimeoutError } from '../errors.js';
 import { addDeadline, removeDeadline, type Due } from './deadlines.js';
 import type { Client, MethodState } from './client.js';
 import type { Headers } from './meta.js';
+import type { Scope } from './references.js';
 import type { Session, PendingCall } from './session.js';
 import type { Snapshot } from './snapshot.js';
 import type { IncomingStream } from './streams.js';
@@ -25,6 +26,7 @@ export class Call implements PendingCall, Due {
   id = 0;
   attempts = 0;
   sentAt = 0;
+  scope: Scope | undefined = undefined;
   dueAt = 0;
   timeout: number | undefined;
   /** Of the call it is made from; `performance.now()`. Queue and run together end by then. */

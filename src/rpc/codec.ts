@@ -84,13 +84,8 @@ export class ValueCodec {
     if (this.writer.busy) return new ValueCodec(this.options).encode(value, { ...options, standalone: true });
     const transfer = options?.transfer;
     if (transfer === undefined || transfer.length === 0) {
-      if (typeof value !== 'object' || value === null) {
-        const size = inlineSize(value);
-        if (size >= 0) return this.inline(value, size);
-      } else if (Array.isArray(value) && value.length <= INLINE_LENGTH) {
-        const size = inlineArraySize(value);
-        if (size >= 0) return this.inline(value.slice(), size);
-      }
+      const inline = this.inline(value);
+      if (inline) return inline;
       if (this.pack(value, options?.standalone === true)) return this.encoded;
     }
     return this.encodeGraph(value, options);
@@ -112,7 +107,23 @@ export class ValueCodec {
     this.shapes.reset();
   }
 
-  private inline(value: unknown, size: number): Encoded {
+  /** The encoding of a primitive or of a short list of them; undefined for anything else. @throws FrameTooLargeError */
+  inline(value: unknown): Encoded | undefined {
+    if (typeof value !== 'object' || value === null) {
+      const size = inlineSize(value);
+      return size < 0 ? undefined : this.asIs(value, size);
+    }
+    return Array.isArray(value) && isDense(value) ? this.inlineArguments(value) : undefined;
+  }
+
+  /** The same for a list that is known to be dense and without properties of its own, as rest parameters are. */
+  inlineArguments(args: readonly unknown[]): Encoded | undefined {
+    if (args.length > INLINE_LENGTH) return undefined;
+    const size = inlineArraySize(args);
+    return size < 0 ? undefined : this.asIs(args.slice(), size);
+  }
+
+  private asIs(value: unknown, size: number): Encoded {
     if (size > this.options.maxFrame) throw tooLarge(size, this.options.maxFrame);
     return this.result(Tag.INLINE, value, size);
   }
@@ -213,13 +224,15 @@ function inlineArraySize(array: readonly unknown[]): number {
     if (bytes < 0) return -1;
     size += bytes;
   }
-  // Holes and extra properties show in the number of keys alone.
-  return Object.keys(array).length === array.length ? size : -1;
+  return size;
 }
+
+/** Holes and extra properties show in the number of keys alone. */
+const isDense = (array: readonly unknown[]): boolean => array.length <= INLINE_LENGTH && Object.keys(array).length === array.length;
 
 /** A copy, since a kept payload may be decoded again. */
 function readInline(payload: unknown): unknown {
-  if (Array.isArray(payload) && payload.length <= INLINE_LENGTH && inlineArraySize(payload) >= 0) return payload.slice();
+  if (Array.isArray(payload) && payload.length <= INLINE_LENGTH && inlineArraySize(payload) >= 0 && isDense(payload)) return payload.slice();
   if (typeof payload === 'symbol' || typeof payload === 'function' || (typeof payload === 'object' && payload !== null) || types.isProxy(payload)) throw new ProtocolError('malformed inline value');
   return payload;
 }

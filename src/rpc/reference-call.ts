@@ -1,6 +1,7 @@
 // A call of something the peer lent: a callback, or a method of a proxy. Lighter than a Call: it is never queued or repeated.
 // Invariant: settles once, by its answer, the end of the link, or the caller's signal.
 import type { Transferable } from '../types.js';
+import type { Scope } from './references.js';
 import type { PendingCall, Session } from './session.js';
 import type { IncomingStream } from './streams.js';
 
@@ -13,6 +14,7 @@ export interface ReferenceOptions {
 export class ReferenceCall implements PendingCall {
   /** Set once it was sent. */
   id = 0;
+  scope: Scope | undefined = undefined;
   #settled = false;
   #streams: readonly IncomingStream[] = [];
 

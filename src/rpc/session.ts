@@ -17,13 +17,10 @@ import type { IncomingStream, OutgoingStream } from './streams.js';
 /** A call as the session sees it. The client's own object implements it, so that a call costs one allocation. */
 export interface PendingCall {
   readonly label: string;
+  /** What its arguments lent, if anything. The session's to set. */
+  scope?: Scope | undefined;
   settle(value: unknown, streams: readonly IncomingStream[]): void;
   fail(error: unknown): void;
-}
-
-interface Sent {
-  readonly call: PendingCall;
-  readonly scope: Scope | undefined;
 }
 
 export interface SessionOptions {
@@ -59,7 +56,7 @@ export class Session {
   peer: string;
   /** The streams that the last encode announced. */
   started: readonly OutgoingStream[] = NONE;
-  readonly #pending = new Map<number, Sent>();
+  readonly #pending = new Map<number, PendingCall>();
   readonly #pings = new Map<number, () => void>();
   /** Who is not on this machine learns nothing of its files. */
   readonly #redact: boolean;
@@ -118,6 +115,9 @@ export class Session {
 
   /** Sends a call to method `number`. @throws what encoding throws; nothing was sent then. */
   call(call: PendingCall, number: number, args: unknown[], transfer: readonly Transferable[] | undefined, meta: unknown[] | undefined): number {
+    // The common call lends nothing, so it needs no scope.
+    const inline = transfer === undefined ? this.codec.inlineArguments(args) : undefined;
+    if (inline) return this.sendEncoded(call, number, inline, meta, undefined);
     const scope = newScope();
     const encoded = this.encode(args, 'args', scope, transfer);
     return this.sendEncoded(call, number, encoded, meta, scope);
@@ -138,7 +138,8 @@ export class Session {
 
   /** Ends the entry of call `id`, whose answer is waited for from now on. */
   #await(id: number, call: PendingCall, scope: Scope | undefined, size: number): void {
-    this.#pending.set(id, { call, scope: scope && isUsed(scope) ? scope : undefined });
+    call.scope = scope && isUsed(scope) ? scope : undefined;
+    this.#pending.set(id, call);
     this.outbox.limit = Math.max(BATCH_ENTRIES, this.#pending.size >> 3);
     try {
       this.outbox.commit(size);
@@ -174,11 +175,10 @@ export class Session {
 
   /** Gives up a call: its answer is dropped when it comes, the peer sees its signal abort. */
   cancel(id: number, reason: unknown): void {
-    const sent = this.#pending.get(id);
-    if (!sent) return;
-    this.#pending.delete(id);
+    const call = this.#take(id);
+    if (!call) return;
     this.sendReason([Kind.CANCEL, id], reason);
-    if (sent.scope) this.exports.settle(sent.scope);
+    if (call.scope) this.exports.settle(call.scope);
   }
 
   /** Sends why something was aborted. Never throws: a reason that cannot cross is replaced by its text. */
@@ -193,11 +193,11 @@ export class Session {
 
   /** Takes every call that has no answer out of the table, and ends every stream: the link is gone or given up. */
   abandon(explain: (method: string) => Error): PendingCall[] {
-    const sent = [...this.#pending.values()];
+    const calls = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { scope } of sent) if (scope) this.exports.settle(scope);
+    for (const { scope } of calls) if (scope) this.exports.settle(scope);
     this.live.ended(explain);
-    return sent.map(({ call }) => call);
+    return calls;
   }
 
   /** Resolves when the peer's event loop has answered. Never rejects: race it with a timer and the end of the link. */
@@ -245,6 +245,13 @@ export class Session {
 
   /** Encodes for the next push; valid until the next encode. What it lends is noted in `scope`; when it throws, nothing is lent. */
   encode(value: unknown, root: string, scope?: Scope, transfer?: readonly Transferable[]): Encoded {
+    if (transfer === undefined) {
+      const inline = this.codec.inline(value);
+      if (inline) {
+        this.started = NONE;
+        return inline;
+      }
+    }
     const { live } = this;
     // A getter of the value may make a call of its own.
     const outer = live.made;
@@ -271,10 +278,10 @@ export class Session {
     this.options.onHello?.(readService(slots.slice(2)), String(slots[1]));
   }
 
-  #take(id: number): Sent | undefined {
-    const sent = this.#pending.get(id);
-    if (sent) this.#pending.delete(id);
-    return sent;
+  #take(id: number): PendingCall | undefined {
+    const call = this.#pending.get(id);
+    if (call) this.#pending.delete(id);
+    return call;
   }
 
   ponged(id: number): void {
@@ -283,20 +290,20 @@ export class Session {
   }
 
   failed(id: number, error: unknown): void {
-    const sent = this.#take(id);
-    if (sent?.scope) this.exports.settle(sent.scope);
-    sent?.call.fail(error);
+    const call = this.#take(id);
+    if (call?.scope) this.exports.settle(call.scope);
+    call?.fail(error);
   }
 
   answered(id: number, value: unknown): void {
     const streams = this.live.importedStreams();
-    const sent = this.#take(id);
-    if (!sent) {
+    const call = this.#take(id);
+    if (!call) {
       // Cancelled meanwhile: nobody will read what it brought.
       for (const stream of streams) stream.cancel();
       return;
     }
-    const { scope, call } = sent;
+    const { scope } = call;
     if (streams.length > 0) for (const stream of streams) stream.label = call.label;
     if (scope) {
       // While a stream runs the call goes on, and so do its callbacks.

@@ -1,19 +1,17 @@
 // The inside of a process: loads the class, brings it up, serves it, answers its owner, takes it down.
 // The same host runs in a thread, in a child and in process; only its surroundings differ.
 import { threadId } from 'node:worker_threads';
-import { InitError, ProcessStartError, type StartPhase } from '../errors.js';
+import { ProcessStartError, type StartPhase } from '../errors.js';
 import type { ProcessSpec } from '../decorators/index.js';
 import type { Link } from '../rpc/link.js';
 import { Service } from '../rpc/service.js';
 import { Session } from '../rpc/session.js';
 import type { Listener } from '../transport/socket.js';
+import { bringUp, messageOf, runShutdownHooks, type Instance } from './bring-up.js';
 import { runHealthChecks } from './health-checks.js';
-import { constructProcess, loadProcessClass } from './load-process.js';
 import type { HostControl, Started, StartOrder, StopOrder } from './protocol.js';
 import { readUsage } from './usage.js';
 import { within } from './within.js';
-
-type Instance = Record<string, (...args: unknown[]) => unknown>;
 
 export class Host implements HostControl {
   readonly #control: Session;
@@ -80,17 +78,7 @@ export class Host implements HostControl {
       // Now, not at the end of the tick: what comes next may block for ever, or exit.
       this.#control.outbox.flush();
     };
-    const { ctor, spec } = await loadProcessClass(file, order.generation > 0 ? { version: order.generation } : {});
-    enter('construct');
-    const instance = (await constructProcess(ctor, dependencies)) as Instance;
-    enter('init');
-    if (typeof instance['init'] === 'function') {
-      try {
-        await instance['init'](dependencies);
-      } catch (error) {
-        throw new InitError(`${spec.name}.init() threw: ${messageOf(error)} (${file})`, { file, phase: 'init', cause: error });
-      }
-    }
+    const { instance, spec } = await bringUp({ file, dependencies, version: order.generation }, enter);
     enter('ready');
     this.#instance = instance;
     this.#spec = spec;
@@ -152,19 +140,9 @@ export class Host implements HostControl {
     await Promise.resolve();
     const others = [...this.#sessions].map((session) => session.dispatcher.idle(session === this.#control ? 1 : 0));
     await within(Promise.all(others), drain);
-    const failed: string[] = [];
-    for (const hook of this.#spec?.shutdownHooks ?? []) {
-      try {
-        const run = Promise.resolve(this.#instance?.[hook]?.({ reason, signal }));
-        if (!(await within(run, Math.max(0, deadline - performance.now())))) failed.push(`${hook}: not done within ${Math.round(hooks)} ms`);
-      } catch (error) {
-        failed.push(`${hook}: ${messageOf(error)}`);
-      }
-    }
+    const failed = await runShutdownHooks(this.#instance ?? {}, this.#spec?.shutdownHooks ?? [], { reason, signal }, Math.max(0, deadline - performance.now()));
     for (const session of this.#sessions) if (session !== this.#control) session.close();
     await within(this.#listener?.close() ?? Promise.resolve(), 1000);
     return { failed };
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

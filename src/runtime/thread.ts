@@ -4,10 +4,10 @@ import { InvalidOptionError } from '../errors.js';
 import { PortLink } from '../transport/port.js';
 import { environmentOf } from './environment.js';
 import { Output } from './output.js';
+import { resourceLimitsOf } from './resource-limits.js';
 import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
 
 const BOOT = new URL('./boot-thread.js', import.meta.url);
-const MIB = 1024 * 1024;
 /** A program given by `--eval` hands down flags that make every thread with a file of its own fail. */
 const EVALUATED = process.execArgv.some((flag) => flag.startsWith('--input-type'));
 
@@ -56,7 +56,7 @@ function startWorker(options: LaunchOptions, port: import('node:worker_threads')
       ...(options.argv ? { argv: [...options.argv] } : {}),
       ...(options.execArgv ? { execArgv: [...options.execArgv] } : EVALUATED ? { execArgv: [] } : {}),
       ...(options.env ? { env: environmentOf(options.env) } : {}),
-      ...(options.maxMemory === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: Math.max(4, Math.round(options.maxMemory / MIB)) } }),
+      ...(options.maxMemory === undefined ? {} : { resourceLimits: resourceLimitsOf(options.maxMemory) }),
     });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_INVALID_EXEC_ARGV') throw new InvalidOptionError(`execArgv: ${(error as Error).message}; threads take only some flags, isolation 'child' takes all`, { option: 'execArgv', cause: error });

@@ -1,9 +1,11 @@
 // pm.isolate over real threads and children: a process for each key, apart from all the others.
 import { createProcessManager, InitError, InvalidOptionError, ProcessStartError, RestartsExhaustedError, UnitNotFoundError, UnknownOptionError, UnsupportedOptionError, type IsolateOptions } from 'mimas';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type Tenant from '../fixtures/manager/tenant.process.js';
 
 const FILE = new URL('../fixtures/manager/tenant.process.ts', import.meta.url);
+// Real processes, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const managers: { shutdown(): Promise<void> }[] = [];
 
 function setUp(options: IsolateOptions = {}) {
@@ -25,7 +27,7 @@ const alive = (pid: number) => {
 };
 
 async function until(condition: () => unknown): Promise<void> {
-  for (let i = 0; i < 500 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 3000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(condition()).toBeTruthy();
 }
 

@@ -2,9 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { createProcessManager } from 'mimas';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type Tenant from '../fixtures/manager/tenant.process.js';
 
+// Real processes, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 const FILE = fileURLToPath(new URL('../fixtures/manager/tenant.process.ts', import.meta.url));
 const promtool = spawnSync('promtool', ['--version']).status === 0;
 if (!promtool) console.warn('SKIPPED: the exposition is not checked by promtool, because it is not installed; run scripts/install-promtool.sh.');

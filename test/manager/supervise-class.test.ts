@@ -2,11 +2,13 @@
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Child, createProcessManager, InvalidOptionError, InvalidProcessError, Supervisor, UnknownOptionError, UnsupportedOptionError, type Remote, type SupervisorClass } from 'mimas';
-import { describe, expect, expectTypeOf, it } from 'vitest';
+import { describe, expect, expectTypeOf, it, vi } from 'vitest';
 import type Tenant from '../fixtures/manager/tenant.process.js';
 import { emit, root } from '../helpers/compile.js';
 
 process.env['TENANT_FILE'] = fileURLToPath(new URL('../fixtures/manager/tenant.process.ts', import.meta.url));
+// Real processes, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 type Cases = Record<string, () => SupervisorClass>;
 
 const flavours = await Promise.all((['legacy', 'standard'] as const).map(async (flavour) => {
@@ -47,11 +49,11 @@ describe.each(flavours)('$flavour decorators', ({ good, bad, refused }) => {
     const cache = tree.get<Tenant>('memory');
     const { pid } = await cache.who();
     await expect(tree.get('db').crash()).rejects.toMatchObject({ code: 'PROCESS_CRASHED' });
-    for (let i = 0; i < 200 && (await cache.who()).pid === pid; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let i = 0; i < 3000 && (await cache.who()).pid === pid; i++) await new Promise((resolve) => setTimeout(resolve, 10));
     expect((await cache.who()).pid).not.toBe(pid);
     // transient: a clean end is an end.
     await expect(cache.crash(0)).rejects.toMatchObject({ code: 'PROCESS_CRASHED' });
-    for (let i = 0; i < 200 && tree.status().children[1]!.state !== 'ended'; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let i = 0; i < 3000 && tree.status().children[1]!.state !== 'ended'; i++) await new Promise((resolve) => setTimeout(resolve, 10));
     expect(tree.status()).toMatchObject({ state: 'running', restarts: 1, children: [{ state: 'running' }, { state: 'ended' }] });
   });
 

@@ -1,9 +1,11 @@
 // pm.supervise over real threads and children: order, strategies, budgets, nesting, and proxies that outlive what is behind them.
 import { createProcessManager, InvalidOptionError, InvalidProcessError, ProcessStartError, RestartsExhaustedError, UnitNotFoundError, UnknownOptionError, UnsupportedOptionError, type ChildDefinition, type Supervision, type SupervisionOptions } from 'mimas';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type Tenant from '../fixtures/manager/tenant.process.js';
 
 const file = new URL('../fixtures/manager/tenant.process.ts', import.meta.url);
+// Real processes, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const managers: { shutdown(): Promise<void> }[] = [];
 
 function manager() {
@@ -39,7 +41,7 @@ const alive = (pid: number) => {
 };
 
 async function until(condition: () => unknown): Promise<void> {
-  for (let i = 0; i < 500 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 3000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(condition()).toBeTruthy();
 }
 

@@ -1,0 +1,76 @@
+// The jobs of a few milliseconds: calls one at a time, many at a time, objects, buffers, streams.
+import { inFlight, oneByOne } from '../lib/drive.mjs';
+import { cpuMicros } from '../lib/proc.mjs';
+import { quantile } from '../lib/stats.mjs';
+import { nested } from '../lib/work.mjs';
+
+const MIB = 1024 * 1024;
+const objects = Array.from({ length: 64 }, (_, i) => nested(i));
+const bytes = new Uint8Array(MIB).fill(7);
+
+/** An unmeasured part comes first: after a pause of seconds caches are cold and the governor has slowed the core. */
+const warm = (call, window) => oneByOne(call, window / 5);
+
+async function crowd(call, width, { api, pids }, window) {
+  await inFlight((i) => call(api, i), width, window / 3);
+  const before = cpuMicros(pids);
+  const { calls, ms } = await inFlight((i) => call(api, i), width, window);
+  return { rate: (calls * 1000) / ms, cpu: (cpuMicros(pids) - before) / calls };
+}
+
+const add = (api, i) => api.add(i, 1);
+const echo = (api, i) => api.echo(objects[i & 63]);
+
+export const latency = {
+  name: 'latency', title: 'add one at a time',
+  async run({ api }, window) {
+    await warm((i) => api.add(i, 1), window);
+    const taken = await oneByOne((i) => api.add(i, 1), window);
+    return { p50: quantile(taken, 0.5), p99: quantile(taken, 0.99) };
+  },
+};
+
+export const flight64 = { name: 'flight64', title: 'add, 64 in flight', run: (subject, window) => crowd(add, 64, subject, window) };
+export const flight1024 = { name: 'flight1024', title: 'add, 1,024 in flight', run: (subject, window) => crowd(add, 1024, subject, window) };
+export const object64 = { name: 'object64', title: 'echo 1 KB object, 64 in flight', run: (subject, window) => crowd(echo, 64, subject, window) };
+
+export const object = {
+  name: 'object', title: 'echo 1 KB object',
+  async run({ api }, window) {
+    await warm((i) => echo(api, i), window);
+    return { p50: quantile(await oneByOne((i) => echo(api, i), window), 0.5) };
+  },
+};
+
+export const copy = {
+  name: 'copy', title: 'echo 1 MiB, copied', only: ({ binary }) => binary !== false,
+  async run({ api }, window) {
+    await oneByOne(() => api.echo(bytes), window / 5, 2);
+    return { ms: quantile(await oneByOne(() => api.echo(bytes), window), 0.5) / 1000 };
+  },
+};
+
+export const move = {
+  name: 'move', title: 'echo 1 MiB, transferred', only: ({ moves }) => moves,
+  async run({ api }, window) {
+    let moving = new Uint8Array(MIB);
+    const call = async () => {
+      moving = await api.echoTransfer(moving);
+    };
+    await oneByOne(call, window / 5, 2);
+    return { ms: quantile(await oneByOne(call, window), 0.5) / 1000 };
+  },
+};
+
+export const stream = {
+  name: 'stream', title: 'stream of numbers', only: ({ streams }) => streams,
+  async run({ api }, window) {
+    // 100,000 items in a full run; a quick one must end, too.
+    const items = window >= 200 ? 100_000 : 10_000;
+    await api.stream(1000);
+    const start = performance.now();
+    const got = await api.stream(items);
+    if (got !== items) throw new Error(`${got} of ${items} items came`);
+    return { rate: (items * 1000) / (performance.now() - start) };
+  },
+};

@@ -1,0 +1,48 @@
+// What ends one call before its time: its timeout or the caller's signal, whichever is first; once.
+import { addDeadline, removeDeadline, type Due } from '../../rpc/deadlines.js';
+
+export class Bound implements Due {
+  dueAt = 0;
+  done = false;
+  readonly #controller = new AbortController();
+  readonly #onAbort: (() => void) | undefined;
+
+  constructor(
+    ms: number,
+    private readonly outer: AbortSignal | undefined,
+    private readonly giveUp: (cause: { value: unknown } | undefined) => void,
+  ) {
+    if (ms !== Infinity) {
+      this.timeLeft = ms;
+      this.dueAt = performance.now() + ms;
+      addDeadline(this);
+    }
+    if (outer) {
+      this.#onAbort = () => this.#end({ value: outer.reason });
+      outer.addEventListener('abort', this.#onAbort, { once: true });
+    }
+  }
+
+  readonly timeLeft: number | undefined;
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  expire(): void {
+    this.#end(undefined);
+  }
+
+  #end(cause: { value: unknown } | undefined): void {
+    if (this.done) return;
+    this.release();
+    this.giveUp(cause);
+    this.#controller.abort();
+  }
+
+  release(): void {
+    this.done = true;
+    if (this.dueAt !== 0) removeDeadline(this);
+    if (this.#onAbort) this.outer?.removeEventListener('abort', this.#onAbort);
+  }
+}

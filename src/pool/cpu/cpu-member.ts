@@ -1,0 +1,377 @@
+// One thread of a CPU pool as a member of the pool: brought up again when it dies, by the same restart policy as any process.
+// Invariants: one call at a time; a call that is given up takes the thread with it, which does not count as a failure.
+import { nanoid } from 'nanoid';
+import { CallTimeoutError, InitError, MemoryLimitError, NotCloneableError, ProcessCrashedError, ProcessStartError, ProcessStoppedError, RestartsExhaustedError } from '../../errors.js';
+import { currentContext, nextTraceparent } from '../../rpc/context.js';
+import { iterateResult } from '../../rpc/iterate-result.js';
+import { Meter } from '../../rpc/meter.js';
+import { methodNotFound } from '../../rpc/remote.js';
+import type { MethodInfo } from '../../rpc/service.js';
+import { nameMethod } from '../../rpc/uncloneable.js';
+import { transferOfArguments } from '../../rpc/transfer.js';
+import { joinStacks } from '../../rpc/wire-error.js';
+import type { Usage } from '../../runtime/protocol.js';
+import { ratesBetween, type Rates } from '../../runtime/usage.js';
+import { within } from '../../runtime/within.js';
+import { Emitter } from '../../supervisor/emitter.js';
+import { RestartTracker } from '../../supervisor/restart-policy.js';
+import type { CallOptions, HealthCheckResult, HealthStatus, ProcessMetrics, ProcessStatus } from '../../types.js';
+import { parseDuration } from '../../units.js';
+import type { Member } from '../member.js';
+import { Bound } from './bound.js';
+import type { CpuOptions } from './options.js';
+import { FAILED, newCodec, pack, PHASES, type Booted, type Packed, type Reply } from './protocol.js';
+import type { Thread, ThreadEnd, Threads } from './threads.js';
+
+/** Answers may need this much longer than what is asked for, ms. */
+const SLACK_MS = 500;
+/** A thread that computes is waited for no longer than this, ms. */
+const BUSY_MS = 50;
+const USAGE_TIMEOUT = 1_000;
+const OUTPUT_GRACE_MS = 15;
+
+interface Given {
+  readonly method: string;
+  readonly since: number;
+  /** Why the call was given up, and the thread with it. */
+  reason?: { value: unknown };
+}
+
+const codec = newCodec();
+
+export class CpuMember implements Member {
+  readonly id: string;
+  readonly pid = process.pid;
+  readonly meter = new Meter();
+  restarts = 0;
+  failure: Error | undefined;
+  #name: string;
+  #status: ProcessStatus = 'starting';
+  #thread: Thread | undefined;
+  #methods = new Map<string, MethodInfo>();
+  #methodNames: readonly string[] = [];
+  #current: Given | undefined;
+  #idle: (() => void)[] = [];
+  #stopping: Promise<void> | undefined;
+  #startedAt = 0;
+  #usage: { last: Usage; rates: Rates } | undefined;
+  #healthTimer: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  readonly #stop = new AbortController();
+  readonly #tracker: RestartTracker;
+  readonly #events = new Emitter<{ status: ProcessStatus }>();
+
+  private constructor(
+    private readonly threads: Threads,
+    private readonly options: CpuOptions,
+  ) {
+    this.#name = options.name ?? 'process';
+    this.id = `${options.label}-${nanoid(10)}`;
+    this.#tracker = new RestartTracker(options.restartPolicy);
+  }
+
+  /** Rejects as a spawn does. */
+  static async start(threads: Threads, options: CpuOptions, signal: AbortSignal): Promise<CpuMember> {
+    const member = new CpuMember(threads, options);
+    const giveUp = () => member.#stop.abort(signal.reason);
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      await member.#boot();
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
+    return member;
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+  get status(): ProcessStatus {
+    return this.#status;
+  }
+  get threadId(): number | undefined {
+    return this.#thread?.threadId;
+  }
+
+  methodNames(): readonly string[] {
+    return this.#methodNames;
+  }
+  methods(): readonly string[] {
+    return this.#methodNames;
+  }
+  methodInfo(name: string): MethodInfo | undefined {
+    return this.#methods.get(name);
+  }
+  onStatus(listener: (status: ProcessStatus) => void): () => void {
+    return this.#events.on('status', listener);
+  }
+
+  // ── calls ──
+
+  invoke(method: string, args: unknown[], options: CallOptions): Promise<unknown> {
+    return Object.assign(this.#invoke(method, args, options), { [Symbol.asyncIterator]: iterateResult });
+  }
+
+  async #invoke(name: string, args: unknown[], options: CallOptions): Promise<unknown> {
+    const method = this.#methods.get(name);
+    const thread = this.#thread;
+    if (!method) throw methodNotFound(this, name);
+    if (!thread || this.#stopping) throw new ProcessStoppedError(`${this.#name}.${name}(): the thread is ${this.#status} and takes no calls`, { process: this.#name, method: name });
+    const given: Given = (this.#current = { method: name, since: performance.now() });
+    let failed = true;
+    let bound: Bound | undefined;
+    try {
+      bound = this.#bounds(method, options, given, thread);
+      const transfer = transferOfArguments(args, options.transfer);
+      const encoded = codec.encode(args, transfer ? { root: 'args', standalone: true, transfer } : ARGS);
+      const headers = this.#headers(options);
+      const { tag, payload, attachments } = encoded;
+      const extended = attachments !== undefined || bound?.timeLeft !== undefined || headers !== undefined;
+      const reply = await this.threads.run(thread, 'call', extended ? [method.number, tag, payload, attachments, bound?.timeLeft, headers] : [method.number, tag, payload], encoded.transfer, bound?.signal);
+      const value = this.#read(reply);
+      failed = false;
+      return value;
+    } catch (error) {
+      throw await this.#explain(error, name, given, thread, options);
+    } finally {
+      bound?.release();
+      if (this.#current === given) this.#current = undefined;
+      this.#measure(name, given, failed);
+      for (const resolve of this.#idle.splice(0)) resolve();
+    }
+  }
+
+  #measure(name: string, { since }: Given, failed: boolean): void {
+    if (this.options.metrics) this.meter.method(name).record(performance.now() - since, failed);
+  }
+
+  /** What ends the call before its time; undefined when nothing can, which costs nothing then. */
+  #bounds(method: MethodInfo, options: CallOptions, given: Given, thread: Thread): Bound | undefined {
+    const { signal } = options;
+    const timeout = options.timeout ?? method.timeout ?? this.options.timeout;
+    let ms = timeout === undefined ? Infinity : parseDuration(timeout, 'timeout');
+    const context = currentContext();
+    if (context?.deadline !== undefined) ms = Math.min(ms, Math.max(0, context.deadline - Date.now()));
+    if (ms === Infinity && !signal) return undefined;
+    return new Bound(ms, signal, (cause) => {
+      const reason = cause ? cause.value : new CallTimeoutError(`${this.#name}.${method.name}(): no answer within its timeout of ${Math.round(ms)} ms; its thread was ended`, { method: method.name, process: this.#name, timeout: ms });
+      given.reason = { value: reason };
+      // The method may compute for ever: only the end of its thread ends it. That says nothing against the thread.
+      this.#leave(thread);
+      void this.#revive();
+    });
+  }
+
+  #headers({ headers }: CallOptions): Readonly<Record<string, string>> | undefined {
+    const inherited = currentContext()?.headers;
+    const own = inherited && Object.keys(inherited).length > 0 ? { ...inherited, ...headers } : headers;
+    return this.options.tracing ? { ...own, traceparent: nextTraceparent(own?.['traceparent']) } : own;
+  }
+
+  #read(reply: Reply): unknown {
+    if (reply.length === 0) return undefined;
+    const [tag, payload, attachments] = reply;
+    if (tag < FAILED) return codec.decode(tag, payload, attachments);
+    const error = codec.decode(tag - FAILED, payload, attachments);
+    if (error instanceof Error) {
+      const caller: { stack?: string } = {};
+      Error.captureStackTrace(caller);
+      const stack = joinStacks(error.stack ?? String(error), caller.stack, `${this.#name} (cpu pool)`);
+      Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
+    }
+    throw new Thrown(error);
+  }
+
+  /** The error that the caller gets. */
+  async #explain(error: unknown, method: string, given: Given, thread: Thread, { signal }: CallOptions): Promise<unknown> {
+    if (error instanceof Thrown) return error.error;
+    if (given.reason) return given.reason.value;
+    if (signal?.aborted) return signal.reason;
+    if ((error as Error)?.name === 'DataCloneError') return new NotCloneableError(`${this.#name}.${method}(): ${(error as Error).message}`, { path: 'args', method, cause: error });
+    if ((error as { code?: string })?.code !== undefined && error instanceof NotCloneableError) return nameMethod(error, this.#name, method);
+    if (this.#stopping) return new ProcessStoppedError(`${this.#name}.${method}(): the pool was stopped while the call ran`, { process: this.#name, method, maybeExecuted: true });
+    if (!isDeathOfThread(error, thread)) return error;
+    const end = await thread.ended;
+    await thread.output.ended(OUTPUT_GRACE_MS);
+    return this.#deathError(end, method, thread);
+  }
+
+  #deathError({ code, error }: ThreadEnd, method: string, thread: Thread): Error {
+    const where = method ? `${this.#name}.${method}()` : this.#name;
+    const fields = { process: this.#name, method, maybeExecuted: true };
+    if ((error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY') return new MemoryLimitError(`${where}: the thread went over its memory limit of ${this.options.maxMemory ?? 'Node’s default'} bytes and was ended`, { ...fields, limit: this.options.maxMemory ?? 0 });
+    const stderrTail = thread.output.stderrTail();
+    const how = error ? `it threw ${error.name}: ${error.message}` : `it exited with code ${code}`;
+    return new ProcessCrashedError(`${where}: the thread died${method ? ' while the call ran' : ''}: ${how}`, { ...fields, exitCode: code, signal: null, stderrTail, ...(error ? { cause: error } : {}) });
+  }
+
+  // ── its lives ──
+
+  async #boot(): Promise<void> {
+    const { file, caller, name, dependencies, startupTimeout } = this.options;
+    const progress = new Int32Array(new SharedArrayBuffer(8));
+    const controller = new AbortController();
+    const giveUp = () => controller.abort(this.#stop.signal.reason);
+    this.#stop.signal.addEventListener('abort', giveUp, { once: true });
+    const phase = () => PHASES[Atomics.load(progress, 0)]!;
+    const timer = setTimeout(() => controller.abort(new ProcessStartError(`${file}: not ready within ${startupTimeout} ms; it hangs in phase '${phase()}' (raise startupTimeout if it needs longer)`, { file, phase: phase() })), Math.min(startupTimeout, 2 ** 31 - 1));
+    try {
+      const packed = pack(codec.encode(dependencies, { root: 'dependencies', standalone: true }));
+      const { thread, reply } = await this.threads.boot({ file, name, caller, dependencies: packed, progress }, controller.signal);
+      if (Array.isArray(reply)) {
+        void thread.worker.terminate();
+        const [tag, payload, attachments] = reply as Packed;
+        throw codec.decode(tag - FAILED, payload, attachments);
+      }
+      this.#up(thread, reply as Booted);
+    } catch (error) {
+      if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
+      if (error instanceof ProcessStartError || error instanceof InitError || (error as { code?: string }).code === 'INVALID_OPTION' || error instanceof NotCloneableError) throw error;
+      if ((error as { code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY') throw new MemoryLimitError(`${file}: went over its memory limit during start`, { limit: this.options.maxMemory ?? 0, process: file });
+      throw new ProcessStartError(`${file}: ended in phase '${phase()}', before it was ready: ${error instanceof Error ? error.message : String(error)}`, { file, phase: phase(), cause: error });
+    } finally {
+      clearTimeout(timer);
+      this.#stop.signal.removeEventListener('abort', giveUp);
+    }
+  }
+
+  #up(thread: Thread, { name, methods, healthInterval }: Booted): void {
+    this.#thread = thread;
+    this.#name = name;
+    this.#methods = new Map(methods.map((info) => [info.name, info]));
+    this.#methodNames = methods.map((info) => info.name);
+    this.#startedAt = performance.now();
+    this.#usage = undefined;
+    this.failure = undefined;
+    this.#tracker.onStart(Date.now());
+    void thread.ended.then((end) => this.#died(thread, end));
+    const interval = this.options.healthInterval ?? healthInterval;
+    if (interval !== undefined) this.#healthTimer = setInterval(() => void this.health(), interval).unref();
+    this.#setStatus('running');
+  }
+
+  /** This thread is none of ours any more. */
+  #leave(thread: Thread): boolean {
+    if (this.#thread !== thread) return false;
+    this.#thread = undefined;
+    clearInterval(this.#healthTimer);
+    if (!this.#stopping) this.#setStatus('restarting');
+    return true;
+  }
+
+  #died(thread: Thread, end: ThreadEnd): void {
+    if (!this.#leave(thread) || this.#stopping) return;
+    this.failure = this.#deathError(end, '', thread);
+    this.#again(this.failure, end.code === 0 && !end.error);
+  }
+
+  /** By the restart policy. */
+  #again(error: Error, clean: boolean): void {
+    const decision = this.#tracker.onExit({ now: Date.now(), clean });
+    if (decision.action === 'restart') {
+      this.#retry = setTimeout(() => void this.#revive(), decision.delay);
+      return;
+    }
+    this.failure = new RestartsExhaustedError(`${this.#name}: ${error.message} (${decision.reason})`, { process: this.#name, restarts: this.restarts, cause: error });
+    this.#setStatus('failed');
+  }
+
+  async #revive(): Promise<void> {
+    if (this.#stopping) return;
+    this.restarts++;
+    try {
+      await this.#boot();
+      if (this.#stopping) this.#thread?.worker.terminate();
+    } catch (error) {
+      if (!this.#stopping) this.#again(error as Error, false);
+    }
+  }
+
+  stop({ reason, timeout }: { reason: string; timeout?: number | undefined }): Promise<void> {
+    this.#stopping ??= this.#shutDown(reason, timeout ?? this.options.gracePeriod);
+    return this.#stopping;
+  }
+
+  async #shutDown(reason: string, grace: number): Promise<void> {
+    const thread = this.#thread;
+    clearTimeout(this.#retry);
+    clearInterval(this.#healthTimer);
+    if (!thread) this.#stop.abort(new ProcessStoppedError(`${this.#name}: the thread was stopped`, { process: this.#name }));
+    this.#setStatus('stopping');
+    if (thread) {
+      const end = performance.now() + grace;
+      const left = () => Math.max(0, end - performance.now());
+      if (this.#current) await within(new Promise<void>((resolve) => this.#idle.push(resolve)), left());
+      if (!this.#current && grace > 0) {
+        const hooks = this.threads.run(thread, 'stop', { reason, hooks: left() }).then(
+          (failed) => failed.forEach((message) => process.emitWarning(`shutdown hook of ${this.#name}: ${message}`, 'MimasWarning')),
+          () => {},
+        );
+        await within(Promise.race([hooks, thread.ended]), left() + SLACK_MS);
+      }
+      this.#thread = undefined;
+      void thread.worker.terminate();
+      await thread.ended;
+    }
+    this.#setStatus('stopped');
+  }
+
+  // ── how it is ──
+
+  async health(): Promise<HealthStatus> {
+    const thread = this.#thread;
+    const { healthTimeout } = this.options;
+    if (!thread) return report('unhealthy', { name: 'process', status: 'fail', message: `${this.#name} is ${this.#status}` });
+    let answer: HealthStatus | undefined;
+    const asked = this.threads.run(thread, 'health', healthTimeout).then((status) => void (answer = status), () => {});
+    // A thread that computes answers when it is done. To be busy is its work, and no sign of illness.
+    const inTime = await within(Promise.race([asked, thread.ended]), this.#current ? Math.min(healthTimeout, BUSY_MS) : healthTimeout + SLACK_MS);
+    if (answer) return answer;
+    const busy = this.#current;
+    if (this.#thread === thread && busy) return report('healthy', { name: 'busy', status: 'pass', message: `runs ${busy.method}() for ${Math.round(performance.now() - busy.since)} ms` });
+    if (!inTime && this.#thread === thread) void thread.worker.terminate();
+    return report('unhealthy', { name: 'responsive', status: 'fail', message: `${this.#name} gave no answer within ${healthTimeout + SLACK_MS} ms` });
+  }
+
+  async metrics(): Promise<ProcessMetrics> {
+    const thread = this.#thread;
+    if (thread && !this.#current) {
+      const asked = this.threads.run(thread, 'usage', undefined as never).then(
+        (now) => {
+          const last = this.#usage?.last;
+          if (!last || now.at > last.at) this.#usage = { last: now, rates: last ? ratesBetween(last, now) : { cpu: 0, loop: 0 } };
+        },
+        () => {},
+      );
+      await within(Promise.race([asked, thread.ended]), USAGE_TIMEOUT);
+    }
+    const usage = this.#thread ? this.#usage : undefined;
+    return {
+      cpu: usage?.rates.cpu ?? 0,
+      memory: usage?.last.memory ?? 0,
+      eventLoopUtilization: usage?.rates.loop ?? 0,
+      ...this.meter.snapshot(),
+      inFlight: this.#current ? 1 : 0,
+      queued: 0,
+      restarts: this.restarts,
+      uptime: this.#thread ? performance.now() - this.#startedAt : 0,
+    };
+  }
+
+  #setStatus(status: ProcessStatus): void {
+    if (this.#status === status) return;
+    this.#status = status;
+    this.#events.emit('status', status);
+  }
+}
+
+/** What the method threw, told apart from what went wrong around it. */
+class Thrown {
+  constructor(readonly error: unknown) {}
+}
+
+const ARGS = { root: 'args', standalone: true } as const;
+
+const isDeathOfThread = (error: unknown, thread: Thread): boolean => thread.worker.threadId === -1 || (error as { code?: string })?.code?.startsWith('ERR_WORKER') === true || !(error instanceof NotCloneableError);
+
+const report = (status: HealthStatus['status'], check: HealthCheckResult): HealthStatus => ({ status, checks: [check], timestamp: Date.now() });

@@ -1,0 +1,153 @@
+// The threads of one CPU pool: a Piscina in which every task says which thread it is for. The pool's strategy has chosen that
+// thread; Piscina's `loadBalancer` carries the choice out. Invariant: Piscina adds a thread only for `boot`, and never by itself.
+import { fileURLToPath } from 'node:url';
+import { Worker, type ResourceLimits } from 'node:worker_threads';
+import type { Piscina } from 'piscina';
+import { InvalidOptionError } from '../../errors.js';
+import { Output } from '../../runtime/output.js';
+import type { BootOrder, Booted, Packed, ThreadTasks } from './protocol.js';
+
+const ENTRY = fileURLToPath(new URL('./worker.js', import.meta.url));
+/** More threads than any pool has: the size is the pool's to decide. */
+const MAX_THREADS = 65_536;
+
+type LoadBalancer = NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>['loadBalancer']>;
+
+export interface ThreadsOptions {
+  readonly env: NodeJS.ProcessEnv | undefined;
+  readonly argv: readonly string[] | undefined;
+  readonly execArgv: readonly string[] | undefined;
+  readonly resourceLimits: ResourceLimits | undefined;
+}
+
+/** How a thread ended. */
+export interface ThreadEnd {
+  readonly code: number;
+  readonly error: Error | undefined;
+}
+
+export interface Thread {
+  readonly worker: Worker;
+  readonly threadId: number;
+  readonly output: Output;
+  /** Resolves once, when it runs no more. */
+  readonly ended: Promise<ThreadEnd>;
+}
+
+export class Threads {
+  readonly #piscina: Piscina;
+  /** Threads that a boot was given to, or that have booted. */
+  readonly #claimed: Set<number>;
+  readonly #target: { id: number };
+  readonly #known = new WeakMap<Worker, Omit<Thread, 'threadId'>>();
+  readonly #booting = new Set<AbortController>();
+
+  private constructor(piscina: Piscina, claimed: Set<number>, target: { id: number }) {
+    this.#piscina = piscina;
+    this.#claimed = claimed;
+    this.#target = target;
+    // A thread that ends before any file of ours was read: whoever waits for one hears of it.
+    piscina.on('error', (error: unknown) => {
+      for (const controller of this.#booting) controller.abort(error);
+    });
+  }
+
+  /** Piscina is loaded here, by the first CPU pool of a program. */
+  static async create(options: ThreadsOptions): Promise<Threads> {
+    const { Piscina } = await import('piscina');
+    if (options.execArgv) await checkFlags(options.execArgv);
+    const claimed = new Set<number>();
+    const target = { id: -1 };
+    const loadBalancer: LoadBalancer = (task, workers) => {
+      if ((task as { name?: string }).name !== 'boot') return workers.find(({ id }) => id === target.id) ?? null;
+      const fresh = workers.find(({ id }) => !claimed.has(id));
+      if (fresh) claimed.add(fresh.id);
+      return fresh ?? null;
+    };
+    const piscina = new Piscina({
+      filename: ENTRY,
+      minThreads: 0,
+      maxThreads: MAX_THREADS,
+      idleTimeout: Infinity,
+      // 'sync' would stop the event loop of a thread between calls: timers and sockets of a process would stand still.
+      atomics: 'disabled',
+      recordTiming: false,
+      loadBalancer,
+      ...(options.env ? { env: options.env as Record<string, string> } : {}),
+      ...(options.argv ? { argv: [...options.argv] } : {}),
+      ...(options.execArgv ? { execArgv: [...options.execArgv] } : {}),
+      ...(options.resourceLimits ? { resourceLimits: options.resourceLimits } : {}),
+    });
+    return new Threads(piscina, claimed, target);
+  }
+
+  /** Starts a thread and has it load the process. Rejects when it dies meanwhile, or with the signal's reason. */
+  async boot(order: BootOrder, signal: AbortSignal): Promise<{ thread: Thread; reply: Booted | Packed }> {
+    const controller = new AbortController();
+    const giveUp = () => controller.abort(signal.reason);
+    signal.addEventListener('abort', giveUp, { once: true });
+    this.#booting.add(controller);
+    try {
+      signal.throwIfAborted();
+      const booted = this.#begin(order, controller);
+      const reply = await booted;
+      const thread = this.#thread(Atomics.load(order.progress, 1));
+      if (!thread) throw new Error('the thread ended as it became ready');
+      return { thread, reply };
+    } catch (error) {
+      throw controller.signal.aborted ? controller.signal.reason : error;
+    } finally {
+      this.#booting.delete(controller);
+      signal.removeEventListener('abort', giveUp);
+    }
+  }
+
+  #begin(order: BootOrder, controller: AbortController): Promise<Booted | Packed> {
+    const booted = this.#piscina.run(order, { name: 'boot', signal: controller.signal }) as Promise<Booted | Packed>;
+    for (const worker of this.#piscina.threads) this.#watch(worker);
+    return booted;
+  }
+
+  /** Hands a task to one thread, now. Rejects when it dies meanwhile; `signal` kills it. */
+  run<Name extends keyof ThreadTasks>(thread: Thread, name: Name, task: Parameters<ThreadTasks[Name]>[0], transferList?: readonly unknown[], signal?: AbortSignal): Promise<Awaited<ReturnType<ThreadTasks[Name]>>> {
+    this.#target.id = thread.threadId;
+    const options: { name: string; transferList?: never; signal?: AbortSignal } = { name };
+    if (transferList && transferList.length > 0) options.transferList = transferList as never;
+    if (signal) options.signal = signal;
+    return this.#piscina.run(task, options) as Promise<Awaited<ReturnType<ThreadTasks[Name]>>>;
+  }
+
+  close(): Promise<void> {
+    return this.#piscina.destroy();
+  }
+
+  #thread(threadId: number): Thread | undefined {
+    const worker = this.#piscina.threads.find((candidate) => candidate.threadId === threadId);
+    return worker && { ...this.#known.get(worker)!, threadId };
+  }
+
+  #watch(worker: Worker): void {
+    if (this.#known.has(worker)) return;
+    const { threadId } = worker;
+    const output = new Output(() => {});
+    output.tap(worker.stderr, 'stderr');
+    let error: Error | undefined;
+    worker.on('error', (thrown: unknown) => (error = thrown instanceof Error ? thrown : new Error(String(thrown))));
+    const ended = new Promise<ThreadEnd>((resolve) =>
+      worker.once('exit', (code) => {
+        this.#claimed.delete(threadId);
+        resolve({ code, error });
+      }),
+    );
+    this.#known.set(worker, { worker, output, ended });
+  }
+}
+
+/** A task whose thread cannot be made would be lost in Piscina, so that flags are tried before. @throws InvalidOptionError */
+async function checkFlags(execArgv: readonly string[]): Promise<void> {
+  try {
+    await new Worker('', { eval: true, execArgv: [...execArgv] }).terminate();
+  } catch (error) {
+    throw new InvalidOptionError(`execArgv: ${(error as Error).message}; threads take only some flags`, { option: 'execArgv', cause: error });
+  }
+}

@@ -1,0 +1,91 @@
+// The inside of a thread of a CPU pool: what Piscina calls there. A plain JavaScript file once compiled; a TypeScript process
+// file is loaded by it as by any other host. Invariant: nothing but a decorated method can be called, and by number only.
+import { threadId } from 'node:worker_threads';
+import type { ProcessSpec } from '../../decorators/index.js';
+import { MethodNotFoundError, type StartPhase } from '../../errors.js';
+import { CallContext, runInContext } from '../../rpc/context.js';
+import { describeService, readService, Service } from '../../rpc/service.js';
+import { nameMethod } from '../../rpc/uncloneable.js';
+import { transferOf } from '../../rpc/transfer.js';
+import { bringUp, runShutdownHooks, type Instance } from '../../runtime/bring-up.js';
+import { runHealthChecks } from '../../runtime/health-checks.js';
+import { readUsage } from '../../runtime/usage.js';
+import { FAILED, newCodec, pack, PHASES, type BootOrder, type Booted, type CallTask, type Packed, type Reply, type StopTask } from './protocol.js';
+
+const codec = newCodec();
+let service: Service | undefined;
+let instance: Instance = {};
+let spec: ProcessSpec | undefined;
+let caller = '';
+
+export async function boot(order: BootOrder): Promise<Booted | Packed> {
+  const { file, progress } = order;
+  const enter = (phase: StartPhase) => void Atomics.store(progress, 0, PHASES.indexOf(phase));
+  Atomics.store(progress, 1, threadId);
+  try {
+    const dependencies = codec.decode(...order.dependencies);
+    ({ instance, spec } = await bringUp({ file, dependencies, version: 0 }, enter));
+    enter('ready');
+    caller = order.caller;
+    service = new Service(order.name ?? spec.name, instance, spec.methods.values());
+    const intervals = spec.healthChecks.flatMap(({ interval }) => (interval === undefined ? [] : [interval]));
+    return { name: service.name, methods: readService(describeService(service)), healthInterval: intervals.length > 0 ? Math.min(...intervals) : undefined };
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+// Not async: a method that computes and returns needs no promise.
+export function call([number, tag, payload, attachments, timeLeft, headers]: CallTask): Reply | Promise<Reply> {
+  const method = service?.methods[number];
+  try {
+    if (!method) throw new MethodNotFoundError(`there is no method number ${number}`, { method: String(number) });
+    const args = codec.decode(tag, payload, attachments) as unknown[];
+    const deadline = timeLeft === undefined ? undefined : Date.now() + timeLeft;
+    const context = new CallContext(service!.name, method.name, headers?.['mimas-caller'] ?? caller, deadline, headers);
+    const result = runInContext(context, method.invoke, args);
+    if (result !== null && typeof result === 'object' && typeof (result as PromiseLike<unknown>).then === 'function') {
+      return Promise.resolve(result as PromiseLike<unknown>).then((value) => success(value, method.name), failure);
+    }
+    return success(result, method.name);
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+function success(value: unknown, method: string): Reply | Promise<Reply> {
+  if (value === undefined) return [];
+  try {
+    const transfer = transferOf(value);
+    const encoded = codec.encode(value, transfer ? { standalone: true, root: 'result', transfer } : STANDALONE);
+    const moved = encoded.transfer;
+    return moved && moved.length > 0 ? moving(pack(encoded), moved) : pack(encoded);
+  } catch (error) {
+    return failure(nameMethod(error, service!.name, method));
+  }
+}
+
+const STANDALONE = { standalone: true, root: 'result' } as const;
+
+/** Piscina moves what stands under its symbols. Few results do, so it is loaded by those only. */
+async function moving(reply: Packed, transfer: readonly unknown[]): Promise<Reply> {
+  const { move, transferableSymbol, valueSymbol } = await import('piscina');
+  return move({ [transferableSymbol]: transfer, [valueSymbol]: reply } as never) as unknown as Reply;
+}
+
+function failure(error: unknown): Packed {
+  let packed: Packed;
+  try {
+    packed = pack(codec.encode(error, { standalone: true, root: 'error' }));
+  } catch (uncloneable) {
+    packed = pack(codec.encode(uncloneable, { standalone: true, root: 'error' }));
+  }
+  packed[0] += FAILED;
+  return packed;
+}
+
+export const health = (timeout: number) => runHealthChecks(instance, spec?.healthChecks ?? [], timeout);
+
+export const usage = () => readUsage();
+
+export const stop = ({ reason, hooks }: StopTask) => runShutdownHooks(instance, spec?.shutdownHooks ?? [], { reason, signal: undefined }, hooks);

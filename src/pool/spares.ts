@@ -1,0 +1,84 @@
+// Processes kept warm beside a pool: up, but in no place. One that gives up is not made anew until the pool is told to.
+import type { Meter } from '../rpc/meter.js';
+import type { Member } from './member.js';
+
+interface Spare {
+  readonly member: Member;
+  readonly unwatch: () => void;
+}
+
+export class Spares {
+  #spares: Spare[] = [];
+  #warming = 0;
+  #lost = 0;
+
+  constructor(
+    private readonly wanted: number,
+    private readonly start: () => Promise<Member>,
+    private readonly events: { failed(error: Error): void; lost(member: Member): void },
+  ) {}
+
+  /** Those that are ready. */
+  get ready(): number {
+    return this.#spares.filter(({ member }) => member.status === 'running').length;
+  }
+
+  get meters(): Meter[] {
+    return this.#spares.map(({ member }) => member.meter);
+  }
+
+  add(member: Member): void {
+    const unwatch = member.onStatus((status) => {
+      if (status === 'failed' || status === 'stopped') this.#lose(member);
+    });
+    this.#spares.push({ member, unwatch });
+  }
+
+  /** One that is ready, now the caller's. */
+  take(): Member | undefined {
+    const at = this.#spares.findIndex(({ member }) => member.status === 'running');
+    if (at < 0) return undefined;
+    const [{ member, unwatch }] = this.#spares.splice(at, 1) as [Spare];
+    unwatch();
+    return member;
+  }
+
+  /** All of them, now the caller's. */
+  takeAll(): Member[] {
+    return this.#spares.splice(0).map(({ member, unwatch }) => {
+      unwatch();
+      return member;
+    });
+  }
+
+  /** Starts as many as are missing. */
+  warm(): void {
+    while (this.#spares.length + this.#warming + this.#lost < this.wanted) {
+      this.#warming++;
+      this.start().then(
+        (member) => {
+          this.#warming--;
+          this.add(member);
+        },
+        (error: unknown) => {
+          this.#warming--;
+          this.#lost++;
+          this.events.failed(error as Error);
+        },
+      );
+    }
+  }
+
+  /** Earlier losses are forgiven. */
+  forgive(): void {
+    this.#lost = 0;
+  }
+
+  #lose(member: Member): void {
+    const at = this.#spares.findIndex((spare) => spare.member === member);
+    if (at < 0) return;
+    this.#spares.splice(at, 1)[0]!.unwatch();
+    this.#lost++;
+    this.events.lost(member);
+  }
+}
