@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FakeClock } from 'mimas/testing';
 import { alive, failure, HEALTH, kill, nodeServer, start, until } from './helpers.js';
 
 /** Well until the file `ill` is there. */
@@ -76,6 +77,26 @@ describe('the circuit breaker', () => {
       'Process ns:x:p has exceeded max errors (5), marking as terminal',
     ]);
     expect(logs.filter((line) => line.startsWith('Launched'))).toHaveLength(5);
+  });
+
+  it('19. with the defaults of production (fake clock): five attempts of 30 s with growing delays, and no 6th in the resyncs after', async () => {
+    const clock = new FakeClock(1_000_000);
+    const starts: number[] = [];
+    const { launcher } = await start({ p: { health: 'healthcheck: {type: tcp, initial_delay: 29s}\n' } }, { clock, preset: 'production', cpuLimit: 1, backOffPeriod: '5s', log: (line) => void (line.startsWith('Launched') && starts.push(clock.now())) });
+    const told = failure(launcher.launch({ pattern: 'p', namespace: 'x' }));
+    for (let i = 0; i < 2000 && launcher.status('ns:x:p')?.state !== 'FAILED'; i++) {
+      await clock.advance(250);
+      // What is started and ended is real, and takes real time.
+      await new Promise((resolve) => setTimeout(resolve, launcher.status('ns:x:p')?.pid === undefined ? 5 : 0));
+    }
+    expect((await told).code).toBe('HEALTH_CHECK_FAILED');
+    expect(launcher.status('ns:x:p')).toMatchObject({ state: 'FAILED', lastErrorCode: 'MAX_ERRORS_EXCEEDED' });
+    expect(starts).toHaveLength(5);
+    // 30 s of trying, then 1, 2, 4, 5 s of waiting, -25 % at the least; the ending takes its time as well.
+    const gaps = starts.slice(1).map((at, i) => at - starts[i]!);
+    [1000, 2000, 4000, 5000].forEach((delay, i) => expect(gaps[i]).toBeGreaterThan(30_000 + delay * 0.75 - 1));
+    await clock.advance(120_000);
+    expect(starts).toHaveLength(5);
   });
 
   it('an explicit launch clears it', async () => {
