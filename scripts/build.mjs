@@ -12,6 +12,7 @@ const { status } = spawnSync(process.execPath, [join(dirname(typescript), 'bin/t
   cwd: root,
   stdio: 'inherit',
 });
+// What the compiler does not carry over.
 for (const file of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.proto'))) {
   mkdirSync(dirname(join(root, 'dist', file)), { recursive: true });
   copyFileSync(join(root, 'src', file), join(root, 'dist', file));

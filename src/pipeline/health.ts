@@ -1,7 +1,7 @@
 // The health check of one replica, as the Prober understands it: ports by number, looks taken where the component runs.
 import type { Check, CheckResult } from '../runtime/probes.js';
 import { resolveProbeOptions, runCheck } from '../runtime/probes.js';
-import { Prober, type ProberOptions } from '../supervisor/prober.js';
+import { Prober, type ProberOptions } from '../runtime/prober.js';
 import type { Component, HealthCheck } from './model.js';
 import type { Running } from './orchestrator.js';
 

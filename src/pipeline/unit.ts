@@ -2,7 +2,7 @@
 // Invariant: `healthy` is said only after a passed check, `stopped` and `failed` only when nothing of it runs any more.
 import { ComponentFailedError } from '../errors.js';
 import type { OutputStream } from '../runtime/output.js';
-import type { Prober } from '../supervisor/prober.js';
+import type { Prober } from '../runtime/prober.js';
 import type { RestartPolicyOptions } from '../supervisor/restart-options.js';
 import type { EndReason } from '../supervisor/status.js';
 import type { Supervisor } from '../supervisor/supervisor.js';

@@ -1,5 +1,5 @@
 // Whether something is well, seen from outside: what to look at (http, tcp, exec, log line), one look, and the judgement over
-// many looks. The judgement is a pure state machine; time belongs to the Prober (supervisor/prober.ts).
+// many looks. The judgement is a pure state machine; time belongs to the Prober.
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { InvalidOptionError } from '../errors.js';

@@ -19,4 +19,3 @@ export { DEFAULT_RESTART_POLICY, resolveRestartPolicy, type RestartPolicy, type 
 export { backoffDelay, jitter, plainDelay, type Backoff, type BackoffType, type Random } from './backoff.js';
 export { systemClock, type Clock, type Timer, type TimerOptions } from './clock.js';
 export { WorkQueue, type WorkQueueOptions } from './work-queue.js';
-export { Prober, type ProberOptions } from './prober.js';

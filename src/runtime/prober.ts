@@ -1,12 +1,26 @@
-// Looks at a thing again and again, in the time of a Clock: first until it is well, then for as long as it shall be watched.
+// Looks at a thing again and again, in the time of a clock: first until it is well, then for as long as it shall be watched.
 // One look at a time; nothing is told after `stop()`.
-import { ProbeState, runCheck, type Check, type CheckResult, type ProbeStatus, type ProbeTimes } from '../runtime/probes.js';
-import { systemClock, type Clock, type Timer } from './clock.js';
+import { ProbeState, runCheck, type Check, type CheckResult, type ProbeStatus, type ProbeTimes } from './probes.js';
+
+/** The part of the supervisor's Clock that is needed here; this layer stands below it. */
+export interface ProberClock {
+  setTimeout(callback: () => void, ms: number, options?: { unref?: boolean | undefined }): object;
+  clearTimeout(timer: object): void;
+}
+
+const realTime: ProberClock = {
+  setTimeout(callback, ms, options) {
+    const timer = setTimeout(callback, ms);
+    if (options?.unref) timer.unref();
+    return timer;
+  },
+  clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
+};
 
 export interface ProberOptions {
   readonly check: Check;
   readonly times: ProbeTimes;
-  readonly clock?: Clock | undefined;
+  readonly clock?: ProberClock | undefined;
   /** Instead of looking at the real thing. */
   readonly look?: ((check: Check, timeout: number, signal: AbortSignal) => Promise<CheckResult>) | undefined;
   /** Hears of each look. */
@@ -17,18 +31,18 @@ export interface ProberOptions {
 
 export class Prober {
   readonly #options: ProberOptions;
-  readonly #clock: Clock;
+  readonly #clock: ProberClock;
   readonly #state: ProbeState;
   readonly #abort = new AbortController();
-  #timer: Timer | undefined;
-  #deadline: Timer | undefined;
+  #timer: object | undefined;
+  #deadline: object | undefined;
   #last: CheckResult = { ok: false, message: 'it was not looked at yet' };
   #ready: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #stopped = false;
 
   constructor(options: ProberOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? realTime;
     this.#state = new ProbeState(options.times);
   }
 
