@@ -1,13 +1,32 @@
 #!/usr/bin/env bash
 # Starts a private Docker engine for the container tests and builds the image local-node without a registry.
-# Prints the one line `DOCKER_HOST=unix://…`; `scripts/docker-for-tests.sh stop` ends the engine again.
+# Prints the one line `DOCKER_HOST=unix://…`. `stop` ends the engine when nobody else uses it: `start <pid>` and `stop <pid>` are for a
+# program that uses it for as long as it runs; without a pid it is kept until a `stop` without one.
 # Where no engine can be had it says why and exits with 1: the tests are then skipped, loudly.
 set -euo pipefail
 state="${TMPDIR:-/tmp}/mimas-docker-$(id -u)"
 socket="$state/docker.sock"
+action="${1:-start}"
+user="${2:-manual}"
 
-if [ "${1:-start}" = stop ]; then
-  [ -s "$state/pid" ] && kill "$(cat "$state/pid")" && while kill -0 "$(cat "$state/pid" 2>/dev/null || echo 0)" 2>/dev/null; do sleep 0.1; done
+exec 9>"$state.lock"
+flock 9
+
+if [ "$action" = stop ]; then
+  rm -f "$state/users/$user"
+  for other in "$state"/users/*; do
+    name="$(basename "$other")"
+    case "$name" in
+      manual) exit 0 ;;
+      '*') ;;
+      *) if kill -0 "$name" 2>/dev/null; then exit 0; else rm -f "$other"; fi ;;
+    esac
+  done
+  pid="$(cat "$state/pid" 2>/dev/null || true)"
+  if [ -n "$pid" ]; then
+    kill "$pid" 2>/dev/null || true
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+  fi
   rm -rf "$state"
   exit 0
 fi
@@ -22,10 +41,13 @@ if ! command -v dockerd >/dev/null; then echo 'no dockerd here, and none could b
 if ! answers; then
   rm -rf "$state"
   mkdir -m 700 -p "$state"
-  setsid dockerd --data-root "$state/data" --exec-root "$state/exec" -p "$state/pid" -H "unix://$socket" >"$state/log" 2>&1 </dev/null &
+  setsid dockerd --data-root "$state/data" --exec-root "$state/exec" -p "$state/pid" -H "unix://$socket" >"$state/log" 2>&1 </dev/null 9>&- &
   for _ in $(seq 100); do answers && break; sleep 0.1; done
   if ! answers; then echo "dockerd does not start:" >&2; tail -5 "$state/log" >&2; exit 1; fi
 fi
+
+mkdir -p "$state/users"
+touch "$state/users/$user"
 
 if ! curl -sf --unix-socket "$socket" http://docker/images/local-node/json >/dev/null; then
   root="$(mktemp -d)"

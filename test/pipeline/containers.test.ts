@@ -8,17 +8,25 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../helpers/compile.js';
-import { component, eventually, freePorts, makeProject, type Part } from './helpers.js';
+import { component, eventually, freePorts, makeProject as makeNamedProject, type Part } from './helpers.js';
 
 const socket = join(tmpdir(), `mimas-docker-${process.getuid?.() ?? 0}`, 'docker.sock');
 const docker = new Docker({ socketPath: socket });
 const available = await docker.getImage('local-node').inspect().then(() => true, () => false);
 if (!available) console.warn('\n*** SKIPPED: no container engine. Container tests need one: run scripts/docker-for-tests.sh first. ***\n');
 
-const MINE = { label: ['mimas.pipeline'] };
+/** The engine may serve another run of these tests at the same time. */
+const NAME = `test-${process.pid}`;
+const MINE = { label: [`mimas.pipeline=${NAME}`] };
 const containers = () => docker.listContainers({ all: true, filters: MINE });
 const networks = () => docker.listNetworks({ filters: MINE });
 const folder = dirname(component);
+type Stages = Parameters<ReturnType<typeof makeNamedProject>['write']>[0];
+
+function makeProject() {
+  const project = makeNamedProject();
+  return { ...project, write: (stages: Stages) => project.write(stages, {}, NAME) };
+}
 
 const boxed = (id: string, more: Partial<Part> = {}): Part => ({ id, image: 'local-node', pull: 'never', command: ['node', '/app/component.mjs'], volumes: [`${folder}:/app:ro`], ...more });
 const serving = (id: string, port: number, more: Partial<Part> = {}): Part => boxed(id, { health_check: { http: `http://localhost:${port}/health`, interval: '100ms' }, ports: [port], ...more, env: { PORT: port, HOST: '0.0.0.0', ...more.env } });
@@ -46,12 +54,12 @@ describe.skipIf(!available)('containers', { timeout: 60_000 }, () => {
     const run = project.start('run', 'pipeline.yaml', ...PLAIN);
     await run.line('Pipeline started successfully');
     await run.line('Component asks completed');
-    expect(run.lines.slice(0, 6)).toEqual(['Starting pipeline: test', 'Starting component: first', 'Component first health check passed', 'Starting component: second', 'Component second health check passed', 'Starting component: asks']);
+    expect(run.lines.slice(0, 6)).toEqual([`Starting pipeline: ${NAME}`, 'Starting component: first', 'Component first health check passed', 'Starting component: second', 'Component second health check passed', 'Starting component: asks']);
     // Of the container, where it is number one.
     expect(project.log('asks')).toBe('source has pid 1\n');
-    const info = await docker.getContainer('mimas-test-first').inspect();
-    expect(info.Config.Labels).toMatchObject({ 'mimas.pipeline': 'test', 'mimas.component': 'first' });
-    expect(info.HostConfig).toMatchObject({ Memory: 128 * 1024 ** 2, NanoCpus: 5e8, NetworkMode: 'mimas-test' });
+    const info = await docker.getContainer(`mimas-${NAME}-first`).inspect();
+    expect(info.Config.Labels).toMatchObject({ 'mimas.pipeline': NAME, 'mimas.component': 'first' });
+    expect(info.HostConfig).toMatchObject({ Memory: 128 * 1024 ** 2, NanoCpus: 5e8, NetworkMode: `mimas-${NAME}` });
     expect(info.HostConfig.PortBindings).toEqual({ [`${a}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: String(a) }] });
     run.signal('SIGINT');
     expect(await run.exit()).toBe(0);
@@ -65,7 +73,7 @@ describe.skipIf(!available)('containers', { timeout: 60_000 }, () => {
     project.write({ sources: [serving('web', port, { replicas: 2 }), boxed('inside', { health_check: { exec: ['/bin/busybox', 'test', '-e', '/app/component.mjs'] } }), boxed('talks', { env: { SAY: 'here I am' }, health_check: { log: 'here' } })] });
     const run = project.start('run', 'pipeline.yaml', ...PLAIN);
     await run.line('Pipeline started successfully');
-    expect((await containers()).map(({ Names }) => Names[0]).sort()).toEqual(['/mimas-test-inside', '/mimas-test-talks', '/mimas-test-web', '/mimas-test-web-2']);
+    expect((await containers()).map(({ Names }) => Names[0]).sort()).toEqual(['inside', 'talks', 'web', 'web-2'].map((id) => `/mimas-${NAME}-${id}`));
     await fetch(`http://127.0.0.1:${port + 1}/crash`).catch(() => {});
     await run.line('Component web-2 is up again (restart 1)');
     expect(run.lines).toContainEqual(expect.stringMatching(/^Component web-2 exited with code 7.*; it is started again$/));
@@ -174,6 +182,6 @@ async function serveImage() {
 
 it.skipIf(!available)('the example gives the same result as containers', { timeout: 60_000 }, async () => {
   const { runExample } = await import('./example.js');
-  await runExample(['--orchestrator', 'container'], { DOCKER_HOST: `unix://${socket}` });
+  await runExample(['--orchestrator', 'container'], { DOCKER_HOST: `unix://${socket}`, WORDS_NAME: `words-${process.pid}` });
   expect(readFileSync(join(root, 'examples/pipeline/pipeline.yaml'), 'utf8')).toContain('image: local-node');
 });
