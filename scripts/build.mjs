@@ -1,6 +1,6 @@
 // Builds dist/ from src/ with the TypeScript compiler; stale output is removed first so that no deleted file lives on.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,8 @@ const { status } = spawnSync(process.execPath, [join(dirname(typescript), 'bin/t
   cwd: root,
   stdio: 'inherit',
 });
+// What the compiler does not carry over.
+for (const folder of ['launcher/proto']) cpSync(join(root, 'src', folder), join(root, 'dist', folder), { recursive: true });
 const cli = join(root, 'dist/cli/main.js');
 if (existsSync(cli)) chmodSync(cli, 0o755);
 process.exit(status ?? 1);

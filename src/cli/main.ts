@@ -2,6 +2,8 @@
 // The `mimas` command. It only reads arguments: what a command does is in its own file, loaded when that command is asked for.
 import { createRequire } from 'node:module';
 import { Command, Option } from 'commander';
+import * as launch from './commands/launch.js';
+import * as patterns from './commands/patterns.js';
 import { EXIT } from './exit-codes.js';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
@@ -91,6 +93,9 @@ add(
   .addHelpText('after', '\nExamples:\n  $ mimas call tcp://127.0.0.1:4000 add 5 3 --token-file token.txt\n  $ mimas call unix:/tmp/calc.sock countTo 10 --token-file token.txt --json\n  $ mimas call tcp://127.0.0.1:4000 add --token-file token.txt -- -5 3')
   .action(async (address: string, method: string, args: string[], options: object) => (await import('./commands/call.js')).call(address, method, args, options as never));
 
-for (const command of program.commands) command.exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.done : EXIT.usage)).showHelpAfterError(`(mimas ${command.name()} --help tells more)`);
+launch.register(program);
+patterns.register(program);
+
+for (const command of program.commands.flatMap((one) => [one, ...one.commands])) command.exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.done : EXIT.usage)).showHelpAfterError(`(mimas ${command.name()} --help tells more)`);
 
 await program.parseAsync();

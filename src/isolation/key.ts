@@ -49,8 +49,11 @@ function part(value: unknown, option: string): string | undefined {
   if (typeof value !== 'string' || value === '' || value.length > MAX_PART) {
     throw new InvalidOptionError(`${option}: ${typeof value === 'string' && value !== '' ? `a text of ${value.length} characters` : (JSON.stringify(value) ?? typeof value)} is not a text of 1 to ${MAX_PART} characters`, { option });
   }
-  return value.replace(UNSAFE, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+  return escapePart(value);
 }
+
+/** A part of an id, without anything that separates parts. No two texts become the same. */
+export const escapePart = (text: string): string => text.replace(UNSAFE, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 
 function needed(value: string | undefined, name: string, level: IsolationLevel): string {
   if (value !== undefined) return value;

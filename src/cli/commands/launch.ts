@@ -1,0 +1,128 @@
+// `mimas launch`: a launcher of patterns in the foreground, served over gRPC and HTTP. The launcher itself is loaded when asked for.
+import { Option, type Command } from 'commander';
+import { exitCodeOf, EXIT, SIGNAL_BASE } from '../exit-codes.js';
+import { readTls, readToken, type TlsFlags, type TokenFlags } from '../files.js';
+import { complain, event, note, say } from '../output.js';
+
+interface LaunchFlags extends TokenFlags, TlsFlags {
+  patternsDir: string;
+  host: string;
+  grpcPort: string;
+  metricsPort: string;
+  isolation?: 'none' | 'namespace' | 'session';
+  preset?: 'development' | 'production';
+  resyncInterval?: string;
+  backoffPeriod?: string;
+  gracePeriod?: string;
+  stateDir?: string;
+  leftovers?: 'stop' | 'adopt';
+  cpuLimit?: string;
+  memoryLimit?: string;
+  maxProcesses?: string;
+  watch?: boolean;
+  json?: boolean;
+}
+
+const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 };
+
+export function register(program: Command): void {
+  program
+    .command('launch')
+    .summary('launch patterns (any executables) on demand')
+    .description('Reads the manifests of a folder and launches its patterns on demand over gRPC: one process for all, for a namespace, or for a session.\nCtrl+C ends all of them gracefully.')
+    .option('--patterns-dir <dir>', 'the folder with a folder for each pattern', './patterns')
+    .option('--host <host>', 'where to listen; an address that others reach needs a token', '127.0.0.1')
+    .option('--grpc-port <port>', '0 takes a free one', '8080')
+    .option('--metrics-port <port>', 'HTTP with /metrics, /metrics.json, /health and /ready; 0 takes a free one', '9092')
+    .addOption(new Option('--isolation <level>', 'for requests and manifests that name none (default: namespace)').choices(['none', 'namespace', 'session']))
+    .addOption(new Option('--preset <name>', 'defaults for the options below').choices(['development', 'production']))
+    .option('--resync-interval <duration>', 'how often each process is looked at (default: 30s)')
+    .option('--backoff-period <duration>', 'the longest wait before a restart (default: 5s)')
+    .option('--grace-period <duration>', 'from SIGTERM to SIGKILL (default: 10s)')
+    .option('--state-dir <dir>', 'remembers processes for a successor; one launcher a folder')
+    .addOption(new Option('--leftovers <what>', 'what becomes of a predecessor’s processes (default: stop)').choices(['stop', 'adopt']))
+    .option('--cpu-limit <cores>', 'for manifests that name none')
+    .option('--memory-limit <size>', 'for manifests that name none, such as 1Gi')
+    .option('--max-processes <n>', 'at most so many at a time')
+    .option('--watch', 'reload when a manifest changes')
+    .addOption(new Option('--token <token>', 'what callers must show').env('MIMAS_TOKEN'))
+    .addOption(new Option('--token-file <file>', 'a file that holds the token').conflicts('token'))
+    .option('--tls-cert <file>', 'certificate, PEM')
+    .option('--tls-key <file>', 'its private key, PEM')
+    .option('--tls-ca <file>', 'callers need a certificate that this authority signed, PEM')
+    .option('--json', 'one JSON object a line; the first holds the ports')
+    .addHelpText('after', '\nExamples:\n  $ mimas launch --patterns-dir ./patterns --grpc-port 8080\n  $ mimas launch --patterns-dir ./patterns --grpc-port 0 --metrics-port 0 --state-dir ./state --json')
+    .action((flags: LaunchFlags) => run(flags));
+}
+
+async function run(flags: LaunchFlags): Promise<void> {
+  const { json } = flags;
+  try {
+    const { createLauncher } = await import('../../launcher/index.js');
+    const tls = readTls(flags);
+    if (tls && !(tls.cert && tls.key)) throw usage('--tls-cert and --tls-key belong together');
+    let told: ((line: string) => void) | undefined;
+    const early: string[] = [];
+    const log = (line: string) => (told ? told(line) : void early.push(line));
+    const launcher = await createLauncher({
+      preset: flags.preset,
+      patternsDir: flags.patternsDir,
+      defaultIsolation: flags.isolation,
+      resyncInterval: flags.resyncInterval,
+      backOffPeriod: flags.backoffPeriod,
+      gracePeriod: flags.gracePeriod,
+      stateDir: flags.stateDir,
+      leftovers: flags.leftovers,
+      cpuLimit: flags.cpuLimit,
+      memoryLimit: flags.memoryLimit,
+      maxProcesses: flags.maxProcesses === undefined ? undefined : Number(flags.maxProcesses),
+      watch: flags.watch,
+      ...(json && { log, onOutput: ({ id, line, stream }) => event('output', { id, stream, line }) }),
+    });
+    try {
+      const server = await launcher.serve({
+        host: flags.host,
+        grpcPort: port(flags.grpcPort, '--grpc-port'),
+        metricsPort: port(flags.metricsPort, '--metrics-port'),
+        token: readToken(flags),
+        tls: tls && { cert: tls.cert as string, key: tls.key as string, ca: tls.ca as string | undefined },
+      });
+      const { grpcPort, metricsPort } = server;
+      if (json) {
+        // The first line of all: programs read the ports from it.
+        say(JSON.stringify({ grpcPort, metricsPort }));
+        told = (line) => event('log', { line });
+        for (const line of early) told(line);
+      } else {
+        say(`Launcher service started on ${server.host}:${grpcPort}, metrics on http${tls ? 's' : ''}://${server.host}:${metricsPort}/metrics`);
+        say(`${launcher.registry.count} patterns: ${launcher.registry.list().map(({ name }) => name).join(', ')}`);
+      }
+      await new Promise<void>((resolve) => {
+        let asked = false;
+        for (const [signal, number] of Object.entries(SIGNALS)) {
+          process.on(signal, () => {
+            // Once more: now. The guardian ends what is left.
+            if (asked) process.exit(SIGNAL_BASE + number);
+            asked = true;
+            if (!json) note('stopping; once more to leave at once');
+            resolve();
+          });
+        }
+      });
+    } finally {
+      await launcher.shutdown();
+    }
+    process.exit(EXIT.done);
+  } catch (error) {
+    complain(error, json);
+    process.exitCode = (error as { code?: unknown }).code === 'INVALID_CONFIGURATION' ? EXIT.usage : exitCodeOf(error);
+  }
+}
+
+function port(text: string, option: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0 && value <= 65535 && text.trim() !== '') return value;
+  throw usage(`${option} must be a port from 0 to 65535, got ${text}`);
+}
+
+const usage = (message: string) => Object.assign(new Error(message), { code: 'INVALID_CONFIGURATION', name: 'UsageError' });

@@ -1,0 +1,180 @@
+// Limits that the kernel keeps: one cgroup a process, v2 or v1, wherever a folder can be made. The process enters before it
+// executes, so nothing of it ever runs outside.
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Resources } from './manifest.js';
+
+const CPU_PERIOD_US = 100_000;
+const DEFAULT_ROOT = '/sys/fs/cgroup';
+
+type Controller = 'memory' | 'cpu';
+
+/** Where limits can be set, and how. */
+export interface CgroupSupport {
+  readonly version: 1 | 2;
+  /** The folder below which a controller's groups are made. With v2 it is one for both. */
+  readonly parents: Readonly<Partial<Record<Controller, string>>>;
+  readonly missing: readonly string[];
+}
+
+/** Looks at what this machine allows. Makes nothing, except that v2 controllers are switched on for children. */
+export function detectCgroups(root: string = DEFAULT_ROOT, own: string = readOr('/proc/self/cgroup')): CgroupSupport {
+  return existsSync(join(root, 'cgroup.controllers')) ? detectV2(root, own) : detectV1(root, own);
+}
+
+function detectV1(root: string, own: string): CgroupSupport {
+  const parents: Partial<Record<Controller, string>> = {};
+  const missing: string[] = [];
+  for (const controller of ['memory', 'cpu'] as const) {
+    const mount = [controller, 'cpu,cpuacct'].map((name) => join(root, name)).find((path) => existsSync(join(path, 'cgroup.procs')) && (controller === 'cpu' || path.endsWith('memory')));
+    const path = own.split('\n').map((line) => line.split(':')).find(([, names]) => names?.split(',').includes(controller))?.[2] ?? '/';
+    // In a container the path may be of the host's tree and not be there.
+    const parent = mount && [join(mount, path), mount].find((folder) => writable(folder));
+    if (parent) parents[controller] = parent;
+    else missing.push(`cgroup v1 ${controller} (${mount ? `${mount} is not writable` : 'not mounted'})`);
+  }
+  return { version: 1, parents, missing };
+}
+
+function detectV2(root: string, own: string): CgroupSupport {
+  const path = /^0::(.*)$/m.exec(own)?.[1] ?? '/';
+  // A group with processes cannot hand controllers to children, so the nearest one above that can is taken.
+  for (let folder = join(root, path); folder.startsWith(root); folder = dirname(folder)) {
+    if (!writable(folder)) continue;
+    const has = () => readOr(join(folder, 'cgroup.subtree_control')).split(/\s+/);
+    for (const controller of ['memory', 'cpu']) {
+      try {
+        if (!has().includes(controller)) appendFileSync(join(folder, 'cgroup.subtree_control'), `+${controller}`);
+      } catch {
+        // Told by what is missing afterwards.
+      }
+    }
+    const enabled = has().filter((name): name is Controller => name === 'memory' || name === 'cpu');
+    if (enabled.length > 0) {
+      const missing = (['memory', 'cpu'] as const).filter((name) => !enabled.includes(name)).map((name) => `cgroup v2 ${name} (not enabled below ${folder})`);
+      return { version: 2, parents: Object.fromEntries(enabled.map((name) => [name, folder])), missing };
+    }
+  }
+  return { version: 2, parents: {}, missing: ['cgroup v2 memory and cpu (no group that can hand them down is writable)'] };
+}
+
+function writable(folder: string): boolean {
+  const probe = join(folder, `mimas-probe-${process.pid}`);
+  try {
+    mkdirSync(probe);
+    rmdirSync(probe);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The group of one process. */
+export class Cgroup {
+  readonly #folders = new Map<string, Controller[]>();
+
+  /** What of `resources` cannot be enforced here. */
+  static gaps(resources: Resources, support: CgroupSupport): string[] {
+    const gaps: string[] = [];
+    if (resources.memoryLimit !== undefined && !support.parents.memory) gaps.push('memory_limit');
+    if (resources.memoryRequest !== undefined && !support.parents.memory) gaps.push('memory_request');
+    if (resources.cpuLimit !== undefined && !support.parents.cpu) gaps.push('cpu_limit');
+    if (resources.cpuRequest !== undefined && !support.parents.cpu) gaps.push('cpu_request');
+    return gaps;
+  }
+
+  /** Makes the group and sets its limits; a failure leaves nothing behind. */
+  constructor(name: string, resources: Resources, private readonly support: CgroupSupport) {
+    const wanted: Record<Controller, boolean> = {
+      memory: resources.memoryLimit !== undefined || resources.memoryRequest !== undefined,
+      cpu: resources.cpuLimit !== undefined || resources.cpuRequest !== undefined,
+    };
+    try {
+      for (const controller of ['memory', 'cpu'] as const) {
+        const parent = support.parents[controller];
+        if (!wanted[controller] || !parent) continue;
+        const folder = join(parent, name);
+        if (!this.#folders.has(folder)) mkdirSync(folder);
+        this.#folders.set(folder, [...(this.#folders.get(folder) ?? []), controller]);
+        for (const [file, value, optional] of settings(controller, resources, support.version)) set(join(folder, file), value, optional);
+      }
+    } catch (error) {
+      this.remove();
+      throw error;
+    }
+  }
+
+  /** Files that a process writes its pid to. */
+  get entrances(): string[] {
+    return [...this.#folders.keys()].map((folder) => join(folder, 'cgroup.procs'));
+  }
+
+  /** Puts a running process in; what it has used before counts where it was. */
+  enter(pid: number): void {
+    for (const entrance of this.entrances) writeFileSync(entrance, String(pid));
+  }
+
+  /** The kernel has ended something in it for memory. */
+  get outOfMemory(): boolean {
+    for (const [folder, controllers] of this.#folders) {
+      if (!controllers.includes('memory')) continue;
+      const events = readOr(join(folder, this.support.version === 2 ? 'memory.events' : 'memory.oom_control'));
+      if (Number(/^oom_kill (\d+)$/m.exec(events)?.[1] ?? 0) > 0) return true;
+    }
+    return false;
+  }
+
+  /** When nobody is in it any more. */
+  remove(): void {
+    for (const folder of this.#folders.keys()) {
+      try {
+        rmdirSync(folder);
+      } catch {
+        // Busy or gone: an empty group costs next to nothing.
+      }
+    }
+    this.#folders.clear();
+  }
+}
+
+/** A command that enters the groups and then becomes `command`, with the same pid. */
+export function wrapInCgroup(entrances: readonly string[], command: string, args: readonly string[]): { command: string; args: string[] } {
+  if (entrances.length === 0) return { command, args: [...args] };
+  // Writing 0 means the writer itself; `exec` keeps its pid.
+  const script = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 > "$1" || exit 126; shift; n=$((n - 1)); done; exec "$@"';
+  return { command: '/bin/sh', args: ['-c', script, 'sh', String(entrances.length), ...entrances, command, ...args] };
+}
+
+type Setting = readonly [file: string, value: string, optional?: boolean];
+
+function settings(controller: Controller, { memoryLimit, memoryRequest, cpuLimit, cpuRequest }: Resources, version: 1 | 2): Setting[] {
+  const list: Setting[] = [];
+  if (controller === 'memory') {
+    if (memoryLimit !== undefined) {
+      list.push([version === 2 ? 'memory.max' : 'memory.limit_in_bytes', String(memoryLimit)]);
+      // Or the limit would only begin to swap. The files are not there without swap accounting.
+      list.push(version === 2 ? ['memory.swap.max', '0', true] : ['memory.memsw.limit_in_bytes', String(memoryLimit), true]);
+    }
+    if (memoryRequest !== undefined) list.push([version === 2 ? 'memory.low' : 'memory.soft_limit_in_bytes', String(memoryRequest)]);
+  } else {
+    const quota = Math.max(1000, Math.round((cpuLimit ?? 0) * CPU_PERIOD_US));
+    if (cpuLimit !== undefined) list.push(...(version === 2 ? [['cpu.max', `${quota} ${CPU_PERIOD_US}`] as const] : [['cpu.cfs_period_us', String(CPU_PERIOD_US)] as const, ['cpu.cfs_quota_us', String(quota)] as const]));
+    // Kubernetes' mapping of cores to shares, and of shares to weights.
+    const shares = Math.min(262_144, Math.max(2, Math.round((cpuRequest ?? 0) * 1024)));
+    if (cpuRequest !== undefined) list.push(version === 2 ? ['cpu.weight', String(Math.round(1 + ((shares - 2) * 9999) / 262_142))] : ['cpu.shares', String(shares)]);
+  }
+  return list;
+}
+
+function set(file: string, value: string, optional = false): void {
+  if (optional && !existsSync(file)) return;
+  writeFileSync(file, value);
+}
+
+function readOr(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}

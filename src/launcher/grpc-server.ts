@@ -1,0 +1,140 @@
+// The gRPC side of a launcher: its service, the standard health service, and reflection, so that any client works without our
+// files. With a token, every call shows it (health probes excepted, which cannot).
+import { timingSafeEqual, createHash } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { loadPackageDefinition, Server, ServerCredentials, ServerInterceptingCall, status, type handleServerStreamingCall, type handleUnaryCall, type sendUnaryData, type ServerInterceptor, type ServerUnaryCall, type ServerWritableStream, type ServiceClientConstructor } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { LauncherError } from './errors.js';
+import { LAUNCHER_SERVICE, launcherService } from './grpc-service.js';
+import type { Launcher } from './launcher.js';
+
+export interface ServerTls {
+  /** PEM. */
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+  /** Callers must show a certificate that this authority signed. */
+  readonly ca?: string | Buffer | undefined;
+}
+
+export interface GrpcOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly token: string | undefined;
+  readonly tls: ServerTls | undefined;
+}
+
+export interface GrpcSide {
+  readonly port: number;
+  /** Says NOT_SERVING to watchers, lets calls under way end, and closes. */
+  close(): Promise<void>;
+}
+
+const HEALTH = '/grpc.health.v1.Health/';
+/** Calls under way when it closes have this long, ms. */
+const CLOSE_MS = 1_000;
+
+export const loadProtos = () =>
+  loadSync(['launcher.proto', 'health.proto'].map((name) => fileURLToPath(new URL(`./proto/${name}`, import.meta.url))), { enums: String, longs: Number, defaults: true });
+
+/** The constructor of a client of the launcher's service. */
+export function launcherClient(): ServiceClientConstructor {
+  const { prism } = loadPackageDefinition(loadProtos()) as unknown as { prism: { launcher: { PatternLauncher: ServiceClientConstructor } } };
+  return prism.launcher.PatternLauncher;
+}
+
+/** @throws LauncherError INVALID_CONFIGURATION when the port or the certificate cannot be used */
+export async function startGrpc(launcher: Launcher, { host, port, token, tls }: GrpcOptions): Promise<GrpcSide> {
+  const protos = loadProtos();
+  const packages = loadPackageDefinition(protos) as unknown as {
+    prism: { launcher: { PatternLauncher: ServiceClientConstructor } };
+    grpc: { health: { v1: { Health: ServiceClientConstructor } } };
+  };
+  const server = new Server({ interceptors: token === undefined ? [] : [requireToken(token)] });
+  const health = new HealthService();
+  server.addService(packages.prism.launcher.PatternLauncher.service, launcherService(launcher));
+  server.addService(packages.grpc.health.v1.Health.service, { Check: health.check, Watch: health.watch });
+  new ReflectionService(protos).addToServer(server);
+  const bound = await new Promise<number>((resolve, reject) => {
+    const done = (error: Error | null, actual: number) => (error ? reject(unusable(host, port, error)) : resolve(actual));
+    try {
+      server.bindAsync(`${host.includes(':') ? `[${host}]` : host}:${port}`, credentials(tls), done);
+    } catch (error) {
+      reject(unusable(host, port, error as Error));
+    }
+  });
+  return {
+    port: bound,
+    close: () => new Promise((resolve) => {
+      health.close();
+      const force = setTimeout(() => server.forceShutdown(), CLOSE_MS);
+      server.tryShutdown(() => {
+        clearTimeout(force);
+        resolve();
+      });
+    }),
+  };
+}
+
+const unusable = (host: string, port: number, error: Error) =>
+  new LauncherError('INVALID_CONFIGURATION', `gRPC cannot be served at ${host}:${port}: ${error.message}`, { context: { host, port }, cause: error });
+
+function credentials(tls: ServerTls | undefined): ServerCredentials {
+  if (!tls) return ServerCredentials.createInsecure();
+  return ServerCredentials.createSsl(tls.ca === undefined ? null : Buffer.from(tls.ca), [{ cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) }], tls.ca !== undefined);
+}
+
+/** True when `given` is `Bearer <token>`; takes the same time whatever is wrong with it. */
+export function tokenMatches(given: string | undefined, token: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given ?? ''), digest(`Bearer ${token}`));
+}
+
+const requireToken = (token: string): ServerInterceptor => (method, call) =>
+  new ServerInterceptingCall(call, {
+    start(next) {
+      next({
+        onReceiveMetadata(metadata, proceed) {
+          const [given] = metadata.get('authorization');
+          if (method.path.startsWith(HEALTH) || tokenMatches(given === undefined ? undefined : String(given), token)) proceed(metadata);
+          else call.sendStatus({ code: status.UNAUTHENTICATED, details: 'the right token is needed: authorization: Bearer <token>' });
+        },
+      });
+    },
+  });
+
+interface HealthRequest { service: string }
+interface HealthResponse { status: 'SERVING' | 'NOT_SERVING' | 'SERVICE_UNKNOWN' }
+
+/** grpc.health.v1 for the launcher as a whole (`''`) and for its service. */
+class HealthService {
+  readonly #watchers = new Set<ServerWritableStream<HealthRequest, HealthResponse>>();
+  #serving = true;
+
+  readonly check: handleUnaryCall<HealthRequest, HealthResponse> = (call: ServerUnaryCall<HealthRequest, HealthResponse>, callback: sendUnaryData<HealthResponse>) => {
+    const known = this.#status(call.request.service);
+    if (known) callback(null, { status: known });
+    else callback({ code: status.NOT_FOUND, details: `unknown service ${call.request.service}` });
+  };
+
+  readonly watch: handleServerStreamingCall<HealthRequest, HealthResponse> = (call: ServerWritableStream<HealthRequest, HealthResponse>) => {
+    call.write({ status: this.#status(call.request.service) ?? 'SERVICE_UNKNOWN' });
+    this.#watchers.add(call);
+    call.on('cancelled', () => this.#watchers.delete(call));
+    call.on('close', () => this.#watchers.delete(call));
+  };
+
+  close(): void {
+    this.#serving = false;
+    for (const call of this.#watchers) {
+      call.write({ status: this.#status(call.request.service) ?? 'SERVICE_UNKNOWN' });
+      call.end();
+    }
+    this.#watchers.clear();
+  }
+
+  #status(service: string): 'SERVING' | 'NOT_SERVING' | undefined {
+    if (service !== '' && service !== LAUNCHER_SERVICE) return undefined;
+    return this.#serving ? 'SERVING' : 'NOT_SERVING';
+  }
+}

@@ -1,0 +1,336 @@
+// manifest.yaml: what one pattern is. A manifest is read whole or not at all; every fault is told with its file and line, and
+// an unknown key is a fault, too: nothing that somebody wrote is ignored.
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
+import { closest } from '../errors.js';
+import { resolveProbeOptions, type ProbeTimes } from '../runtime/probes.js';
+import { parseBytes } from '../units.js';
+import { LauncherError, type LauncherErrorCode } from './errors.js';
+import { ISOLATION_LEVELS, type IsolationLevel } from './ids.js';
+
+export type Enforcement = 'strict' | 'best-effort';
+
+export interface Resources {
+  /** Cores. */
+  readonly cpuLimit?: number | undefined;
+  readonly cpuRequest?: number | undefined;
+  /** Bytes. */
+  readonly memoryLimit?: number | undefined;
+  readonly memoryRequest?: number | undefined;
+  /** What to do where limits cannot be enforced: refuse to start, or warn (default). */
+  readonly enforce: Enforcement;
+}
+
+export interface HealthCheckSpec {
+  readonly type: 'http' | 'tcp' | 'exec';
+  /** Preferred HEALTH_PORT; another is taken when it is not free. */
+  readonly port?: number | undefined;
+  readonly path: string;
+  readonly command: readonly string[];
+  readonly times: ProbeTimes;
+}
+
+export interface BackendSlot { readonly name: string; readonly type: string; readonly required: boolean; readonly configSchema?: string | undefined }
+
+export interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly description?: string | undefined;
+  readonly author?: string | undefined;
+  /** Absolute; exactly one of `executable` and `process` is there. */
+  readonly executable?: string | undefined;
+  readonly process?: string | undefined;
+  readonly args: readonly string[];
+  readonly isolationLevel?: IsolationLevel | undefined;
+  readonly healthcheck?: HealthCheckSpec | undefined;
+  readonly resources?: Resources | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly backendSlots: readonly BackendSlot[];
+  /** The manifest file, absolute. */
+  readonly file: string;
+  readonly folder: string;
+}
+
+export interface ManifestProblem {
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  readonly code: LauncherErrorCode;
+  readonly message: string;
+}
+
+export const problemText = ({ file, line, message }: ManifestProblem): string => `${file}:${line}: ${message}`;
+
+const KEYS = ['name', 'version', 'executable', 'process', 'args', 'isolation_level', 'healthcheck', 'resources', 'environment', 'backend_slots', 'description', 'author'];
+const HEALTH_KEYS = ['type', 'port', 'path', 'command', 'interval', 'timeout', 'failure_threshold', 'success_threshold', 'initial_delay', 'startup_timeout'];
+const RESOURCE_KEYS = ['cpu_limit', 'cpu_request', 'memory_limit', 'memory_request', 'enforce'];
+const SLOT_KEYS = ['name', 'type', 'required', 'config_schema'];
+
+/** Reads and checks one manifest: the manifest, or everything that is wrong with it in the order of the checks. */
+export function readManifest(path: string): { manifest: Manifest } | { problems: ManifestProblem[] } {
+  const file = resolve(path);
+  const at = (message: string, line = 1): { problems: ManifestProblem[] } => ({ problems: [{ file, line, code: 'INVALID_MANIFEST', message }] });
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    return at(`read manifest: ${(error as Error).message}`);
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const [syntax] = document.errors;
+  if (syntax) return at(`parse manifest: ${syntax.message.split('\n')[0]!.replace(/ at line \d+.*$/, '')}`, syntax.linePos?.[0].line);
+  if (!isMap(document.contents)) return at('parse manifest: a manifest is a map of keys and values');
+  const reader = new Reader(file, document, lines);
+  const manifest = build(reader, file);
+  return reader.problems.length > 0 ? { problems: reader.problems } : { manifest };
+}
+
+function build(reader: Reader, file: string): Manifest {
+  const folder = dirname(file);
+  reader.refuseUnknown([], KEYS);
+  const name = reader.required('name');
+  const version = reader.required('version');
+  const process = reader.text('process');
+  const executable = process === undefined ? reader.required('executable') : reader.text('executable');
+  if (process !== undefined && executable !== undefined) reader.fault('executable and process exclude each other', ['process']);
+  const isolationLevel = reader.text('isolation_level');
+  if (isolationLevel !== undefined && !ISOLATION_LEVELS.includes(isolationLevel as IsolationLevel)) {
+    reader.fault(`invalid isolation_level: ${isolationLevel} (must be none, namespace, or session)`, ['isolation_level']);
+  }
+  const path = executable === undefined ? undefined : resolve(folder, executable);
+  if (path !== undefined) checkExecutable(reader, path);
+  const processFile = process === undefined ? undefined : resolve(folder, process);
+  if (processFile !== undefined) checkFile(reader, processFile, 'process', 'process file');
+  const args = reader.texts(['args']);
+  if (processFile !== undefined && args.length > 0) reader.fault('args: a process file takes none; use environment', ['args']);
+  return {
+    name: name ?? '',
+    version: version ?? '',
+    description: reader.text('description'),
+    author: reader.text('author'),
+    executable: path,
+    process: processFile,
+    args,
+    isolationLevel: isolationLevel as IsolationLevel | undefined,
+    healthcheck: healthcheck(reader, processFile !== undefined),
+    resources: resources(reader),
+    environment: environment(reader),
+    backendSlots: slots(reader),
+    file,
+    folder,
+  };
+}
+
+function checkFile(reader: Reader, path: string, key: string, what: string): number | undefined {
+  try {
+    const stat = statSync(path);
+    if (stat.isFile()) return stat.mode;
+    reader.fault(`${what} not found: ${path}: is not a file`, [key], 'EXECUTABLE_NOT_FOUND');
+  } catch (error) {
+    reader.fault(`${what} not found: ${path}: ${(error as Error).message}`, [key], 'EXECUTABLE_NOT_FOUND');
+  }
+  return undefined;
+}
+
+function checkExecutable(reader: Reader, path: string): void {
+  const mode = checkFile(reader, path, 'executable', 'executable');
+  if (mode === undefined) return;
+  try {
+    // Root may do anything to a file, but executes it only with some x bit; so does `access`.
+    accessSync(path, constants.X_OK);
+  } catch {
+    reader.fault(`executable is not executable: ${path} (mode: ${(mode & 0o777).toString(8).padStart(4, '0')})`, ['executable'], 'EXECUTABLE_NOT_RUNNABLE');
+  }
+}
+
+function healthcheck(reader: Reader, isProcess: boolean): HealthCheckSpec | undefined {
+  if (!reader.section('healthcheck', HEALTH_KEYS)) return undefined;
+  const at = (key: string) => ['healthcheck', key];
+  const type = reader.value(at('type')) ?? 'http';
+  if (isProcess) reader.fault('healthcheck: a process file brings its own (@HealthCheck)', ['healthcheck']);
+  if (type !== 'http' && type !== 'tcp' && type !== 'exec') reader.fault(`healthcheck.type must be http, tcp or exec, got: ${String(type)}`, at('type'));
+  const port = reader.value(at('port'));
+  if (port !== undefined && !(Number.isInteger(port) && (port as number) >= 1 && (port as number) <= 65535)) {
+    reader.fault(`healthcheck.port must be between 1 and 65535, got: ${String(port)}`, at('port'));
+  }
+  const path = reader.value(at('path'));
+  if (type === 'http' && !path) reader.fault('healthcheck.path is required', at('path'));
+  else if (path !== undefined && (typeof path !== 'string' || !path.startsWith('/'))) reader.fault(`healthcheck.path must begin with a slash, got: ${String(path)}`, at('path'));
+  const command = reader.texts(at('command'));
+  if (type === 'exec' && command.length === 0) reader.fault('healthcheck.command is required: a list of the program and its arguments', at('command'));
+  if (type !== 'exec' && command.length > 0) reader.fault(`healthcheck.command belongs to type exec, not ${String(type)}`, at('command'));
+  const times = reader.probeTimes();
+  return { type: type as 'http', port: port as number | undefined, path: (path as string | undefined) ?? '/', command, times };
+}
+
+function resources(reader: Reader): Resources | undefined {
+  if (!reader.section('resources', RESOURCE_KEYS)) return undefined;
+  const enforce = reader.value(['resources', 'enforce']) ?? 'best-effort';
+  if (enforce !== 'strict' && enforce !== 'best-effort') reader.fault(`resources.enforce must be strict or best-effort, got: ${String(enforce)}`, ['resources', 'enforce']);
+  return {
+    cpuLimit: reader.quantity('cpu_limit', parseCpu),
+    cpuRequest: reader.quantity('cpu_request', parseCpu),
+    memoryLimit: reader.quantity('memory_limit', parseMemory),
+    memoryRequest: reader.quantity('memory_request', parseMemory),
+    enforce: enforce as Enforcement,
+  };
+}
+
+/** Cores: `1.5`, or Kubernetes' `'500m'`. */
+export function parseCpu(value: unknown, option: string): number {
+  const cores = typeof value === 'string' && /^\d+m$/.test(value) ? Number(value.slice(0, -1)) / 1000 : Number(value);
+  if (typeof value === 'boolean' || !(cores > 0) || cores === Infinity) throw new Error(`${option} must be a positive number of cores, got: ${String(value)}`);
+  return cores;
+}
+
+/** Bytes: `268435456`, `'256MB'`, or Kubernetes' `'256Mi'`. */
+export function parseMemory(value: unknown, option: string): number {
+  try {
+    const bytes = parseBytes(typeof value === 'string' ? value.replace(/i$/i, 'iB') : (value as number), option);
+    if (bytes > 0) return bytes;
+  } catch {
+    // Told below.
+  }
+  throw new Error(`${option} must be a size such as 256Mi, got: ${String(value)}`);
+}
+
+function environment(reader: Reader): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const key of reader.keys(['environment'])) {
+    const value = reader.source(['environment', key]);
+    if (value === undefined) reader.fault(`environment.${key} must be a text`, ['environment', key]);
+    else variables[key] = value;
+  }
+  return variables;
+}
+
+function slots(reader: Reader): BackendSlot[] {
+  const list = reader.value(['backend_slots']);
+  if (list === undefined) return [];
+  if (!Array.isArray(list)) return reader.fault('backend_slots must be a list', ['backend_slots']), [];
+  return list.map((_, i): BackendSlot => {
+    const at = ['backend_slots', i];
+    reader.refuseUnknown(at, SLOT_KEYS);
+    const field = (key: string) => reader.value([...at, key]);
+    for (const key of ['name', 'type']) if (typeof field(key) !== 'string') reader.fault(`backend_slots[${i}].${key} is required`, [...at, key]);
+    return { name: String(field('name')), type: String(field('type')), required: field('required') === true, configSchema: field('config_schema') === undefined ? undefined : String(field('config_schema')) };
+  });
+}
+
+type Path = readonly (string | number)[];
+
+/** Values of a document by path; collects faults with their lines. */
+class Reader {
+  readonly problems: ManifestProblem[] = [];
+
+  constructor(private readonly file: string, private readonly document: Document, private readonly lines: LineCounter) {}
+
+  /** At the line of `path`, or of what is nearest above it. */
+  fault(message: string, path: Path, code: LauncherErrorCode = 'INVALID_MANIFEST'): void {
+    let line = 1;
+    for (let depth = path.length; depth > 0; depth--) {
+      const node: unknown = this.document.getIn(path.slice(0, depth), true);
+      if (!isNode(node) || !node.range) continue;
+      line = this.lines.linePos(node.range[0]).line;
+      // A map below its key begins on the next line; the key is meant.
+      if (depth < path.length || !isScalar(node)) line = this.keyLine(path.slice(0, depth)) ?? line;
+      break;
+    }
+    this.problems.push({ file: this.file, line, code, message: `validate manifest: ${message}` });
+  }
+
+  private keyLine(path: Path): number | undefined {
+    const parent: unknown = path.length === 1 ? this.document.contents : this.document.getIn(path.slice(0, -1), true);
+    const pair = isMap(parent) ? parent.items.find(({ key }) => isScalar(key) && key.value === path.at(-1)) : undefined;
+    return pair && isScalar(pair.key) && pair.key.range ? this.lines.linePos(pair.key.range[0]).line : undefined;
+  }
+
+  value(path: Path): unknown {
+    const node: unknown = this.document.getIn(path, true);
+    const value: unknown = isNode(node) ? (node.toJS(this.document) as unknown) : node;
+    return value === null ? undefined : value;
+  }
+
+  /** A scalar as it stands in the file: `1.0` stays `1.0`. */
+  source(path: Path): string | undefined {
+    const node: unknown = this.document.getIn(path, true);
+    if (!isScalar(node)) return undefined;
+    return typeof node.value === 'string' ? node.value : node.value === null ? '' : (node.source ?? String(node.value));
+  }
+
+  text(key: string): string | undefined {
+    const value = this.value([key]);
+    if (value === undefined) return undefined;
+    if (typeof value === 'object') return this.fault(`${key} must be a text`, [key]), undefined;
+    return this.source([key]);
+  }
+
+  required(key: string): string | undefined {
+    const text = this.text(key);
+    if (!text && this.value([key]) === undefined) this.fault(`${key} is required`, [key]);
+    else if (text === '') this.fault(`${key} is required`, [key]);
+    return text || undefined;
+  }
+
+  keys(path: Path): string[] {
+    const value = this.value(path);
+    if (value === undefined) return [];
+    if (typeof value !== 'object' || Array.isArray(value)) return this.fault(`${path.join('.')} must be a map`, path), [];
+    return Object.keys(value as object);
+  }
+
+  texts(path: Path): string[] {
+    const value = this.value(path);
+    if (value === undefined) return [];
+    if (!Array.isArray(value) || value.some((item) => typeof item === 'object')) return this.fault(`${path.join('.')} must be a list of texts`, path), [];
+    return value.map((_, i) => this.source([...path, i]) ?? '');
+  }
+
+  section(key: string, known: readonly string[]): boolean {
+    if (this.value([key]) === undefined) return false;
+    this.refuseUnknown([key], known);
+    return true;
+  }
+
+  refuseUnknown(path: Path, known: readonly string[]): void {
+    const keys = path.length === 0 ? Object.keys(this.document.toJS() as object) : this.keys(path);
+    for (const key of keys) {
+      if (known.includes(key)) continue;
+      const near = closest(key, known);
+      this.fault(`unknown key '${[...path, key].join('.')}'${near ? `; did you mean '${near}'?` : ''}`, [...path, key]);
+    }
+  }
+
+  quantity(key: string, parse: (value: unknown, option: string) => number): number | undefined {
+    const value = this.value(['resources', key]);
+    if (value === undefined) return undefined;
+    try {
+      return parse(value, `resources.${key}`);
+    } catch (error) {
+      this.fault((error as Error).message, ['resources', key]);
+      return undefined;
+    }
+  }
+
+  probeTimes(): ProbeTimes {
+    const names = { interval: 'interval', timeout: 'timeout', failureThreshold: 'failure_threshold', successThreshold: 'success_threshold', initialDelay: 'initial_delay', startupTimeout: 'startup_timeout' };
+    const options: Record<string, unknown> = { interval: '30s' };
+    for (const [option, key] of Object.entries(names)) {
+      const value = this.value(['healthcheck', key]);
+      if (value === undefined) continue;
+      try {
+        resolveProbeOptions({ [option]: value } as never, 'healthcheck');
+        options[option] = value;
+      } catch (error) {
+        this.fault((error as Error).message.replace(`healthcheck.${option}`, `healthcheck.${key}`), ['healthcheck', key]);
+      }
+    }
+    return resolveProbeOptions(options as never, 'healthcheck');
+  }
+}
+
+/** All that is wrong with a manifest, as one error. */
+export const manifestError = (problems: readonly ManifestProblem[]): LauncherError =>
+  new LauncherError(problems[0]!.code, problems.map(problemText).join('\n'), { context: { file: problems[0]!.file, line: problems[0]!.line } });

@@ -1,0 +1,60 @@
+// What a launcher shows to the network. Loopback by default; an address that other machines reach needs a token or client
+// certificates, or anybody could start programs here.
+import { closest } from '../errors.js';
+import { isLoopback } from '../transport/address.js';
+import { LauncherError } from './errors.js';
+import { startGrpc, type GrpcSide, type ServerTls } from './grpc-server.js';
+import { startHttp } from './http-server.js';
+import type { Launcher } from './launcher.js';
+
+export interface ServeOptions {
+  /** Default 127.0.0.1. */
+  host?: string | undefined;
+  /** Default 8080; 0 takes any free one. */
+  grpcPort?: number | undefined;
+  /** Default 9092; 0 takes any free one; false serves no HTTP. */
+  metricsPort?: number | false | undefined;
+  /** Callers show it as `authorization: Bearer <token>`. */
+  token?: string | undefined;
+  /** Of both servers. */
+  tls?: ServerTls | undefined;
+}
+
+export interface LauncherServer {
+  readonly host: string;
+  readonly grpcPort: number;
+  readonly metricsPort: number | undefined;
+  close(): Promise<void>;
+}
+
+const OPTIONS = ['host', 'grpcPort', 'metricsPort', 'token', 'tls'];
+export const DEFAULT_GRPC_PORT = 8080;
+export const DEFAULT_METRICS_PORT = 9092;
+
+/** @throws LauncherError INVALID_CONFIGURATION */
+export async function startServer(launcher: Launcher, options: ServeOptions): Promise<LauncherServer> {
+  for (const name of Object.keys(options)) {
+    if (OPTIONS.includes(name)) continue;
+    const near = closest(name, OPTIONS);
+    throw new LauncherError('INVALID_CONFIGURATION', `serve: unknown option '${name}'${near ? `; did you mean '${near}'?` : ''}`, { context: { option: name } });
+  }
+  const { host = '127.0.0.1', grpcPort = DEFAULT_GRPC_PORT, metricsPort = DEFAULT_METRICS_PORT, token, tls } = options;
+  if (token === '') throw new LauncherError('INVALID_CONFIGURATION', 'token cannot be empty', { context: { option: 'token' } });
+  if (!isLoopback(host) && token === undefined && tls?.ca === undefined) {
+    throw new LauncherError('INVALID_CONFIGURATION', `${host} can be reached by others: anybody could launch and end processes`, { context: { option: 'host', host }, suggestion: 'Give a token, or tls with a ca that callers must be signed by' });
+  }
+  const grpc = await startGrpc(launcher, { host, port: grpcPort, token, tls });
+  let http: GrpcSide | undefined;
+  try {
+    http = metricsPort === false ? undefined : await startHttp(launcher, { host, port: metricsPort, token, tls });
+  } catch (error) {
+    await grpc.close();
+    throw error;
+  }
+  return {
+    host,
+    grpcPort: grpc.port,
+    metricsPort: http?.port,
+    close: async () => void (await Promise.all([grpc.close(), http?.close()])),
+  };
+}

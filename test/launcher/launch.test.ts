@@ -1,0 +1,241 @@
+// Launching: who shares a process, what it is given, and what may be launched.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createProcessManager } from 'mimas';
+import { createLauncher, processIdOf } from 'mimas/launcher';
+import { Ports } from '../../dist/launcher/ports.js';
+import { addPattern, alive, failure, has, HEALTH, nodeServer, start, startOver, temporaryFolder, until } from './helpers.js';
+
+describe('isolation', () => {
+  it('14. NAMESPACE: ns1, ns2, ns1 are two processes, ns:ns1 and ns:ns2', async () => {
+    const { launcher } = await start({ p: {} });
+    const infos = [];
+    for (const namespace of ['ns1', 'ns2', 'ns1']) infos.push(await launcher.launch({ pattern: 'p', isolation: 'namespace', namespace }));
+    expect(infos.map(({ processId }) => processId)).toEqual(['ns:ns1:p', 'ns:ns2:p', 'ns:ns1:p']);
+    expect(new Set(infos.map(({ pid }) => pid)).size).toBe(2);
+    expect(infos.every(({ pid }) => alive(pid))).toBe(true);
+  });
+
+  it('NONE: one process for all; SESSION: one a session, also when two namespaces use the same session id', async () => {
+    const { launcher } = await start({ p: {} });
+    const ids: string[] = [];
+    const pids = new Set<number | undefined>();
+    for (const [isolation, namespace, session] of [['none', 'a', '1'], ['none', 'b', '2'], ['session', 'a', '1'], ['session', 'b', '1'], ['session', 'a', '2'], ['namespace', 'a', '1']] as const) {
+      const info = await launcher.launch({ pattern: 'p', isolation, namespace, session });
+      ids.push(info.processId);
+      pids.add(info.pid);
+    }
+    expect(ids).toEqual(['shared:p', 'shared:p', 'session:a:1:p', 'session:b:1:p', 'session:a:2:p', 'ns:a:p']);
+    expect(pids.size).toBe(5);
+  });
+
+  it('parts are escaped: no two keys have the same id', () => {
+    const id = (namespace: string, session: string, pattern = 'p') => processIdOf({ level: 'session', namespace, session, pattern });
+    expect(id('a:b', 'c')).toBe('session:a%3Ab:c:p');
+    expect(id('a', 'b:c')).toBe('session:a:b%3Ac:p');
+    expect(id('a%3Ab', 'c')).toBe('session:a%253Ab:c:p');
+    expect(processIdOf({ level: 'namespace', namespace: '../../etc', pattern: 'p' })).toBe('ns:..%2F..%2Fetc:p');
+  });
+
+  it('15. 20 concurrent requests for one key are one start', async () => {
+    const { launcher, dir } = await start({ p: { script: nodeServer({ before: "require('node:fs').appendFileSync('starts', process.pid + '\\n')" }), health: HEALTH } });
+    const infos = await Promise.all(Array.from({ length: 20 }, () => launcher.launch({ pattern: 'p', namespace: 'x' })));
+    expect(new Set(infos.map(({ pid }) => pid)).size).toBe(1);
+    expect(readFileSync(join(dir, 'p/starts'), 'utf8').trim().split('\n')).toEqual([String(infos[0]!.pid)]);
+    expect(launcher.exportJsonMetrics().process_starts_total).toEqual({ 'p:Namespace': 1 });
+  });
+
+  it('16. a process that ends at once is told promptly with its cause, stays nowhere, and the next launch tries again', async () => {
+    const { launcher, dir } = await start({ p: { script: '#!/bin/sh\necho "no config" >&2\nexit 3\n', health: HEALTH } });
+    const asked = performance.now();
+    const error = await failure(launcher.launch({ pattern: 'p', namespace: 'x' }));
+    expect(performance.now() - asked).toBeLessThan(2000);
+    expect(error.code).toBe('PROCESS_CRASHED');
+    expect(error.message).toBe('process ns:x:p died: exit code 3\n    no config');
+    await until(() => launcher.list().length === 0);
+    writeFileSync(join(dir, 'p/run'), '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+    addPattern(dir, 'p');
+    launcher.reload();
+    expect((await launcher.launch({ pattern: 'p', namespace: 'x' })).state).toBe('RUNNING');
+  });
+
+  it('17. two patterns of one namespace have ids, pids and ports of their own, and an address', async () => {
+    const server = { script: nodeServer(), health: HEALTH };
+    const { launcher } = await start({ p1: server, p2: server });
+    const [one, two] = await Promise.all(['p1', 'p2'].map((pattern) => launcher.launch({ pattern, namespace: 'a' })));
+    expect([one?.processId, two?.processId]).toEqual(['ns:a:p1', 'ns:a:p2']);
+    expect(one!.pid).not.toBe(two!.pid);
+    expect(new Set([one!.grpcPort, one!.healthPort, two!.grpcPort, two!.healthPort]).size).toBe(4);
+    for (const info of [one!, two!]) {
+      expect(info.address).toBe(`localhost:${info.grpcPort}`);
+      expect(await (await fetch(`http://127.0.0.1:${info.healthPort}/health`)).text()).toBe(`OK - ${info.pattern} is healthy\n`);
+    }
+  });
+
+  it('a request without a level takes that of the manifest, else the launcher’s', async () => {
+    const { launcher } = await start({ mine: { level: 'session' }, plain: {} }, { defaultIsolation: 'none' });
+    expect((await launcher.launch({ pattern: 'mine', namespace: 'a', session: 's' })).processId).toBe('session:a:s:mine');
+    expect((await launcher.launch({ pattern: 'plain' })).processId).toBe('shared:plain');
+  });
+
+  it.each([
+    [{ isolation: 'namespace' }, 'MISSING_NAMESPACE', 'namespace is required for NAMESPACE isolation'],
+    [{ isolation: 'session', namespace: 'a' }, 'MISSING_SESSION_ID', 'session_id is required for SESSION isolation'],
+    [{ isolation: 'session', session: 'a' }, 'MISSING_NAMESPACE', 'namespace is required for SESSION isolation'],
+    [{ isolation: 'galaxy' }, 'INVALID_ISOLATION_LEVEL', 'invalid isolation_level: galaxy (must be none, namespace, or session)'],
+    [{ isolation: 'none', config: { 'A=B': 'x' } }, 'INVALID_CONFIGURATION', 'config: "A=B" cannot be an environment variable'],
+    [{ isolation: 'namespace', namespace: 'x'.repeat(257) }, 'INVALID_CONFIGURATION', 'namespace is longer than 256 characters'],
+  ])('%o is refused', async (request, code, message) => {
+    const { launcher } = await start({ p: {} });
+    const error = await failure(launcher.launch({ pattern: 'p', ...request } as never));
+    expect([error.code, error.message]).toEqual([code, message]);
+  });
+
+  it('maxProcesses is a limit', async () => {
+    const { launcher } = await start({ p: {} }, { maxProcesses: 1 });
+    await launcher.launch({ pattern: 'p', namespace: 'a' });
+    expect((await failure(launcher.launch({ pattern: 'p', namespace: 'b' }))).code).toBe('RESOURCE_LIMIT_EXCEEDED');
+    await launcher.terminate('ns:a:p', { force: true });
+    await launcher.launch({ pattern: 'p', namespace: 'b' });
+  });
+});
+
+describe('environment', () => {
+  it('the manifest comes first, then the request, then the launcher’s own variables, which nobody overrides', async () => {
+    const manifest = 'name: p\nversion: 1.0.0\nexecutable: ./run\nenvironment: {FROM: manifest, ASKED: manifest, GRPC_PORT: "1", PATTERN_NAME: other}\n';
+    const { launcher, output } = await start({ p: { manifest, script: '#!/bin/sh\necho "$FROM $ASKED $PATTERN_NAME $NAMESPACE $SESSION_ID $GRPC_PORT $HEALTH_PORT $PROCESS_ID"\nexec sleep 60\n' } });
+    const { grpcPort, healthPort } = await launcher.launch({ pattern: 'p', isolation: 'session', namespace: 'n', session: 's', config: { ASKED: 'request', HEALTH_PORT: '2', PROCESS_ID: 'x' } });
+    await until(() => output.length > 0);
+    expect(output).toEqual([`session:n:s:p| manifest request p n s ${grpcPort} ${healthPort} session:n:s:p`]);
+    expect(launcher.logs('session:n:s:p')).toHaveLength(1);
+  });
+});
+
+describe('ports', () => {
+  it('are never shared: not with a listener, not with another launcher, and not twice', async () => {
+    const server = createServer();
+    const taken = await new Promise<number>((resolve) => server.listen(0, '0.0.0.0', () => resolve((server.address() as { port: number }).port)));
+    const folder = temporaryFolder();
+    const range = { from: taken, to: taken + 50 };
+    const [a, b] = [new Ports(range, folder), new Ports(range, folder)];
+    const ports = await Promise.all(Array.from({ length: 10 }, (_, i) => (i % 2 ? a : b).take()));
+    expect(new Set(ports).size).toBe(10);
+    expect(ports).not.toContain(taken);
+    a.close();
+    b.close();
+    server.close();
+  });
+
+  it('prefer what is asked for, and say when there are none', async () => {
+    const ports = new Ports({ from: 42_100, to: 42_101 }, temporaryFolder());
+    expect(await ports.take(42_109)).toBe(42_109);
+    expect([await ports.take(), await ports.take()]).toEqual([42_100, 42_101]);
+    await expect(ports.take()).rejects.toMatchObject({ code: 'PORT_ALLOCATION_FAILED' });
+    ports.release(42_100);
+    expect(await ports.take()).toBe(42_100);
+  });
+
+  it('a manifest’s health port is taken when it is free, else another', async () => {
+    const health = HEALTH.replace('healthcheck:\n', 'healthcheck:\n  port: 42117\n');
+    const { launcher } = await start({ p: { script: nodeServer(), health } });
+    expect((await launcher.launch({ pattern: 'p', namespace: 'a' })).healthPort).toBe(42_117);
+    expect((await launcher.launch({ pattern: 'p', namespace: 'b' })).healthPort).not.toBe(42_117);
+  });
+});
+
+describe('what may be launched', () => {
+  it('a shell script with an exec check', async () => {
+    const { launcher } = await start({ p: { script: '#!/bin/sh\nsleep 0.1; touch well\nexec sleep 60\n', health: 'healthcheck:\n  type: exec\n  command: [test, -f, well]\n' } });
+    expect((await launcher.launch({ pattern: 'p', namespace: 'a' })).healthy).toBe(true);
+  });
+
+  it.skipIf(!has('python3'))('Python with an http check', async () => {
+    const script = `#!/usr/bin/env python3
+import http.server, os
+class H(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"python")
+    def log_message(self, *a): pass
+http.server.HTTPServer(("127.0.0.1", int(os.environ["HEALTH_PORT"])), H).serve_forever()
+`;
+    const { launcher } = await start({ p: { script, health: HEALTH } });
+    const { healthPort } = await launcher.launch({ pattern: 'p', namespace: 'a' });
+    expect(await (await fetch(`http://127.0.0.1:${healthPort}/health`)).text()).toBe('python');
+  });
+
+  it.skipIf(!has('cc'))('a compiled program with a tcp check and arguments', async () => {
+    const dir = temporaryFolder();
+    const folder = join(dir, 'c');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'main.c'), `#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+  struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(atoi(getenv("HEALTH_PORT"))), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  int s = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+  setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(s, (struct sockaddr *)&a, sizeof a) || listen(s, 8)) return 1;
+  printf("%d %s\\n", argc, argv[1]); fflush(stdout);
+  for (;;) close(accept(s, 0, 0));
+}
+`);
+    expect(spawnSync('cc', ['-o', join(folder, 'main'), join(folder, 'main.c')]).status).toBe(0);
+    writeFileSync(join(folder, 'manifest.yaml'), 'name: c\nversion: 1.0.0\nexecutable: ./main\nargs: [hello world]\nhealthcheck: {type: tcp}\n');
+    const { launcher, output } = await startOver(dir);
+    expect((await launcher.launch({ pattern: 'c', namespace: 'a' })).healthy).toBe(true);
+    expect(output).toEqual(['ns:a:c| 2 hello world']);
+  });
+
+  it('a Mimas process, with its own health check and a typed proxy', async () => {
+    const dir = temporaryFolder();
+    mkdirSync(join(dir, 'm'));
+    writeFileSync(join(dir, 'm/greeter.process.mjs'), `import { Process, Public, HealthCheck } from '${join(import.meta.dirname, '../../dist/index.js')}';
+export default class Greeter { greet(who) { return \`hello \${who} from \${process.env.PROCESS_ID}\`; } health() { return true; } }
+Public()(Greeter.prototype, 'greet', Object.getOwnPropertyDescriptor(Greeter.prototype, 'greet'));
+HealthCheck()(Greeter.prototype, 'health', Object.getOwnPropertyDescriptor(Greeter.prototype, 'health'));
+Process({ name: 'greeter', version: '1.0.0' })(Greeter);
+`);
+    writeFileSync(join(dir, 'm/manifest.yaml'), 'name: greeter\nversion: 1.0.0\nprocess: ./greeter.process.mjs\n');
+    const { launcher } = await startOver(dir);
+    const token = 'a-token-of-many-letters';
+    const info = await launcher.launch({ pattern: 'greeter', namespace: 'a', config: { MIMAS_TOKEN: token } });
+    expect(info).toMatchObject({ processId: 'ns:a:greeter', state: 'RUNNING', healthy: true });
+    expect(info.pid).not.toBe(process.pid);
+    const greeter = launcher.proxy<{ greet(who: string): string }>('ns:a:greeter');
+    expect(await greeter.greet('you')).toBe('hello you from ns:a:greeter');
+    await using pm = createProcessManager();
+    const fromElsewhere = await pm.connect<{ greet(who: string): string }>(`tcp://${info.address}`, { token });
+    expect(await fromElsewhere.greet('me')).toBe('hello me from ns:a:greeter');
+    process.kill(info.pid!, 'SIGKILL');
+    await until(() => launcher.status('ns:a:greeter')?.restartCount === 1 && launcher.status('ns:a:greeter')?.healthy);
+    expect(await launcher.proxy<{ greet(who: string): string }>('ns:a:greeter').greet('again')).toBe('hello again from ns:a:greeter');
+    await launcher.terminate('ns:a:greeter');
+    expect(launcher.list()).toEqual([]);
+  });
+});
+
+describe('options', () => {
+  it.each([
+    [{ patternsDir: '' }, 'patterns directory cannot be empty'],
+    [{ resyncInterval: 500 }, 'resync interval must be at least 1 second, got 500ms'],
+    [{ backOffPeriod: -1 }, 'backoff period cannot be negative, got -1'],
+    [{ cpuLimit: 0 }, 'CPU limit must be positive, got 0'],
+    [{ memoryLimit: '' }, 'memory limit cannot be empty'],
+    [{ leftovers: 'adopt' }, 'leftovers: adopt needs a stateDir, where processes are remembered'],
+    [{ patternDir: 'x' }, "unknown option 'patternDir'; did you mean 'patternsDir'?"],
+    [{ preset: 'staging' }, 'preset must be development or production, got staging'],
+  ])('%o is refused by name', async (options, message) => {
+    const error = await failure(createLauncher(options as never));
+    expect([error.code, error.message]).toEqual(['INVALID_CONFIGURATION', message]);
+  });
+
+  it('an error tells code, context, cause and suggestion in one line', async () => {
+    const { launcher } = await start({ p: {} });
+    const error = await failure(launcher.launch({ pattern: 'p', isolation: 'session', namespace: 'a' }));
+    expect(String(error)).toBe('[MISSING_SESSION_ID] session_id is required for SESSION isolation; Context: pattern=p, namespace=a; Suggestion: Give a session id, or launch with isolation namespace or none');
+  });
+});
