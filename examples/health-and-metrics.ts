@@ -17,7 +17,7 @@ await flaky.fail().catch(() => {});
 const metrics = await pm.getMetrics(flaky);
 console.log('requests', metrics.requests, 'errors', metrics.errors, 'echo', metrics.methods['echo']?.requests);
 console.log('hang took about 200 ms:', metrics.latency.max >= 195 && metrics.latency.max < 1000);
-console.log('it used its core:', metrics.cpu > 20, 'memory in MiB:', metrics.memory > 2 ** 20);
+console.log('it used a processor:', metrics.cpu > 0, 'memory in MiB:', metrics.memory > 2 ** 20);
 
 const printed = new Promise((resolve) => pm.on('log', resolve));
 await flaky.print('a line that it printed');

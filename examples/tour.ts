@@ -123,7 +123,7 @@ async function hashEverything(): Promise<{ hashes: FileHash[]; failed: string[];
   const lost = settled.filter((file) => !done.has(file)).length - failed.length;
   row('hashed', `${hashes.length} of ${files.length} files`, killed === undefined ? '' : `${lost} lost: interrupted calls ran again`);
   if (killed !== undefined) {
-    const deadline = performance.now() + 5_000;
+    const deadline = performance.now() + 15_000;
     while (pool.$handle.replicas().some(({ status }) => status !== 'running') && performance.now() < deadline) await sleep(10);
     const heir = pool.$handle.replicas().find(({ restarts }) => restarts > 0);
     row('healed', `process ${heir?.pid} took its place`);

@@ -25,7 +25,7 @@ const EXPECTED: Record<string, string[]> = {
   'dependency-injection': ['Good day, Ada! (the clock works)'],
   'health-and-metrics': [
     "[ 'healthy', 'mood: pass' ]", 'event: flaky is degraded', 'degraded', 'requests 103 errors 1 echo 100', 'hang took about 200 ms: true',
-    'it used its core: true memory in MiB: true', "its output: [ 'a line that it printed' ]",
+    'it used a processor: true memory in MiB: true', "its output: [ 'a line that it printed' ]",
   ],
   pool: ['blurred 12 images of 256000 bytes', 'replicas 3 in as many threads: 3', 'scaled to 4', 'reloaded; calls so far 12 errors 0 health healthy'],
 };

@@ -5,7 +5,7 @@ import { createBirpc } from 'birpc';
 import { WebSocket } from 'ws';
 import { startServer } from '../lib/child.mjs';
 
-export default [
+export const systems = [
   {
     name: 'birpc', group: 'thread', kind: 'peer',
     async start() {

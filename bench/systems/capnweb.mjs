@@ -7,7 +7,7 @@ import { startServer } from '../lib/child.mjs';
 // It compares with the global's constants, which Node 20 does not have.
 globalThis.WebSocket ??= WebSocket;
 
-export default [
+export const systems = [
   {
     name: 'capnweb ws', group: 'socket', kind: 'peer',
     async start() {

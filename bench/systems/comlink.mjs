@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { transfer, wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 
-export default [
+export const systems = [
   {
     name: 'comlink', group: 'thread', kind: 'peer', quick: true,
     async start() {

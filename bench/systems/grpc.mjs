@@ -3,7 +3,7 @@ import { credentials } from '@grpc/grpc-js';
 import { startServer } from '../lib/child.mjs';
 import { Work } from '../lib/grpc.mjs';
 
-export default [
+export const systems = [
   {
     name: 'grpc-js', group: 'socket', kind: 'peer', quick: true,
     async start() {

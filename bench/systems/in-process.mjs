@@ -10,7 +10,7 @@ async function drain(items) {
   return n;
 }
 
-export default [
+export const systems = [
   {
     name: 'direct async call', group: 'in-process', kind: 'raw',
     start: async () => ({ add: async (a, b) => add(a, b), echo: async (x) => echo(x), stream: (n) => drain(count(n)), close() {} }),

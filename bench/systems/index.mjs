@@ -12,4 +12,4 @@ export async function listSystems() {
   return all;
 }
 
-export const loadSystems = async (file) => (await import(`./${file}.mjs`)).default;
+export const loadSystems = async (file) => (await import(`./${file}.mjs`)).systems;

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'jest-worker';
 
-export default [
+export const systems = [
   {
     name: 'jest-worker child', group: 'child', kind: 'peer',
     async start() {

@@ -35,4 +35,4 @@ const low = { label: ' low', options: { latency: 'low' }, quick: true };
 const lowLatency = SPAWN_OPTIONS.includes('latency') ? [mimas('worker', 'ipc', low), mimas('child', 'unix', { ...low, quick: false })] : [];
 const bare = { label: ' no metrics', options: { monitoring: { metrics: false } }, quick: true };
 
-export default [...cells, ...lowLatency, mimas('none', 'ipc', { ...bare, quick: false }), mimas('worker', 'ipc', bare)];
+export const systems = [...cells, ...lowLatency, mimas('none', 'ipc', { ...bare, quick: false }), mimas('worker', 'ipc', bare)];

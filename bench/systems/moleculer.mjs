@@ -3,7 +3,7 @@ import { startServer } from '../lib/child.mjs';
 import { freePort } from '../lib/free-port.mjs';
 import { createBroker } from '../lib/moleculer.mjs';
 
-export default [
+export const systems = [
   {
     name: 'moleculer tcp', group: 'socket', kind: 'peer', binary: false, quick: true,
     async start() {

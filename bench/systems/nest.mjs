@@ -4,7 +4,7 @@ import { ClientProxyFactory, Transport } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { startServer } from '../lib/child.mjs';
 
-export default [
+export const systems = [
   {
     name: 'nestjs tcp', group: 'socket', kind: 'peer', binary: false, quick: true,
     async start() {

@@ -18,4 +18,4 @@ function piscina(name, options, quick) {
   };
 }
 
-export default [piscina('piscina', {}, false), piscina('piscina 2048 a thread', { concurrentTasksPerWorker: 2048 }, true)];
+export const systems = [piscina('piscina', {}, false), piscina('piscina 2048 a thread', { concurrentTasksPerWorker: 2048 }, true)];

@@ -19,4 +19,4 @@ function rawFork(name, serialization, more) {
   };
 }
 
-export default [rawFork('raw fork advanced', 'advanced', { quick: true }), rawFork('raw fork json', 'json', { binary: false })];
+export const systems = [rawFork('raw fork advanced', 'advanced', { quick: true }), rawFork('raw fork json', 'json', { binary: false })];

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { Pending, Tally } from '../lib/pending.mjs';
 
-export default [
+export const systems = [
   {
     name: 'raw MessagePort', group: 'thread', kind: 'raw', quick: true,
     async start() {

@@ -37,4 +37,4 @@ function rawSocket(name, transport, quick) {
   };
 }
 
-export default [rawSocket('raw tcp frames', 'tcp', true), rawSocket('raw unix frames', 'unix', false)];
+export const systems = [rawSocket('raw tcp frames', 'tcp', true), rawSocket('raw unix frames', 'unix', false)];

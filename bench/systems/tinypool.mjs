@@ -13,4 +13,4 @@ function tinypool(name, options, quick) {
   };
 }
 
-export default [tinypool('tinypool', {}, false), tinypool('tinypool 2048 a thread', { concurrentTasksPerWorker: 2048 }, false)];
+export const systems = [tinypool('tinypool', {}, false), tinypool('tinypool 2048 a thread', { concurrentTasksPerWorker: 2048 }, false)];

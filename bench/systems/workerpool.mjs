@@ -15,4 +15,4 @@ function system(name, group, workerType, more) {
   };
 }
 
-export default [system('workerpool thread', 'thread', 'thread', {}), system('workerpool process', 'child', 'process', { binary: false })];
+export const systems = [system('workerpool thread', 'thread', 'thread', {}), system('workerpool process', 'child', 'process', { binary: false })];

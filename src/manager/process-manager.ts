@@ -1,4 +1,5 @@
 // The composition root: what users call. It resolves options, makes units, hands them to the one supervisor, and gives proxies.
+// What a first spawn, pool or connection needs is loaded by it: every thread imports this file, and few of them spawn.
 import { nanoid } from 'nanoid';
 import type { Registry } from 'prom-client';
 import { UnitNotFoundError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
@@ -10,22 +11,20 @@ import { Emitter } from '../supervisor/emitter.js';
 import type { HealthReport } from '../supervisor/health.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, Isolation, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
-import { formatAddress } from '../transport/address.js';
 import { parseDuration, type Duration } from '../units.js';
 import { SocketFolder } from './addresses.js';
-import { connectProcess, type ConnectProcessOptions, type ManagedConnection } from './connection.js';
-import { aggregateHealth } from './health.js';
+import type { ConnectProcessOptions, ManagedConnection } from './connection.js';
 import { MetricsJournal } from './metrics-journal.js';
-import { ManagedProcess } from './managed-process.js';
+import type { ManagedProcess } from './managed-process.js';
 import type { Pool } from '../pool/pool.js';
 import type { PoolHandle } from '../pool/pool-handle.js';
-import { startPool, type PoolSpawnOptions } from './pools.js';
+import type { PoolSpawnOptions } from './pools.js';
 import { ProcessIsolation, type IsolateOptions, type IsolationHandle } from './isolations.js';
 import type { Supervision, SupervisionOf } from './supervision.js';
 import type { ChildDefinition, SupervisionOptions, SupervisorClass } from './supervision-options.js';
 import { checkManagerOptions, resolveSpawnOptions, type ManagerOptions, type SpawnOptions } from './options.js';
 import type { Listening } from './process-context.js';
-import { resolveServeOptions, type ServedProcess, type ServeOptions } from './serve.js';
+import type { ServedProcess, ServeOptions } from './serve.js';
 import { unitSyncer, type Unit } from './unit.js';
 
 /** A process: its id, or its proxy. */
@@ -96,6 +95,7 @@ export class ProcessManager {
    * @throws what `spawn` throws, and UnsupportedOptionError for an address off this machine without a token of your own
    */
   async serve<T>(file: string | URL, options: ServeOptions = {}): Promise<ServedProcess<T>> {
+    const [{ resolveServeOptions }, { formatAddress }] = await Promise.all([import('./serve.js'), import('../transport/address.js')]);
     const { spawn, listen } = resolveServeOptions(options);
     const process = await this.spawnUnit(file, spawn, undefined, listen);
     return { process: createRemote(process.client) as Remote<T>, address: formatAddress(listen.address), token: listen.token };
@@ -103,9 +103,11 @@ export class ProcessManager {
 
   /** Spawns and gives the unit itself: what pools, isolation and groups build on. `signal` gives the start up. */
   async spawnUnit(file: string | URL, options: SpawnOptions = {}, signal?: AbortSignal, listen?: Listening, generation = 0): Promise<ManagedProcess> {
-    if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: String(file) });
+    this.#assertOpen(String(file));
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
+    const { ManagedProcess } = await import('./managed-process.js');
+    this.#assertOpen(String(file));
     const unit = new ManagedProcess(path, resolved, {
       supervisor: this.#supervisor,
       owner: this.#options.name ?? 'main',
@@ -140,8 +142,10 @@ export class ProcessManager {
    * @throws what `spawn` throws, when a first replica cannot be brought up
    */
   async pool<T>(file: string | URL, options: PoolSpawnOptions = {}): Promise<RemotePool<T>> {
-    if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: String(file) });
+    this.#assertOpen(String(file));
     const path = resolveProcessFile(file);
+    const { startPool } = await import('./pools.js');
+    this.#assertOpen(path);
     const pool = await startPool(path, options, {
       defaults: this.#options,
       spawnUnit: (spawn, { signal, generation }) => this.spawnUnit(path, spawn, signal, undefined, generation),
@@ -172,7 +176,7 @@ export class ProcessManager {
   supervise(children: readonly ChildDefinition[], options?: SupervisionOptions): Promise<Supervision>;
   supervise<T>(tree: SupervisorClass<T>, options?: SupervisionOptions): Promise<SupervisionOf<T>>;
   async supervise(source: readonly ChildDefinition[] | SupervisorClass, options: SupervisionOptions = {}): Promise<Supervision> {
-    if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: 'supervise' });
+    this.#assertOpen('supervise');
     const [{ readTree }, { SupervisionTree }] = await Promise.all([import('./supervision-definition.js'), import('./supervision.js')]);
     const tree = new SupervisionTree(readTree(source, options, options.name ?? 'supervise'), {
       spawnUnit: (file, own, signal) => this.spawnUnit(file, own, signal),
@@ -189,7 +193,9 @@ export class ProcessManager {
    * @throws LinkClosedError when nothing answers, UnauthorizedError when the token is refused
    */
   async connect<T>(address: string, options: ConnectProcessOptions = {}): Promise<Remote<T>> {
-    if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: address });
+    this.#assertOpen(address);
+    const { connectProcess } = await import('./connection.js');
+    this.#assertOpen(address);
     const connection = await connectProcess(address, options, this.#supervisor, this.#options.name ?? 'main');
     this.#connections.add(connection);
     return createRemote(connection.client) as Remote<T>;
@@ -219,6 +225,7 @@ export class ProcessManager {
   /** The user's own checks of one process; without an argument, of all of them together. @throws UnitNotFoundError */
   async getHealth(ref?: ProcessRef): Promise<HealthStatus> {
     if (ref !== undefined) return this.#find(ref).health();
+    const { aggregateHealth } = await import('./health.js');
     return aggregateHealth([...this.#processes.values()].filter(({ status }) => status !== 'stopped'));
   }
 
@@ -302,6 +309,10 @@ export class ProcessManager {
     const [{ registry }, { registerProcesses }] = await Promise.all([this.#journal.collector(), import('./prometheus.js')]);
     registerProcesses(registry, () => this.#processes.values());
     return registry;
+  }
+
+  #assertOpen(what: string): void {
+    if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: what });
   }
 
   #find(ref: ProcessRef): ManagedProcess {

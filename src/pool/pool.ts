@@ -23,6 +23,8 @@ import { WaitingCall } from './waiting-call.js';
 
 /** Runs of an idempotent call before a crash is reported, without the `retry` option. */
 const CRASH_ATTEMPTS = 4;
+const CRASH_BACKOFF_MS = 50;
+const MAX_BACKOFF_MS = 30_000;
 
 export interface PoolContext {
   readonly id: string;
@@ -133,7 +135,9 @@ export class Pool implements RemoteTarget {
           this.breaker?.leave(cancelled || !isFailure(error) ? undefined : false);
           if (attempt >= attempts || cancelled || this.#state === 'stopped' || !(retry ? isRetryable(error) : isDeath(error))) throw error;
           if (this.breaker?.state === 'open') throw error;
-          if (retry) await this.#sleep(retry.backoff * 2 ** (attempt - 1), options.signal);
+          // After a death another replica is asked at once; one that dies as well is no accident.
+          const backoff = retry ? retry.backoff * 2 ** (attempt - 1) : attempt > 1 ? CRASH_BACKOFF_MS * 2 ** (attempt - 2) : 0;
+          if (backoff > 0) await this.#sleep(Math.min(backoff, MAX_BACKOFF_MS), options.signal);
         }
       }
     } catch (error) {

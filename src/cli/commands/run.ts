@@ -27,9 +27,11 @@ export async function run(file: string, { isolation, name, maxMemory, maxRestart
       ...(maxMemory === undefined ? {} : { resources: { maxMemory } }),
     });
     const handle = proxy.$handle;
+    // Before anything is said: whoever reads it may send a signal at once.
+    const done = untilDone(pm, handle, label, json);
     if (json) event('ready', { name: handle.name, version: handle.version, id: handle.id, pid: handle.pid, isolation, methods: handle.methods });
     else note(`${label}: ${handle.name}${handle.version ? ` ${handle.version}` : ''} runs (${isolation}, pid ${handle.pid}); Ctrl+C stops it`);
-    process.exitCode = await untilDone(pm, handle, label, json);
+    process.exitCode = await done;
   } catch (error) {
     complain(error, json);
     process.exitCode = exitCodeOf(error);

@@ -31,6 +31,8 @@ export async function serve(file: string, flags: ServeFlags): Promise<void> {
       ...(name === undefined ? {} : { name }),
     });
     const handle = proxy.$handle;
+    // Before anything is said: whoever reads it may send a signal at once.
+    const done = untilDone(pm, handle, label, json);
     const { pid, methods, version } = handle;
     // A token that somebody chose is a secret that they know already.
     if (json) event('listening', { name: handle.name, version, address, ...(given === undefined ? { token } : {}), pid, isolation, methods });
@@ -39,7 +41,7 @@ export async function serve(file: string, flags: ServeFlags): Promise<void> {
       if (given === undefined) say(`token ${token}`);
     }
     warnIfOpen(address);
-    process.exitCode = await untilDone(pm, handle, label, json);
+    process.exitCode = await done;
   } catch (error) {
     complain(error, json);
     process.exitCode = exitCodeOf(error);
