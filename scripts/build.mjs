@@ -1,6 +1,6 @@
 // Builds dist/ from src/ with the TypeScript compiler; stale output is removed first so that no deleted file lives on.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,10 @@ const { status } = spawnSync(process.execPath, [join(dirname(typescript), 'bin/t
   stdio: 'inherit',
 });
 // What the compiler does not carry over.
-for (const folder of ['launcher/proto']) cpSync(join(root, 'src', folder), join(root, 'dist', folder), { recursive: true });
+for (const file of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.proto'))) {
+  mkdirSync(dirname(join(root, 'dist', file)), { recursive: true });
+  copyFileSync(join(root, 'src', file), join(root, 'dist', file));
+}
 const cli = join(root, 'dist/cli/main.js');
 if (existsSync(cli)) chmodSync(cli, 0o755);
 process.exit(status ?? 1);

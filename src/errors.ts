@@ -28,6 +28,11 @@ export const ERROR_CODES = {
   ISOLATION_FULL: 'all `maxProcesses` processes of an isolation are at work, so none can be evicted for another key',
   UNIT_NOT_FOUND: 'no process or unit with this id',
   SHUTDOWN_INCOMPLETE: 'something outlived the shutdown deadline; `left` names it',
+  PIPELINE_INVALID: 'a pipeline file makes no sense; `problems` lists where and why',
+  COMPONENT_FAILED: 'a component of a pipeline could not be started, or was given up; `component` names it and `lastLines` is what it printed last',
+  ENGINE_UNAVAILABLE: 'no container engine answers',
+  PIPELINE_NOT_RUNNING: 'no such pipeline runs here, or several do and none was named',
+  PIPELINE_RUNNING: 'a pipeline with this name runs already',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
@@ -107,12 +112,18 @@ export class InvalidProcessError extends coded<'INVALID_PROCESS'>('INVALID_PROCE
 export class IsolationFullError extends coded<'ISOLATION_FULL', { id: string; maxProcesses: number }>('ISOLATION_FULL') {}
 export class UnitNotFoundError extends coded<'UNIT_NOT_FOUND', { id: string }>('UNIT_NOT_FOUND') {}
 export class ShutdownIncompleteError extends coded<'SHUTDOWN_INCOMPLETE', { left: readonly string[] }>('SHUTDOWN_INCOMPLETE') {}
+export class PipelineInvalidError extends coded<'PIPELINE_INVALID', { problems: readonly { message: string }[] }>('PIPELINE_INVALID') {}
+export class ComponentFailedError extends coded<'COMPONENT_FAILED', { component: string; exitCode: number | null; signal: string | null; lastLines: readonly string[] }>('COMPONENT_FAILED') {}
+export class EngineUnavailableError extends coded<'ENGINE_UNAVAILABLE'>('ENGINE_UNAVAILABLE') {}
+export class PipelineNotRunningError extends coded<'PIPELINE_NOT_RUNNING'>('PIPELINE_NOT_RUNNING') {}
+export class PipelineRunningError extends coded<'PIPELINE_RUNNING'>('PIPELINE_RUNNING') {}
 
 for (const exported of [
   ProcessStartError, InitError, ProcessCrashedError, ProcessStoppedError, RestartsExhaustedError, MemoryLimitError, CallTimeoutError,
   QueueTimeoutError, QueueFullError, CircuitOpenError, CallCancelledError, MethodNotFoundError, NotCloneableError, FrameTooLargeError, ProtocolError,
   LinkClosedError, CallbackReleasedError, UnauthorizedError, UnknownOptionError, UnsupportedOptionError, InvalidOptionError,
-  InvalidProcessError, IsolationFullError, UnitNotFoundError, ShutdownIncompleteError,
+  InvalidProcessError, IsolationFullError, UnitNotFoundError, ShutdownIncompleteError, PipelineInvalidError, ComponentFailedError, EngineUnavailableError,
+  PipelineNotRunningError, PipelineRunningError,
 ]) classes.set(exported.code, exported as never);
 
 /**

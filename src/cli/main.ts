@@ -5,6 +5,7 @@ import { Command, Option } from 'commander';
 import * as launch from './commands/launch.js';
 import * as patterns from './commands/patterns.js';
 import { EXIT } from './exit-codes.js';
+import { isPipelineFile, refuseForeign, registerPipeline, RUN_PIPELINE_OPTIONS } from './pipeline/register.js';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
@@ -48,18 +49,23 @@ Examples:
 add(
   program
     .command('run')
-    .summary('keep one process running in the foreground')
-    .description('Starts one process and keeps it running: a crash restarts it. What it prints comes prefixed with its name. Ctrl+C stops it gracefully.')
-    .argument('<file>', 'a .ts, .mts, .js or .mjs file whose default export has @Process()'),
+    .summary('keep one process, or a pipeline, running in the foreground')
+    .description('Starts one process and keeps it running: a crash restarts it. What it prints comes prefixed with its name. Ctrl+C stops it gracefully.\nWith a .yaml file it starts a whole pipeline, in the order of its dependencies, and stops it in reverse; a second Ctrl+C kills.')
+    .argument('<file>', 'a .ts, .mts, .js or .mjs file whose default export has @Process(), or a pipeline: .yaml or .yml'),
   isolation(),
   new Option('--name <name>', 'its name; default: the name in @Process()'),
   new Option('--max-memory <size>', "its heap limit, such as '512MB'"),
   new Option('--max-restarts <n>', 'restarts allowed within a minute').default('5'),
   new Option('--restart <when>', 'permanent: always; transient: after a failure; temporary: never').choices(['permanent', 'transient', 'temporary']).default('permanent'),
   json(),
+  ...RUN_PIPELINE_OPTIONS,
 )
-  .addHelpText('after', '\nExamples:\n  $ mimas run counter.process.ts\n  $ mimas run ingest.process.ts --isolation child --max-memory 512MB --json')
-  .action(async (file: string, options: object) => (await import('./commands/run.js')).run(file, options as never));
+  .addHelpText('after', '\nExamples:\n  $ mimas run counter.process.ts\n  $ mimas run ingest.process.ts --isolation child --max-memory 512MB --json\n  $ mimas run pipeline.yaml --orchestrator process --log-dir logs\n  $ mimas run pipeline.yaml --orchestrator container -d')
+  .action(async (file: string, options: object, command: Command) => {
+    refuseForeign(file, command);
+    if (isPipelineFile(file)) await (await import('./commands/run-pipeline.js')).runPipeline(file, options as never);
+    else await (await import('./commands/run.js')).run(file, options as never);
+  });
 
 add(
   program
@@ -95,6 +101,7 @@ add(
 
 launch.register(program);
 patterns.register(program);
+registerPipeline(program);
 
 for (const command of program.commands.flatMap((one) => [one, ...one.commands])) command.exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.done : EXIT.usage)).showHelpAfterError(`(mimas ${command.name()} --help tells more)`);
 

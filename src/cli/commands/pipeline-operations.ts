@@ -1,0 +1,96 @@
+// `mimas ps`, `logs`, `stop`, `restart`, `scale`, `up`, `down` and `attach`: operations on a pipeline that runs.
+import type { PipelineEvents, PipelineStatus } from '../../pipeline/events.js';
+import { ask, choosePipeline, statusOfPipeline } from '../../pipeline/operations-client.js';
+import type { Request } from '../../pipeline/operations.js';
+import { runningPipelines } from '../../pipeline/runtime-folder.js';
+import { EXIT } from '../exit-codes.js';
+import { complain, note, say } from '../output.js';
+import { Narrator } from '../pipeline/narrator.js';
+import { exitCodeOfPipeline } from '../pipeline/report.js';
+import { statusTable } from '../pipeline/table.js';
+
+export interface OperationFlags { pipeline?: string; json?: boolean }
+export interface LogsFlags extends OperationFlags { follow?: boolean; tail: string }
+
+const colour = (): boolean => process.stdout.isTTY === true && !process.env['NO_COLOR'];
+
+async function guarded(json: boolean | undefined, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    complain(error, json);
+    process.exitCode = exitCodeOfPipeline(error);
+  }
+}
+
+function show(status: PipelineStatus, json: boolean | undefined): void {
+  if (json) return say(JSON.stringify(status));
+  say(`${status.name} (${status.orchestrator}, pid ${status.pid}): ${status.phase}${status.endpoint ? `, control plane at ${status.endpoint}` : ''}`);
+  for (const row of statusTable(status, { colour: colour() })) say(row);
+}
+
+export const ps = ({ pipeline, json }: OperationFlags) => guarded(json, async () => {
+  const names = pipeline === undefined ? await runningPipelines() : [await choosePipeline(pipeline)];
+  if (names.length === 0 && !json) note('no pipeline runs here');
+  for (const name of names) show(await statusOfPipeline(name), json);
+});
+
+/** Operations that are answered with the new state. */
+const operate = (request: Request, { pipeline, json }: OperationFlags) => guarded(json, async () => {
+  const answer = await ask(await choosePipeline(pipeline), request);
+  if (request.op === 'reload') {
+    const { added, removed, changed } = answer as Record<'added' | 'removed' | 'changed', string[]>;
+    if (json) return say(JSON.stringify(answer));
+    const parts = Object.entries({ added, removed, changed }).flatMap(([what, ids]) => (ids.length > 0 ? [`${what} ${ids.join(', ')}`] : []));
+    return say(parts.length > 0 ? parts.join('; ') : 'nothing has changed');
+  }
+  show(answer as PipelineStatus, json);
+});
+
+export const stop = (id: string, flags: OperationFlags) => operate({ op: 'stop', id }, flags);
+export const restart = (id: string, flags: OperationFlags) => operate({ op: 'restart', id }, flags);
+export const reload = (flags: OperationFlags) => operate({ op: 'reload' }, flags);
+
+export function scale(id: string, replicas: string, flags: OperationFlags): Promise<void> {
+  const count = Number(replicas);
+  if (Number.isInteger(count) && count >= 0) return operate({ op: 'scale', id, replicas: count }, flags);
+  note(`mimas: ${replicas} is not a number of replicas`);
+  process.exitCode = EXIT.usage;
+  return Promise.resolve();
+}
+
+export const logs = (id: string | undefined, { pipeline, json, follow, tail }: LogsFlags) => guarded(json, async () => {
+  const name = await choosePipeline(pipeline);
+  const narrator = new Narrator({ style: json ? 'json' : 'full', sink: say, colour: colour() });
+  narrator.expect((await statusOfPipeline(name)).components.map((one) => one.id));
+  await ask(name, { op: 'logs', id, follow, tail: Number(tail) }, (event, detail) => narrator.tell(event, detail), untilInterrupted());
+});
+
+export const attach = ({ pipeline, json }: OperationFlags) => guarded(json, async () => {
+  const name = await choosePipeline(pipeline);
+  const status = await statusOfPipeline(name);
+  show(status, json);
+  const narrator = new Narrator({ style: json ? 'json' : 'full', sink: say, colour: colour() });
+  narrator.expect(status.components.map((one) => one.id));
+  if (!json) note('attached; Ctrl+C leaves it running');
+  await ask(name, { op: 'attach' }, (event, detail) => narrator.tell(event, detail), untilInterrupted());
+});
+
+export const down = (name: string | undefined, { pipeline, json, kill }: OperationFlags & { kill?: boolean }) => guarded(json, async () => {
+  const chosen = await choosePipeline(name ?? pipeline);
+  const narrator = new Narrator({ style: json ? 'json' : 'plain', sink: say, colour: false });
+  let ended: PipelineEvents['pipeline'] | undefined;
+  await ask(chosen, { op: 'down', kill }, (event, detail) => {
+    narrator.tell(event, detail);
+    if (event === 'pipeline') ended = detail as PipelineEvents['pipeline'];
+  });
+  if (ended?.phase !== 'stopped') process.exitCode = EXIT.failed;
+});
+
+/** The first Ctrl+C hangs up. */
+function untilInterrupted(): AbortSignal {
+  const controller = new AbortController();
+  process.once('SIGINT', () => controller.abort());
+  process.once('SIGTERM', () => controller.abort());
+  return controller.signal;
+}

@@ -1,0 +1,29 @@
+// `mimas validate`: what is wrong with a pipeline file, without running anything.
+import { formatProblem } from '../../pipeline/problems.js';
+import { pipelineJsonSchema } from '../../pipeline/json-schema.js';
+import { readPipeline } from '../../pipeline/parse.js';
+import { plan } from '../../pipeline/plan.js';
+import { EXIT } from '../exit-codes.js';
+import { note, say } from '../output.js';
+
+export interface ValidateFlags { json?: boolean; envFile?: string[]; schema?: boolean }
+
+export function validate(files: readonly string[], { json, envFile, schema }: ValidateFlags): void {
+  if (schema) return say(JSON.stringify(pipelineJsonSchema(), null, 2));
+  if (files.length === 0) {
+    note('mimas: name a pipeline file');
+    process.exitCode = EXIT.usage;
+    return;
+  }
+  let valid = true;
+  for (const file of files) {
+    const { pipeline, problems } = readPipeline(file, envFile?.length ? { envFiles: envFile } : {});
+    valid &&= pipeline !== undefined;
+    if (json) say(JSON.stringify({ file, valid: pipeline !== undefined, problems }));
+    else if (pipeline) {
+      const made = plan(pipeline.components);
+      say(`${file}: ${pipeline.name} is valid; start order: ${'levels' in made ? made.levels.map((level) => level.join(', ')).join(' → ') : ''}`);
+    } else for (const problem of problems) note(formatProblem(problem));
+  }
+  if (!valid) process.exitCode = EXIT.usage;
+}

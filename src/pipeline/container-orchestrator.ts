@@ -1,0 +1,110 @@
+// Components as containers: one bridge network on which they find each other by name, and nothing left behind, whatever happens.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type Docker from 'dockerode';
+import { PipelineRunningError, ProcessStartError } from '../errors.js';
+import { processFacts } from '../runtime/group-members.js';
+import { Container } from './container.js';
+import { containerSpec, rewriteLocalhost, type Place } from './container-spec.js';
+import { connectEngine, ensureImage, ignoreMissing, LABEL, removeAll } from './docker-engine.js';
+import type { Component, PipelineSpec } from './model.js';
+import type { Launch, Orchestrator, Preparation, Running } from './orchestrator.js';
+
+const LOOPBACK = '127.0.0.1';
+const GUARDIAN = fileURLToPath(new URL('./container-guardian.js', import.meta.url));
+
+export interface ContainerOptions {
+  /** `localhost:<port>` in variables becomes the peer's name (default true). */
+  readonly rewriteLocalhost?: boolean;
+}
+
+export class ContainerOrchestrator implements Orchestrator {
+  readonly type = 'container';
+  readonly #rewrite: boolean;
+  readonly #owner = `${hostname()}/${process.pid}/${processFacts(process.pid)?.startTicks ?? 0}`;
+  #engine: Docker | undefined;
+  #pipeline: PipelineSpec | undefined;
+  #network: string | undefined;
+  #gateway: string | undefined;
+  #guardian: ChildProcess | undefined;
+
+  constructor({ rewriteLocalhost: rewrite = true }: ContainerOptions = {}) {
+    this.#rewrite = rewrite;
+  }
+
+  refusal({ id, kind, image }: Component): string | undefined {
+    return image ? undefined : `${kind} ${id} has no image: it cannot run with --orchestrator container`;
+  }
+
+  async prepare(pipeline: PipelineSpec, preparation: Preparation): Promise<void> {
+    this.#pipeline = pipeline;
+    const engine = (this.#engine ??= await connectEngine());
+    const images = new Map(pipeline.components.map((component) => [component.image!, component]));
+    await Promise.all([...images].map(([image, { pull }]) => ensureImage(engine, image, pull, preparation)));
+    if (this.#network !== undefined) return;
+    await this.#clearLeftovers(engine, pipeline.name);
+    this.#guard(pipeline.name);
+    const name = `mimas-${pipeline.name}`;
+    const labels = { ...pipeline.labels, [LABEL.pipeline]: pipeline.name, [LABEL.owner]: this.#owner };
+    const network = await engine.createNetwork({ Name: name, Driver: 'bridge', CheckDuplicate: true, Labels: labels });
+    this.#network = name;
+    const { IPAM } = (await network.inspect()) as { IPAM?: { Config?: { Gateway?: string }[] } };
+    this.#gateway = IPAM?.Config?.[0]?.Gateway;
+  }
+
+  controlPlane(): { listen: readonly string[]; tell: string } {
+    return { listen: this.#local() ? [LOOPBACK, this.#gateway!] : [LOOPBACK], tell: 'host.docker.internal' };
+  }
+
+  async start({ replica, env, signal, onLine }: Launch): Promise<Running> {
+    const { component, index, id } = replica;
+    const pipeline = this.#pipeline!;
+    const network = this.#network!;
+    const place: Place = { pipeline, network, owner: this.#owner, host: this.#local() ? this.#gateway! : 'host-gateway' };
+    const rewritten = this.#rewrite ? Object.fromEntries(Object.entries(env).map(([name, value]) => [name, rewriteLocalhost(value, component, pipeline.components)])) : env;
+    const facts = { index, ports: component.ports, network, stopSignal: component.stop.signal, memory: (component.container.limits ?? component.limits)?.memory };
+    try {
+      const container = await Container.start(this.#engine!, containerSpec(replica, rewritten, place), facts, onLine);
+      if (signal.aborted) await container.stop({ grace: 0, hurry: signal });
+      return container;
+    } catch (error) {
+      throw new ProcessStartError(`${id}: its container could not be started: ${reasonOf(error)}`, { file: component.image!, phase: 'resolve', cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#engine && this.#pipeline) await removeAll(this.#engine, [`${LABEL.pipeline}=${this.#pipeline.name}`, `${LABEL.owner}=${this.#owner}`]);
+    this.#network = undefined;
+    this.#guardian?.stdin?.end('done\n');
+    this.#guardian = undefined;
+  }
+
+  /** An engine on this machine, whose networks have their gateway here. */
+  #local(): boolean {
+    const { DOCKER_HOST: where = 'unix://' } = process.env;
+    return this.#gateway !== undefined && process.platform === 'linux' && where.startsWith('unix://');
+  }
+
+  /** What a pipeline of this name left that was killed together with its guardian. @throws PipelineRunningError when it is alive */
+  async #clearLeftovers(engine: Docker, name: string): Promise<void> {
+    const filters = { label: [`${LABEL.pipeline}=${name}`] };
+    const found = [...(await engine.listContainers({ all: true, filters })), ...(await engine.listNetworks({ filters }))];
+    const owners = new Set(found.map(({ Labels }) => Labels?.[LABEL.owner]).filter((owner) => owner !== undefined));
+    for (const owner of owners) {
+      const [host, pid, ticks] = owner.split('/');
+      if (host !== hostname() || processFacts(Number(pid))?.startTicks === ticks) throw new PipelineRunningError(`a pipeline called ${name} runs already, by process ${pid} of ${host}`);
+      await removeAll(engine, [`${LABEL.pipeline}=${name}`, `${LABEL.owner}=${owner}`]).catch(ignoreMissing);
+    }
+  }
+
+  #guard(pipeline: string): void {
+    this.#guardian = spawn(process.execPath, [GUARDIAN, pipeline, this.#owner], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+    this.#guardian.on('error', () => {});
+    this.#guardian.stdin!.on('error', () => {});
+    this.#guardian.unref();
+    (this.#guardian.stdin as unknown as { unref?(): void }).unref?.();
+  }
+}
+
+const reasonOf = (error: unknown): string => (error as { json?: { message?: string } }).json?.message ?? (error as Error).message;

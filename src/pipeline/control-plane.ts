@@ -1,0 +1,139 @@
+// The control plane over gRPC: flowctl.v1.ControlPlaneService in front of the registry, with reflection.
+// gRPC is loaded when it is first listened; nothing else of a pipeline needs it.
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { handleUnaryCall, sendUnaryData, Server, ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
+import { InvalidOptionError, UnitNotFoundError } from '../errors.js';
+import { Registry, type ComponentInfo, type HealthName, type Registration, type RegistryOptions, type TypeName } from './registry.js';
+
+/** Beside this file; the build copies it. */
+export const CONTROL_PLANE_PROTO = fileURLToPath(new URL('./proto/control_plane.proto', import.meta.url));
+
+export interface ControlPlaneOptions extends RegistryOptions {
+  /** Default 8080; 0 takes a free one. */
+  readonly port?: number | undefined;
+  /** When the port is taken: take a free one, instead of an error. */
+  readonly elsewhere?: boolean | undefined;
+  /** Addresses to listen on instead of those that the orchestrator needs. */
+  readonly hosts?: readonly string[] | undefined;
+}
+
+interface WireInfo { id: string; name: string; description: string; version: string; type: string; input_event_types: string[]; output_event_types: string[]; endpoint: string; metadata: Record<string, string> }
+
+export class ControlPlane {
+  readonly registry: Registry;
+  readonly #options: ControlPlaneOptions;
+  #server: Server | undefined;
+
+  constructor(options: ControlPlaneOptions = {}) {
+    this.#options = options;
+    this.registry = new Registry(options);
+  }
+
+  /** Resolves with the port, the same on all `hosts`. @throws InvalidOptionError when it is taken */
+  async listen(hosts: readonly string[]): Promise<number> {
+    const grpc = await import('@grpc/grpc-js');
+    const loader = await import('@grpc/proto-loader');
+    const { ReflectionService } = await import('@grpc/reflection');
+    const definition = await loader.load(CONTROL_PLANE_PROTO, { keepCase: true, enums: String, defaults: true, includeDirs: [] });
+    const server = new grpc.Server();
+    const handle = (work: (request: never) => object): handleUnaryCall<never, object> => (call: ServerUnaryCall<never, object>, done: sendUnaryData<object>) => {
+      try {
+        done(null, work(call.request));
+      } catch (error) {
+        const code = error instanceof UnitNotFoundError ? grpc.status.NOT_FOUND : error instanceof InvalidOptionError ? grpc.status.INVALID_ARGUMENT : grpc.status.INTERNAL;
+        done({ code, details: (error as Error).message });
+      }
+    };
+    server.addService(definition['flowctl.v1.ControlPlaneService'] as ServiceDefinition, Object.fromEntries(Object.entries(this.#methods()).map(([name, work]) => [name, handle(work)])) as unknown as UntypedServiceImplementation);
+    new ReflectionService(definition).addToServer(server);
+    const bind = (host: string, port: number) =>
+      new Promise<number>((resolve, reject) => server.bindAsync(`${host.includes(':') ? `[${host}]` : host}:${port}`, grpc.ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))));
+    const { port: wanted = 8080, elsewhere = false } = this.#options;
+    this.#server = server;
+    const [first = '127.0.0.1', ...others] = this.#options.hosts ?? hosts;
+    // Asked beforehand: gRPC would print the refusal itself.
+    const free = wanted === 0 || (await isFree(first, wanted));
+    if (!free && !elsewhere) throw new InvalidOptionError(`the control plane cannot listen on ${first}:${wanted}, which is taken; --control-plane-port 0 takes a free port`, { option: 'controlPlane.port' });
+    const port = await bind(first, free ? wanted : 0);
+    for (const host of others) await bind(host, port);
+    return port;
+  }
+
+  async close(): Promise<void> {
+    this.registry.close();
+    this.#server?.forceShutdown();
+    this.#server = undefined;
+  }
+
+  #methods(): Record<string, (request: never) => object> {
+    const { registry } = this;
+    return {
+      RegisterComponent({ component, component_id: id }: { component: WireInfo | null; component_id: string }) {
+        if (!component && !id) throw new InvalidOptionError('component is required', { option: 'component' });
+        const { serviceId, topics, connections } = registry.register(fromWire(component), id);
+        return { service_id: serviceId, assigned_topics: topics, connection_info: connections };
+      },
+      UnregisterComponent({ service_id: id }: { service_id: string }) {
+        registry.unregister(id);
+        return {};
+      },
+      DiscoverComponents({ type, event_types: eventTypes, metadata_filters: metadata }: { type: string; event_types: string[]; metadata_filters: Record<string, string> }) {
+        return { components: registry.discover({ type: typeOf(type), eventTypes, metadata }).map(toWire) };
+      },
+      Heartbeat({ service_id: id, status, metrics }: { service_id: string; status: string; metrics: Record<string, string> }) {
+        registry.heartbeat(id, status.replace('HEALTH_STATUS_', '') as HealthName, metrics);
+        return {};
+      },
+      GetComponentStatus({ service_id: id }: { service_id: string }) {
+        return statusToWire(registry.status(id));
+      },
+      ListComponents({ type_filter: type, include_unhealthy: includeUnhealthy }: { type_filter: string; include_unhealthy: boolean }) {
+        return { components: registry.list({ type: typeOf(type), includeUnhealthy }).map(statusToWire) };
+      },
+    };
+  }
+}
+
+function isFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, host, () => probe.close(() => resolve(true)));
+  });
+}
+
+const typeOf = (type: string): TypeName => type.replace('COMPONENT_TYPE_', '') as TypeName;
+
+const fromWire = (info: WireInfo | null): ComponentInfo => ({
+  id: info?.id ?? '',
+  name: info?.name ?? '',
+  description: info?.description ?? '',
+  version: info?.version ?? '',
+  type: typeOf(info?.type ?? 'UNSPECIFIED'),
+  inputEventTypes: info?.input_event_types ?? [],
+  outputEventTypes: info?.output_event_types ?? [],
+  endpoint: info?.endpoint ?? '',
+  metadata: info?.metadata ?? {},
+});
+
+const toWire = (info: ComponentInfo): WireInfo => ({
+  id: info.id,
+  name: info.name,
+  description: info.description,
+  version: info.version,
+  type: `COMPONENT_TYPE_${info.type}`,
+  input_event_types: [...info.inputEventTypes],
+  output_event_types: [...info.outputEventTypes],
+  endpoint: info.endpoint,
+  metadata: { ...info.metadata },
+});
+
+const time = (ms: number) => ({ seconds: Math.floor(ms / 1000), nanos: Math.floor((ms % 1000) * 1e6) });
+const statusToWire = ({ info, status, lastHeartbeat, registeredAt, metrics }: Registration) => ({
+  component: toWire(info),
+  status: `HEALTH_STATUS_${status}`,
+  last_heartbeat: time(lastHeartbeat),
+  registered_at: time(registeredAt),
+  metrics: { ...metrics },
+});

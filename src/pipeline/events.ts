@@ -1,0 +1,42 @@
+// What a running pipeline tells. The terminal, `--json`, attached terminals and tests all live on these.
+import type { OutputStream } from '../runtime/output.js';
+import type { ComponentState } from './unit.js';
+
+export type PipelinePhase = 'starting' | 'started' | 'reloading' | 'stopping' | 'stopped' | 'failed';
+
+export interface PipelineEvents {
+  pipeline: { name: string; phase: PipelinePhase; reason?: string; exitCode?: number; endpoint?: string };
+  /** A replica changed its state. `first`: in this life it has not been up before; `check`: what it passed was a health check. */
+  component: { id: string; component: string; state: ComponentState; from: ComponentState; first: boolean; check: boolean; pid?: number; detail?: string; restarts: number };
+  log: { id: string; stream: OutputStream; line: string };
+  progress: { message: string };
+}
+
+export interface ReplicaStatus {
+  id: string;
+  component: string;
+  kind: string;
+  state: ComponentState;
+  detail: string | undefined;
+  pid: number | undefined;
+  container: string | undefined;
+  restarts: number;
+  exitCode: number | null | undefined;
+  /** Milliseconds since it was started, while it runs. */
+  uptime: number | undefined;
+  ports: number[];
+  /** What the control plane heard of it. */
+  registered: string | undefined;
+}
+
+export interface PipelineStatus {
+  name: string;
+  file: string;
+  orchestrator: 'process' | 'container';
+  phase: PipelinePhase;
+  pid: number;
+  endpoint: string | undefined;
+  startedAt: string;
+  logDir: string | undefined;
+  components: ReplicaStatus[];
+}

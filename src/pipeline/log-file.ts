@@ -1,0 +1,101 @@
+// The log of one component on disk: appended line by line, rotated by size, written behind the component's back.
+// Invariant: a slow disk costs lines (counted in the file), never memory or the component's time.
+import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+const MOST_WAITING = 4 * 1024 ** 2;
+
+export interface Rotation {
+  /** Bytes of one file. */
+  readonly maxSize: number;
+  /** Kept besides the current one, as `name.1` (the newest) and so on. */
+  readonly maxFiles: number;
+}
+
+export class LogFile {
+  #waiting: string[] = [];
+  #waitingBytes = 0;
+  #dropped = 0;
+  #work: Promise<void> | undefined;
+  #handle: FileHandle | undefined;
+  #size = 0;
+  #closed = false;
+  #error: Error | undefined;
+
+  constructor(
+    readonly path: string,
+    private readonly rotation: Rotation,
+  ) {}
+
+  /** Why nothing can be written, when nothing can. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  write(line: string): void {
+    if (this.#closed || this.#error) return;
+    if (this.#waitingBytes > MOST_WAITING) {
+      this.#dropped++;
+      return;
+    }
+    this.#waiting.push(`${line}\n`);
+    this.#waitingBytes += line.length + 1;
+    this.#work ??= this.#drain();
+  }
+
+  /** Resolves when all lines so far are in the file. */
+  async flush(): Promise<void> {
+    while (this.#work) await this.#work;
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    this.#closed = true;
+    await this.#handle?.close();
+    this.#handle = undefined;
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      // Lines that arrive in one go are written in one go.
+      await new Promise((resolve) => setImmediate(resolve));
+      while (this.#waiting.length > 0) await this.#writeSome();
+    } catch (error) {
+      this.#error = error as Error;
+      this.#waiting = [];
+      process.emitWarning(`the log ${this.path} cannot be written: ${this.#error.message}`, 'MimasWarning');
+    } finally {
+      this.#work = undefined;
+    }
+  }
+
+  async #writeSome(): Promise<void> {
+    if (this.#dropped > 0) {
+      this.#waiting.push(`… ${this.#dropped} lines were dropped: the disk is too slow\n`);
+      this.#dropped = 0;
+    }
+    const handle = (this.#handle ??= await this.#open());
+    let text = '';
+    while (this.#waiting.length > 0 && (text === '' || this.#size + text.length < this.rotation.maxSize)) text += this.#waiting.shift()!;
+    this.#waitingBytes = this.#waiting.reduce((sum, line) => sum + line.length, 0);
+    const bytes = Buffer.from(text);
+    await handle.write(bytes);
+    this.#size += bytes.length;
+    if (this.#size >= this.rotation.maxSize) await this.#rotate();
+  }
+
+  async #open(): Promise<FileHandle> {
+    await mkdir(dirname(this.path), { recursive: true });
+    this.#size = await stat(this.path).then((found) => found.size, () => 0);
+    return open(this.path, 'a');
+  }
+
+  async #rotate(): Promise<void> {
+    await this.#handle?.close();
+    this.#handle = undefined;
+    const { maxFiles } = this.rotation;
+    if (maxFiles === 0) return void (await rm(this.path, { force: true }));
+    for (let n = maxFiles - 1; n >= 1; n--) await rename(`${this.path}.${n}`, `${this.path}.${n + 1}`).catch(() => {});
+    await rename(this.path, `${this.path}.1`);
+  }
+}

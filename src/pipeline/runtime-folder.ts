@@ -1,0 +1,39 @@
+// Where running pipelines are found: one socket each, in a folder that only this user can enter.
+import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { UnauthorizedError } from '../errors.js';
+
+const SUFFIX = '.pipeline.sock';
+const PRIVATE = 0o077;
+
+/** `MIMAS_RUNTIME_DIR`, else a folder under `XDG_RUNTIME_DIR`, else one of this user's in the temporary folder. @throws UnauthorizedError when others could enter it */
+export function runtimeFolder(env: NodeJS.ProcessEnv = process.env): string {
+  const uid = process.getuid?.() ?? 0;
+  const folder = env['MIMAS_RUNTIME_DIR'] ?? (env['XDG_RUNTIME_DIR'] ? join(env['XDG_RUNTIME_DIR'], 'mimas') : join(tmpdir(), `mimas-${uid}`));
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const found = lstatSync(folder);
+  if (!found.isDirectory() || found.uid !== uid || (process.platform !== 'win32' && (found.mode & PRIVATE) !== 0)) {
+    throw new UnauthorizedError(`${folder} is not a folder of this user alone (mode 0700); set MIMAS_RUNTIME_DIR to one that is`);
+  }
+  return folder;
+}
+
+export const socketOf = (name: string, folder = runtimeFolder()): string => join(folder, `${name}${SUFFIX}`);
+
+/** Names of the pipelines that run here; sockets that nobody answers at are cleared away. */
+export async function runningPipelines(folder = runtimeFolder()): Promise<string[]> {
+  const names = readdirSync(folder).flatMap((file) => (file.endsWith(SUFFIX) ? [file.slice(0, -SUFFIX.length)] : []));
+  const alive = await Promise.all(names.map((name) => answersAt(socketOf(name, folder))));
+  names.forEach((name, i) => alive[i] || rmSync(socketOf(name, folder), { force: true }));
+  return names.filter((_, i) => alive[i]);
+}
+
+export function answersAt(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => (socket.destroy(), resolve(true)));
+    socket.once('error', () => resolve(false));
+  });
+}

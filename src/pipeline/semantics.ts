@@ -1,0 +1,93 @@
+// What the shape of a file cannot say: names that must exist, ports that must differ, combinations that cannot work.
+import { closest } from '../errors.js';
+import { replicaId, type Component } from './model.js';
+import { plan } from './plan.js';
+
+/** `field` is relative to the component, such as `inputs[1]`; an empty text is the component itself. */
+export type Complain = (component: Component, field: string, message: string, suggestion?: string) => void;
+
+export function checkComponents(components: readonly Component[], complain: Complain): void {
+  const byId = new Map<string, Component>();
+  for (const component of components) {
+    if (byId.has(component.id)) complain(component, 'id', `duplicate component id: ${component.id}`);
+    else byId.set(component.id, component);
+  }
+  for (const component of components) {
+    checkProgram(component, complain);
+    checkReferences(component, byId, complain);
+    checkHealth(component, complain);
+    for (let i = 1; i < component.replicas; i++) {
+      const id = replicaId(component.id, i);
+      if (byId.has(id)) complain(component, 'replicas', `replica ${i + 1} of ${component.id} would be called ${id}, as another component is`);
+    }
+    component.volumes.forEach(({ source, target }, i) => {
+      if (!source || !target.startsWith('/')) complain(component, `volumes[${i}]`, `a volume needs a source and an absolute path in the container`);
+    });
+  }
+  checkPorts(components, complain);
+  const order = plan(components);
+  if ('cycle' in order) complain(byId.get(order.cycle[0]!)!, '', `components wait for each other: ${order.cycle.join(' → ')}`);
+}
+
+function checkProgram(component: Component, complain: Complain): void {
+  const { id, kind, image, command, binary, process } = component;
+  if (kind === 'pipeline' && !image) complain(component, '', `pipeline ${id} must have an image specified`);
+  else if (!image && !command && !binary && !process) complain(component, '', `${kind} ${id} must have either command, image, binary or process specified`);
+  if (process && (command || binary)) complain(component, 'process', `${id}: process cannot be combined with ${command ? 'command' : 'binary'}`);
+  if (binary && command) complain(component, 'binary', `${id}: binary cannot be combined with command; put what differs in containers under container`);
+}
+
+function checkReferences(component: Component, byId: ReadonlyMap<string, Component>, complain: Complain): void {
+  component.inputs.forEach((id, i) => {
+    const input = byId.get(id);
+    const field = `inputs[${i}]`;
+    if (!input) complain(component, field, `${component.kind} ${component.id} references unknown input ${id}`, closest(id, byId.keys()));
+    else if (input.kind === 'sink') complain(component, field, `${component.kind} ${component.id} cannot read from sink ${id}`);
+    else if (component.kind === 'source') complain(component, field, `source ${component.id} cannot have inputs; depends_on makes it wait`);
+  });
+  for (const { id, condition } of component.dependsOn) {
+    const field = `depends_on.${id}`;
+    const wanted = byId.get(id);
+    if (!wanted) complain(component, field, `${component.kind} ${component.id} depends on unknown component ${id}`, closest(id, byId.keys()));
+    else if (condition === 'healthy' && !wanted.healthCheck) complain(component, field, `${component.id} waits for ${id} to be healthy, but ${id} has no health_check`);
+    else if (condition === 'log_ready' && wanted.healthCheck?.check.kind !== 'log') complain(component, field, `${component.id} waits for a line of ${id}, but ${id} has no health_check.log`);
+    else if (condition?.startsWith('completed') && (wanted.restart.condition === 'always' || wanted.restart.condition === 'unless-stopped')) {
+      complain(component, field, `${component.id} waits for ${id} to complete, but restart_policy ${wanted.restart.condition} starts it again`);
+    }
+  }
+}
+
+function checkHealth(component: Component, complain: Complain): void {
+  const check = component.healthCheck?.check;
+  if (!check) return;
+  if (check.kind === 'log') {
+    try {
+      new RegExp(check.pattern);
+    } catch (error) {
+      complain(component, 'health_check.log', `${component.id}: ${(error as Error).message}`);
+    }
+  } else if (check.kind !== 'exec' && typeof check.port === 'string') {
+    const names = component.ports.flatMap(({ name }) => name ?? []);
+    if (check.port === '') complain(component, 'health_check', `${component.id}: health_check.http needs a port, or health_port`);
+    else if (!names.includes(check.port)) complain(component, 'health_check', `${component.id}: no port is called ${check.port}`, closest(check.port, names));
+  }
+}
+
+function checkPorts(components: readonly Component[], complain: Complain): void {
+  const taken = new Map<string, string>();
+  for (const component of components) {
+    const own = new Set<string>();
+    const claim = (port: number, protocol: string, field: string) => {
+      const key = `${port}/${protocol}`;
+      const holder = taken.get(key);
+      if (holder !== undefined && holder !== component.id) complain(component, field, `${component.id}: port ${port} belongs to ${holder}`);
+      else if (holder !== undefined && own.has(`${field}${key}`)) complain(component, field, `${component.id}: port ${port} is listed twice`);
+      taken.set(key, component.id);
+      own.add(`${field}${key}`);
+    };
+    component.ports.forEach(({ hostPort, protocol }, i) => {
+      for (let n = 0; n < Math.max(1, component.replicas); n++) claim(hostPort + n, protocol, `ports[${i}]`);
+    });
+    if (component.healthPort !== undefined) claim(component.healthPort, 'tcp', 'health_port');
+  }
+}

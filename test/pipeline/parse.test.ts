@@ -1,0 +1,110 @@
+// Pipeline files: what is accepted, and what is said of what is not: file, line, column, suggestion.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { interpolate, parseEnvFile } from '../../src/pipeline/interpolate.js';
+import { pipelineJsonSchema } from '../../src/pipeline/json-schema.js';
+import { parsePipeline } from '../../src/pipeline/parse.js';
+import { plan } from '../../src/pipeline/plan.js';
+import { formatProblem } from '../../src/pipeline/problems.js';
+import { root } from '../helpers/compile.js';
+import { makeProject, plain } from './helpers.js';
+
+const HEAD = 'apiVersion: flowctl/v1\nkind: Pipeline\nmetadata:\n  name: demo\n';
+const parse = (text: string, env: Record<string, string> = {}) => parsePipeline(text, 'p.yaml', { env, envFiles: [] });
+const problems = (text: string, env?: Record<string, string>) => parse(text, env).problems.map(formatProblem);
+const withSpec = (spec: string, env?: Record<string, string>) => problems(`${HEAD}spec:\n${spec}`, env);
+
+describe('problems', () => {
+  it.each([
+    ['kind: Pipeline\nmetadata: {name: x}\nspec: {sources: [{id: a, command: x}]}', 'p.yaml:1:1: apiVersion is required'],
+    ['apiVersion: flowctl/v1\nkind: Pipelin\nmetadata: {name: x}\nspec: {sources: [{id: a, command: x}]}', "p.yaml:2:7: kind must be 'Pipeline', got: Pipelin; did you mean 'Pipeline'?"],
+    ['apiVersion: flowctl/v1\nkind: Pipeline\nmetadata: {}\nspec: {sources: [{id: a, command: x}]}', 'p.yaml:3:11: metadata.name is required'],
+    [`${HEAD}spec:\n  sources: []`, 'p.yaml:6:3: at least one source or pipeline component is required'],
+    [`${HEAD}spec:\n  sources: [`, /^p\.yaml:6:\d+: .*/],
+  ])('of the head: %#', (text, expected) => {
+    expect(problems(text)[0]).toEqual(typeof expected === 'string' ? expected : expect.stringMatching(expected));
+  });
+
+  it.each([
+    ['  sources:\n    - id: a\n      ‸comand: [x]', "spec.sources[0]: unknown field 'comand'; did you mean 'command'?"],
+    ['  sources:\n    - ‸command: [x]', 'spec.sources[0].id is required'],
+    ['  sources:\n    - {id: ‸a b, command: x}', "spec.sources[0].id: 'a b' is not letters, digits, - and _, at most 63"],
+    ['  sources:\n    - {id: a, command: x, restart_policy: ‸allways}', "spec.sources[0].restart_policy: 'allways' is not one of no, always, on-failure, unless-stopped; did you mean 'always'?"],
+    ['  sources:\n    - {id: a, command: x, ports: [‸"80"]}', 'spec.sources[0].ports[0]: a text where a port number or an object is expected'],
+    ['  sources:\n    - {id: a, command: x, ports: [‸70000]}', 'spec.sources[0].ports[0]: 70000 is not between 1 and 65535'],
+    ['  sources:\n    - {id: a, command: x, health_check: ‸{log: x, tcp: 1}}', 'spec.sources[0].health_check: only one of http, tcp, exec, log is expected, not tcp and log'],
+    ['  sources:\n    - {id: a, command: x, health_check: {tcp: 1, interval: ‸soon}}', `spec.sources[0].health_check.interval: "soon" is not a duration; write milliseconds or a string such as '30s'`],
+    ['  sources:\n    - ‸{id: a}', 'source a must have either command, image, binary or process specified'],
+    ['  sources:\n    - {id: a, command: x}\n    - {id: ‸a, command: x}', 'duplicate component id: a'],
+    ['  sources:\n    - {id: reader, command: x}\n  processors:\n    - {id: b, command: x, inputs: [‸raeder]}', "processor b references unknown input raeder; did you mean 'reader'?"],
+    ['  sources:\n    - {id: a, command: x}\n  sinks:\n    - {id: b, command: x, depends_on: [‸c]}', "sink b depends on unknown component c; did you mean 'a'?"],
+    ['  sources:\n    - {id: a, command: x}\n  sinks:\n    - {id: b, command: x, depends_on: {a: ‸healthy}}', 'b waits for a to be healthy, but a has no health_check'],
+    ['  sources:\n    - {id: a, command: x, ports: [80]}\n    - {id: b, command: x, ports: [‸80]}', 'b: port 80 belongs to a'],
+    ['  pipelines:\n    - ‸{id: a, command: x}', 'pipeline a must have an image specified'],
+    ['  sources:\n    - ‸{id: a, command: x, depends_on: [b]}\n    - {id: b, command: x, depends_on: [c]}\n    - {id: c, command: x, depends_on: [a]}', 'components wait for each other: a → b → c → a'],
+    ['  sources:\n    - {id: a, command: ‸"${NOPE}"}', 'variable NOPE is not set; ${NOPE:-default} gives a default, $${NOPE} is the text itself'],
+  ])('of components, where ‸ stands: %#', (marked, expected) => {
+    const before = `${HEAD}spec:\n${marked}`.split('‸')[0]!.split('\n');
+    expect(withSpec(marked.replace('‸', ''))).toContain(`p.yaml:${before.length}:${before.at(-1)!.length + 1}: ${expected}`);
+  });
+
+  it('all are told at once, in order', () => {
+    expect(withSpec('  sources:\n    - {id: a, comand: x}\n    - {id: b, replicas: many}').map((one) => one.slice(0, 9))).toEqual(['p.yaml:7:', 'p.yaml:8:']);
+  });
+
+  it('a file that is not there', () => {
+    expect(makeProject().mimas('validate', 'nowhere.yaml')).toEqual({ status: 2, stdout: '', stderr: 'nowhere.yaml:1:1: pipeline file not found: nowhere.yaml\n' });
+  });
+});
+
+describe('mimas validate', () => {
+  it('tells the order of a valid file, and for a bad one every problem with exit code 2', () => {
+    const project = makeProject();
+    project.write({ sources: [plain('a'), plain('b')], processors: [plain('c', { inputs: ['a'] })], sinks: [plain('d')] });
+    expect(project.mimas('validate', 'pipeline.yaml')).toEqual({ status: 0, stderr: '', stdout: 'pipeline.yaml: test is valid; start order: a, b → c → d\n' });
+    writeFileSync(project.file, `${HEAD}spec:\n  sources:\n    - id: a\n      comand: x\n`);
+    expect(project.mimas('validate', 'pipeline.yaml')).toEqual({ status: 2, stdout: '', stderr: "pipeline.yaml:8:7: spec.sources[0]: unknown field 'comand'; did you mean 'command'?\n" });
+    const { file, valid, problems: found } = JSON.parse(project.mimas('validate', '--json', 'pipeline.yaml').stdout) as { file: string; valid: boolean; problems: object[] };
+    expect({ file, valid, found }).toMatchObject({ file: 'pipeline.yaml', valid: false, found: [{ line: 8, column: 7, suggestion: 'command' }] });
+  });
+});
+
+describe('variables', () => {
+  it('are replaced, with defaults; $$ is a dollar', () => {
+    const failed: string[] = [];
+    const get = (text: string) => interpolate(text, { A: 'x', EMPTY: '' }, (message) => failed.push(message));
+    expect([get('${A}-${A}'), get('${B:-d}'), get('${EMPTY:-d}'), get('${EMPTY-d}'), get('$${A}'), get('$A')]).toEqual(['x-x', 'd', 'd', '', '${A}', '$A']);
+    expect(failed).toEqual([]);
+    get('${B:?needed for the port}');
+    expect(failed).toEqual(['${B}: needed for the port']);
+  });
+
+  it('keep the type that the text would have had', () => {
+    const { pipeline } = parse(`${HEAD}spec:\n  sources:\n    - id: a\n      command: x\n      ports:\n        - \${PORT:-80}\n      env:\n        N: "\${PORT:-80}"`, { PORT: '8080' });
+    expect(pipeline?.components[0]).toMatchObject({ ports: [{ port: 8080 }], env: { N: '8080' } });
+  });
+
+  it('come from .env files', () => {
+    expect(parseEnvFile('# c\nA=1\nexport B = two # c\nC="a\\nb # no"\nD=\'$x\'\n\nbad line\n')).toEqual({ A: '1', B: 'two', C: 'a\nb # no', D: '$x' });
+  });
+});
+
+describe('plan', () => {
+  const order = (spec: string) => {
+    const { pipeline, problems: found } = parse(`${HEAD}spec:\n${spec}`);
+    expect(found).toEqual([]);
+    const made = plan(pipeline!.components);
+    return 'levels' in made ? made.levels : made;
+  };
+
+  it('sources, processors, sinks; each stage waits for the whole one before, unless it says for whom', () => {
+    const source = '  sources:\n    - {id: s1, command: x}\n    - {id: s2, command: x}\n';
+    expect(order(`${source}  processors:\n    - {id: p, command: x}\n  sinks:\n    - {id: k, command: x}`)).toEqual([['s1', 's2'], ['p'], ['k']]);
+    expect(order(`${source}  processors:\n    - {id: p2, command: x, inputs: [p1]}\n    - {id: p1, command: x, inputs: [s1]}\n  sinks:\n    - {id: k, command: x, inputs: [s2]}`)).toEqual([['s1', 's2'], ['p1', 'k'], ['p2']]);
+  });
+});
+
+it('docs/pipeline.schema.json is up to date (mimas validate --schema prints it)', () => {
+  expect(JSON.parse(readFileSync(join(root, 'docs/pipeline.schema.json'), 'utf8'))).toEqual(pipelineJsonSchema());
+});
