@@ -1,6 +1,6 @@
 // Runs every example as a user would, against dist/, and compares what it prints. Each must end by itself with exit code 0.
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { root } from './helpers/compile.js';
 
@@ -74,10 +74,9 @@ describe('examples', () => {
     expect(run('tour', ['nowhere']).status).toBe(2);
   });
 
-  it('none is left out', () => {
-    // Some have tests beside the part that they show.
-    const own = ['isolation', 'supervision-tree', 'crash-and-restart', 'testing', 'tour', 'tour-output', 'supervisor'];
-    const files = readdirSync(new URL('../examples', import.meta.url)).filter((name) => name.endsWith('.ts')).map((name) => name.slice(0, -3));
-    expect(files.filter((name) => !(name in EXPECTED) && !own.includes(name))).toEqual([]);
+  it('none is left out, here or beside the part that it shows', () => {
+    const tests = readdirSync(`${root}/test`, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts')).map((name) => readFileSync(`${root}/test/${name}`, 'utf8')).join('\n');
+    const files = readdirSync(`${root}/examples`).filter((name) => name.endsWith('.ts') && name !== 'tour-output.ts').map((name) => name.slice(0, -3));
+    expect(files.filter((name) => !(name in EXPECTED) && !tests.includes(`run('${name}`) && !tests.includes(`examples/${name}.ts`))).toEqual([]);
   });
 });

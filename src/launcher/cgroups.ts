@@ -137,6 +137,20 @@ export class Cgroup {
   }
 }
 
+/** The group of one start, by its mark. */
+export const cgroupName = (launch: string): string => `mimas-${launch.replace(/[^\w-]/g, '-')}`;
+
+/** Removes the group that a dead launcher made for a start, if nobody is in it. */
+export function removeLeftCgroup(launch: string, support: CgroupSupport): void {
+  for (const parent of new Set(Object.values(support.parents))) {
+    try {
+      rmdirSync(join(parent, cgroupName(launch)));
+    } catch {
+      // There was none, or somebody is still in it.
+    }
+  }
+}
+
 /** A command that enters the groups and then becomes `command`, with the same pid. */
 export function wrapInCgroup(entrances: readonly string[], command: string, args: readonly string[]): { command: string; args: string[] } {
   if (entrances.length === 0) return { command, args: [...args] };

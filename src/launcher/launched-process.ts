@@ -6,7 +6,7 @@ import type { SyncContext, SyncResult, TerminatingContext } from '../supervisor/
 import { Prober } from '../runtime/prober.js';
 import type { Check, CheckResult, ProbeTimes } from '../runtime/probes.js';
 import { resolveProbeOptions } from '../runtime/probes.js';
-import { Cgroup, type CgroupSupport } from './cgroups.js';
+import { Cgroup, cgroupName, removeLeftCgroup, type CgroupSupport } from './cgroups.js';
 import { LauncherError, toLauncherError } from './errors.js';
 import { identityOf } from './identity.js';
 import type { LaunchKey } from './ids.js';
@@ -265,7 +265,7 @@ export class LaunchedProcess {
     };
     if (gaps.length > 0) refuse(`${gaps.join(', ')}: ${support.missing.join('; ')}`);
     try {
-      return new Cgroup(`mimas-${this.#launch.replace(/[^\w-]/g, '-')}`, resources, support);
+      return new Cgroup(cgroupName(this.#launch), resources, support);
     } catch (error) {
       return refuse((error as Error).message, error);
     }
@@ -359,7 +359,8 @@ export class LaunchedProcess {
     if (running) await running.stop(request);
     if (this.#running !== running) return;
     this.#running = undefined;
-    this.#cgroup?.remove();
+    if (this.#cgroup) this.#cgroup.remove();
+    else if (this.#launch && this.context.resources(this.#manifest)) removeLeftCgroup(this.#launch, this.context.cgroups());
     this.#cgroup = undefined;
     if (this.#launch) this.context.state?.remove(this.#launch);
     // The numbers are kept as a wish for the next start.

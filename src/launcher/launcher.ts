@@ -8,7 +8,7 @@ import { Supervisor } from '../supervisor/supervisor.js';
 import { within } from '../runtime/within.js';
 import type { Remote } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
-import { detectCgroups, type CgroupSupport } from './cgroups.js';
+import { detectCgroups, removeLeftCgroup, type CgroupSupport } from './cgroups.js';
 import { LauncherError } from './errors.js';
 import { isSame } from './identity.js';
 import { checkLevel, LEVEL_TITLES, processIdOf, type IsolationLevel } from './ids.js';
@@ -253,7 +253,10 @@ export class Launcher {
     const recorded = new Set(left.map(({ pid }) => pid));
     const marked = state.predecessor === undefined ? [] : findMarked(state.predecessor).filter(({ launch, pid }) => !adopted.has(launch) && !recorded.has(pid));
     await this.#endOrphans([...left, ...marked]);
-    for (const { launch } of left) state.remove(launch);
+    for (const { launch } of left) {
+      removeLeftCgroup(launch, this.#context.cgroups());
+      state.remove(launch);
+    }
     // One that cannot be adopted after all is told in the log.
     await Promise.allSettled(Array.from(this.#processes.values(), (process) => process.whenUp()));
   }

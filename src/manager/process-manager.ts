@@ -9,7 +9,7 @@ import { within } from '../runtime/within.js';
 import type { Launch } from '../runtime/runtime.js';
 import { Emitter } from '../supervisor/emitter.js';
 import type { HealthReport } from '../supervisor/health.js';
-import { Supervisor } from '../supervisor/supervisor.js';
+import type { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, Isolation, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
 import { SocketFolder } from './addresses.js';
@@ -25,7 +25,7 @@ import type { ChildDefinition, SupervisionOptions, SupervisorClass } from './sup
 import { checkManagerOptions, resolveSpawnOptions, type ManagerOptions, type SpawnOptions } from './options.js';
 import type { Listening } from './process-context.js';
 import type { ServedProcess, ServeOptions } from './serve.js';
-import { unitSyncer, type Unit } from './unit.js';
+import type { Unit } from './unit.js';
 
 /** A process: its id, or its proxy. */
 export type ProcessRef = string | object;
@@ -53,7 +53,8 @@ const FORWARDED: readonly (keyof ProcessEvents)[] = ['ready', 'crash', 'restart'
 
 export class ProcessManager {
   readonly #options: ManagerOptions;
-  readonly #supervisor: Supervisor<Unit>;
+  #supervisor: Supervisor<Unit> | undefined;
+  #loading: Promise<Supervisor<Unit>> | undefined;
   readonly #processes = new Map<string, ManagedProcess>();
   readonly #pools = new Set<Pool>();
   /** What starts and ends processes by itself: isolations and groups. */
@@ -70,11 +71,6 @@ export class ProcessManager {
   constructor(options: ManagerOptions = {}) {
     checkManagerOptions(options);
     this.#options = options;
-    this.#supervisor = new Supervisor<Unit>({ syncer: unitSyncer, resyncInterval: Infinity, metrics: this.#journal });
-    this.#supervisor.on('failure', ({ id, retryIn }) => {
-      const process = this.#processes.get(id);
-      if (process && retryIn !== undefined) process.events.emit('restart', { attempt: process.restarts + 1, delay: retryIn });
-    });
   }
 
   /**
@@ -106,10 +102,10 @@ export class ProcessManager {
     this.#assertOpen(String(file));
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
-    const { ManagedProcess } = await import('./managed-process.js');
+    const [{ ManagedProcess }, supervisor] = await Promise.all([import('./managed-process.js'), this.#engine()]);
     this.#assertOpen(String(file));
     const unit = new ManagedProcess(path, resolved, {
-      supervisor: this.#supervisor,
+      supervisor,
       owner: this.#options.name ?? 'main',
       token: this.#token,
       launch,
@@ -122,12 +118,12 @@ export class ProcessManager {
     unit.on('status', ({ to }) => void (to !== 'stopped' && to !== 'failed' && this.#processes.set(unit.id, unit)));
     for (const event of FORWARDED) unit.on(event, (detail) => this.#events.emit(event, { ...detail, id: unit.id, name: unit.name } as never));
     const giveUp = () => void unit.stop({ timeout: 0, reason: 'cancelled' }).catch(() => {});
-    const applied = this.#supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy });
+    const applied = supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy });
     signal?.addEventListener('abort', giveUp, { once: true });
     await applied;
     signal?.removeEventListener('abort', giveUp);
     if (unit.startError !== undefined || !unit.running) {
-      if (!this.#supervisor.isFinished(unit.id)) await this.#supervisor.whenFinished(unit.id);
+      if (!supervisor.isFinished(unit.id)) await supervisor.whenFinished(unit.id);
       this.#forget(unit.id);
       throw unit.startError ?? new ProcessStoppedError(`${path}: was stopped before it was ready`, { process: unit.name });
     }
@@ -194,9 +190,9 @@ export class ProcessManager {
    */
   async connect<T>(address: string, options: ConnectProcessOptions = {}): Promise<Remote<T>> {
     this.#assertOpen(address);
-    const { connectProcess } = await import('./connection.js');
+    const [{ connectProcess }, supervisor] = await Promise.all([import('./connection.js'), this.#engine()]);
     this.#assertOpen(address);
-    const connection = await connectProcess(address, options, this.#supervisor, this.#options.name ?? 'main');
+    const connection = await connectProcess(address, options, supervisor, this.#options.name ?? 'main');
     this.#connections.add(connection);
     return createRemote(connection.client) as Remote<T>;
   }
@@ -250,7 +246,7 @@ export class ProcessManager {
   /** All metrics as plain data, ready for `JSON.stringify`. */
   async metricsJson(): Promise<ManagerMetrics> {
     const processes = await Promise.all(Array.from(this.#processes.values(), async (process) => ({ metrics: await process.metrics(), ...process.info() })));
-    return { timestamp: Date.now(), supervisor: this.#supervisor.health(), processes };
+    return { timestamp: Date.now(), supervisor: (await this.#engine()).health(), processes };
   }
 
   /** Stops a process: drain, `@OnShutdown`, exit. @throws UnitNotFoundError */
@@ -297,7 +293,7 @@ export class ProcessManager {
     // What they had under way has ended with the processes.
     await within(owners, SETTLE_MS);
     try {
-      await this.#supervisor.shutdown({ signal: deadline, gracePeriod: grace });
+      await (await this.#loading)?.shutdown({ signal: deadline, gracePeriod: grace });
     } finally {
       this.#sockets?.remove();
     }
@@ -309,6 +305,21 @@ export class ProcessManager {
     const [{ registry }, { registerProcesses }] = await Promise.all([this.#journal.collector(), import('./prometheus.js')]);
     registerProcesses(registry, () => this.#processes.values());
     return registry;
+  }
+
+  /** The one supervisor, loaded by the first thing that it is to keep alive. */
+  #engine(): Promise<Supervisor<Unit>> {
+    return (this.#loading ??= this.#makeSupervisor());
+  }
+
+  async #makeSupervisor(): Promise<Supervisor<Unit>> {
+    const [{ Supervisor }, { unitSyncer }] = await Promise.all([import('../supervisor/supervisor.js'), import('./unit.js')]);
+    const supervisor = new Supervisor<Unit>({ syncer: unitSyncer, resyncInterval: Infinity, metrics: this.#journal });
+    supervisor.on('failure', ({ id, retryIn }) => {
+      const process = this.#processes.get(id);
+      if (process && retryIn !== undefined) process.events.emit('restart', { attempt: process.restarts + 1, delay: retryIn });
+    });
+    return (this.#supervisor = supervisor);
   }
 
   #assertOpen(what: string): void {
@@ -329,7 +340,7 @@ export class ProcessManager {
 
   #forget(id: string): void {
     this.#processes.delete(id);
-    if (this.#supervisor.getProcessStatus(id)) void this.#supervisor.updateProcess({ id, updateType: 'terminate', terminateOptions: { evict: true } });
+    if (this.#supervisor?.getProcessStatus(id)) void this.#supervisor.updateProcess({ id, updateType: 'terminate', terminateOptions: { evict: true } });
   }
 }
 

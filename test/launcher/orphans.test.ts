@@ -2,9 +2,10 @@
 // its own; strangers beside it look as much like patterns as they can.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import { cgroupName, detectCgroups } from '../../dist/launcher/cgroups.js';
 import { endOrphan } from '../../dist/launcher/orphans.js';
 import { identityOf, isSame } from '../../dist/launcher/identity.js';
 import { addPattern, alive, failure, kill, start, startOver, temporaryFolder, until } from './helpers.js';
@@ -43,8 +44,11 @@ async function crash(program: ChildProcess): Promise<void> {
 
 it('21. a new launcher stops what its killed predecessor left, and touches nobody else (OrphanDetection)', async () => {
   const [dir, stateDir] = [temporaryFolder(), temporaryFolder()];
-  addPattern(dir, 'p');
+  addPattern(dir, 'p', { manifest: 'name: p\nversion: 1.0.0\nexecutable: ./run\nresources: {memory_limit: 64Mi}\n' });
   const { program, info } = await launcherProgram(dir, stateDir, 'adopt');
+  const { launch } = JSON.parse(readFileSync(join(stateDir, 'processes', readdirSync(join(stateDir, 'processes'))[0]!), 'utf8')) as { launch: string };
+  const group = join(detectCgroups().parents.memory ?? '/no/cgroups', cgroupName(launch));
+  expect(existsSync(group)).toBe(detectCgroups().parents.memory !== undefined);
   const foreign = await start({ p: {} });
   const { pid: foreignChild } = await foreign.launcher.launch({ pattern: 'p', namespace: 'x' });
   const lookalike = stranger({ PATTERN_NAME: 'p', NAMESPACE: 'x', PROCESS_ID: info.processId, MIMAS_LAUNCH: 'somebodyelse.1' });
@@ -53,6 +57,7 @@ it('21. a new launcher stops what its killed predecessor left, and touches nobod
   const { launcher, logs } = await startOver(dir, { stateDir });
   expect(alive(info.pid)).toBe(false);
   expect(logs).toEqual(['Found 1 orphaned pattern processes, cleaning up...', `Terminated orphaned process: pid=${info.pid}`]);
+  expect(existsSync(group)).toBe(false);
   expect([alive(foreignChild), alive(lookalike)]).toEqual([true, true]);
   expect((await launcher.launch({ pattern: 'p', namespace: 'x' })).state).toBe('RUNNING');
 });

@@ -133,6 +133,7 @@ describe('ends that only a real process has', () => {
     const pm = manager();
     const spawning = pm.spawn(broken('never-ready.js'), { isolation });
     const failed = rejection(spawning);
+    await expect.poll(() => pm.listProcesses()).toHaveLength(1);
     const { id } = pm.listProcesses()[0]!;
     await pm.stop(id);
     expect(await failed).toMatchObject({ code: 'PROCESS_STOPPED' });

@@ -323,7 +323,13 @@ describe('deadlines', () => {
     const nested = clientOf();
     nested.client.describeMethods([{ name: 'never', number: 0, stream: false, timeout: undefined, idempotent: false, concurrency: undefined }]);
     const second = clientOf();
-    await serve(second.client, { outer: () => nested.remote['never']!().catch((error: { code: string }) => (code = error.code)) }).attach();
+    await serve(second.client, {
+      outer: async () => {
+        await nested.remote['never']!().catch((error: { code: string }) => (code = error.code));
+        // The deadlines of both are one: an answer now would race the outer call's own end.
+        await new Promise(() => {});
+      },
+    }).attach();
     await expect(second.remote.$with({ timeout: 30 })['outer']!()).rejects.toMatchObject({ code: 'CALL_TIMEOUT' });
     await expect.poll(() => code).toBe('CALL_TIMEOUT');
     inner.client.refuse(() => new Error('over'));
