@@ -5,8 +5,6 @@ import { alive, isolated, linesOf, manager, next, reaches, rejection, subjectFil
 
 /** From the moment a death can be seen to the rejection of its calls, ms. */
 const AT_ONCE = 50;
-/** Other programs can only make it later than it is, so a bound that was met once is met. */
-const TIMED = { retry: 4 };
 
 const cells = isolated.flatMap((isolation) => transports.map((transport) => ({ isolation, transport })));
 
@@ -28,7 +26,7 @@ async function busy(subject: Remote<Subject>) {
 describe.each(cells)('a $isolation over $transport', ({ isolation, transport }) => {
   const spawn = (options = {}) => manager().spawn<Subject>(subjectFile, { isolation: isolation as Isolation, transport: transport as TransportName, ...options });
 
-  it('that exits rejects its calls and streams at once, with how it ended, and comes back behind the same proxy', TIMED, async () => {
+  it('that exits rejects its calls and streams at once, with how it ended, and comes back behind the same proxy', async () => {
     const subject = await spawn();
     const { __processId: id } = subject;
     expect(await subject.count()).toBe(1);
@@ -61,7 +59,7 @@ describe.each(cells)('a $isolation over $transport', ({ isolation, transport }) 
     expect(await subject.add(1, 2)).toBe(3);
   });
 
-  it('whose caller was blocked itself gives no false timeout to a call that was answered in time', TIMED, async () => {
+  it('whose caller was blocked itself gives no false timeout to a call that was answered in time', async () => {
     const subject = await spawn();
     const answer = subject.$with({ timeout: 150 }).sleep(10);
     await new Promise((resolve) => setImmediate(resolve));
@@ -72,7 +70,7 @@ describe.each(cells)('a $isolation over $transport', ({ isolation, transport }) 
 });
 
 describe.each(transports)('a child over %s', (transport) => {
-  it('that is killed with SIGKILL rejects its calls and streams at once', TIMED, async () => {
+  it('that is killed with SIGKILL rejects its calls and streams at once', async () => {
     const subject = await manager().spawn<Subject>(subjectFile, { isolation: 'child', transport });
     const { call, stream } = await busy(subject);
     const pid = subject.$handle.pid!;

@@ -5,8 +5,6 @@ import { fixture, isolated, isolations, manager, next, rejection, subjectFile, t
 
 const checkedFile = fixture('checked.js');
 const MIB = 1024 * 1024;
-/** Figures of processor time can be pushed about by whatever else runs on the machine. */
-const MEASURED = { retry: 4 };
 
 interface Checked {
   set(moods: Record<string, unknown>): void;
@@ -113,7 +111,7 @@ describe.each(isolated)('a %s', (isolation) => {
     expect(await pm.getHealth(subject)).toMatchObject({ status: 'unhealthy', checks: [{ name: 'process', status: 'fail', message: expect.stringMatching(/subject is failed: .*exited with code 5/) }] });
   });
 
-  it('that is busy shows the percent of a core that it really had, an idle one beside it near none', MEASURED, async () => {
+  it('that is busy shows the percent of a core that it really had, an idle one beside it near none', async () => {
     const pm = manager({ isolation });
     const [busy, idle] = await Promise.all([pm.spawn<Subject>(subjectFile), pm.spawn<Subject>(subjectFile)]);
     // From here on is measured.
@@ -142,7 +140,7 @@ describe.each(isolated)('a %s', (isolation) => {
     expect(otherAfter.memory - otherBefore.memory).toBeLessThan(16 * MIB);
   });
 
-  it('over its maxCpu is degraded, with the figure', MEASURED, async () => {
+  it('over its maxCpu is degraded, with the figure', async () => {
     const pm = manager({ isolation, resources: { maxCpu: 12 } });
     const subject = await pm.spawn<Subject>(subjectFile);
     await pm.getMetrics(subject);

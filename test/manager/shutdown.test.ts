@@ -88,7 +88,7 @@ describe.each(isolations)('shutdown in isolation %s', (isolation) => {
     expect(linesOf(log)).toHaveLength(2);
   });
 
-  it('a hook that hangs is bounded by the deadline and reported', { retry: 2 }, async () => {
+  it('a hook that hangs is bounded by the deadline and reported', async () => {
     const { pm, log, hooked } = await start({ first: 'hangs' });
     const heard = await warnings(() => pm.shutdown({ timeout: 1000 }));
     expect(heard.join()).toMatch(/shutdown hook of hooked: first: not done within \d+ ms/);

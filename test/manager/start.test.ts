@@ -90,7 +90,7 @@ describe('ends that only a real process has', () => {
   });
 
   // Together, because each takes its whole startup timeout; that one is long, because a busy machine takes long to start them.
-  it.each(isolated)('a %s that is never ready is ended at its startup timeout, and its error says in which phase it hangs', { retry: 3 }, async (isolation) => {
+  it.each(isolated)('a %s that is never ready is ended at its startup timeout, and its error says in which phase it hangs', async (isolation) => {
     const pm = manager({ isolation, startupTimeout: 3000 });
     const [waits, ends, blocks, blocksInConstructor] = await Promise.all(['never-ready.js', 'ends-quietly.js', 'blocks.js', 'blocks-in-constructor.js'].map((file) => rejection(pm.spawn(broken(file)))));
     for (const [error, phase] of [[waits, 'init'], [ends, 'init'], [blocks, 'load'], [blocksInConstructor, 'construct']] as const) {
