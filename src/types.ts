@@ -121,6 +121,7 @@ export interface ProcessMetrics extends MethodMetrics {
 }
 
 export interface ProcessEvents {
+  /** It came up; `incarnation` counts from 1. */
   ready: { incarnation: number };
   crash: { error: Error; exitCode: number | null; signal: string | null };
   restart: { attempt: number; delay: number };

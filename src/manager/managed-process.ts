@@ -31,6 +31,8 @@ export class ManagedProcess implements Unit, ProcessHandle {
   #running: RunningProcess | undefined;
   #last: RunningProcess | undefined;
   #generation = 0;
+  /** How often it has come up. */
+  #incarnations = 0;
   #restarts = 0;
   #startTime: Date | undefined;
   #name: string;
@@ -264,7 +266,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.client.attach(running.calls);
     this.#monitor.started(running);
     this.#setStatus('running');
-    this.events.emit('ready', { incarnation: this.#generation });
+    this.events.emit('ready', { incarnation: ++this.#incarnations });
   }
 
   async terminate({ gracePeriod, signal }: TerminatingContext): Promise<void> {

@@ -29,6 +29,8 @@ describe.each(cells)('a $isolation over $transport', ({ isolation, transport }) 
   it('that exits rejects its calls and streams at once, with how it ended, and comes back behind the same proxy', async () => {
     const subject = await spawn();
     const { __processId: id } = subject;
+    const incarnations: number[] = [];
+    subject.$handle.on('ready', ({ incarnation }) => incarnations.push(incarnation));
     expect(await subject.count()).toBe(1);
     const { call, stream } = await busy(subject);
     const dead = seenDead(subject);
@@ -44,6 +46,7 @@ describe.each(cells)('a $isolation over $transport', ({ isolation, transport }) 
     expect(await subject.count()).toBe(1);
     expect(subject.__processId).toBe(id);
     expect(subject.$handle.restarts).toBe(1);
+    expect(incarnations).toEqual([2]);
   });
 
   it('that throws where nobody catches says what it threw', async () => {
