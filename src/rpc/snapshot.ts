@@ -45,12 +45,20 @@ export class Snapshots {
     const encoded = { ...this.#codec.encode(args, { root: 'args', standalone: true, ...(moved ? { transfer: moved } : {}) }) };
     const attachments = encoded.attachments ?? [];
     const repeatable = !this.#once && !attachments.some((item) => mustMove(item as object));
-    if (this.#live.length === 0) return { encoded, args: undefined, transfer: undefined, repeatable };
+    if (this.#live.length === 0) return { encoded: moved && repeatable ? movedNow(encoded) : encoded, args: undefined, transfer: undefined, repeatable };
     const copy = this.#codec.decode(encoded.tag, encoded.payload, attachments) as unknown[];
     this.#live = [];
     const own = encoded.transfer ?? attachments.map((item) => (item as Uint8Array).buffer as ArrayBuffer);
     return { encoded: undefined, args: copy, transfer: own, repeatable };
   }
+}
+
+/** Takes the buffers from their sender at once: copies are what will be sent, so nothing else would empty them. */
+function movedNow(encoded: Encoded): Encoded {
+  const buffers = encoded.attachments?.filter((item): item is ArrayBuffer => item instanceof ArrayBuffer) ?? [];
+  if (buffers.length === 0) return encoded;
+  const attachments = structuredClone(encoded.attachments!, { transfer: buffers });
+  return { ...encoded, attachments, transfer: attachments.filter((item): item is ArrayBuffer => item instanceof ArrayBuffer) };
 }
 
 /** One sending of a snapshot that may have to be sent again: its buffers are copies. */

@@ -373,6 +373,10 @@ export function callContract(isolation: Isolation): void {
       it('moves what is named in transfer, in both directions', async () => {
         const named = new ArrayBuffer(MIB);
         expect(await cell.calc.$with({ transfer: [named] }).echo({ named })).toMatchObject({ named: { byteLength: MIB } });
+        // A call that may be made again keeps a copy; its sender's buffer is emptied all the same.
+        const again = new ArrayBuffer(MIB);
+        expect(await cell.calc.$with({ transfer: [again], idempotent: true }).echo({ again })).toMatchObject({ again: { byteLength: MIB } });
+        expect(again.byteLength).toBe(0);
         expect(named.byteLength).toBe(0);
         const marked = new Uint8Array(MIB);
         const call = cell.calc.echo(transfer(marked));
