@@ -3,6 +3,8 @@ import type { Bytes, Duration } from './units.js';
 
 /** Where a process lives: this thread, a worker thread, or a child process. */
 export type Isolation = 'none' | 'worker' | 'child';
+/** `'low'`: both sides of the link poll for a moment before they sleep, while calls follow each other closely. */
+export type LatencyMode = 'normal' | 'low';
 /** How calls reach it. `ipc` is the native channel of the isolation; `http` is the seed's name for `ws`. */
 export type TransportName = 'ipc' | 'unix' | 'tcp' | 'ws' | 'http';
 

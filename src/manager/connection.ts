@@ -12,6 +12,8 @@ import { formatAddress, parseAddress, type Address } from '../transport/address.
 import { connect } from '../transport/index.js';
 import type { TlsOptions } from '../transport/socket.js';
 import { parseBytes, parseDuration, type Bytes, type Duration } from '../units.js';
+import type { LatencyMode } from '../types.js';
+import { LATENCIES, oneOf } from './options.js';
 import type { Unit } from './unit.js';
 
 export interface ConnectProcessOptions {
@@ -19,6 +21,8 @@ export interface ConnectProcessOptions {
   token?: string;
   tls?: TlsOptions;
   maxFrame?: Bytes;
+  /** `'low'`: this side polls before it sleeps, as the option of `spawn` does; for both sides, the server is started with it, too. Default `'normal'`. */
+  latency?: LatencyMode;
   /** Default timeout of calls. Default none. */
   timeout?: Duration;
   /** Longest wait of a call for the link to come back. Default 30 s. */
@@ -110,9 +114,9 @@ export class ManagedConnection implements Unit, ConnectionHandle {
   }
 
   async #open(): Promise<Session> {
-    const { maxFrame, tls, token = '' } = this.options;
+    const { maxFrame, tls, latency, token = '' } = this.options;
     const limit = maxFrame === undefined ? undefined : parseBytes(maxFrame, 'maxFrame');
-    const link = await connect(this.target, { token, tls, maxFrame: limit });
+    const link = await connect(this.target, { token, tls, maxFrame: limit }, latency);
     let greet!: () => void;
     let refuse!: (error: Error) => void;
     const greeted = new Promise<void>((resolve, reject) => {
@@ -152,7 +156,8 @@ export class ManagedConnection implements Unit, ConnectionHandle {
 }
 
 export async function connectProcess(address: string, options: ConnectProcessOptions, supervisor: Supervisor<Unit>, self: string): Promise<ManagedConnection> {
-  refuseUnknown(options, ['token', 'tls', 'maxFrame', 'timeout', 'queueTimeout'], 'connect');
+  refuseUnknown(options, ['token', 'tls', 'maxFrame', 'latency', 'timeout', 'queueTimeout'], 'connect');
+  oneOf(options.latency, LATENCIES, 'latency');
   const connection = new ManagedConnection(parseAddress(address), options, supervisor, self);
   await supervisor.updateProcess({ id: connection.id, updateType: 'create', config: connection, restartPolicy: { maxRestarts: Infinity, maxFailures: Infinity, backoff: { max: '5s' } } });
   if (connection.status !== 'connected') throw connection.error;

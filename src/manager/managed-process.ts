@@ -1,5 +1,6 @@
 // One spawned process through all its incarnations: the unit that the supervisor keeps alive, and the handle that users hold.
 // Invariant: the proxy and this object stay the same; what runs behind them comes and goes.
+import { nanoid } from 'nanoid';
 import { LinkClosedError, ProcessStoppedError, RestartsExhaustedError } from '../errors.js';
 import { Client } from '../rpc/client.js';
 import { Meter } from '../rpc/meter.js';
@@ -23,6 +24,9 @@ import type { Unit } from './unit.js';
 const OUTPUT_GRACE_MS = 15;
 
 export class ManagedProcess implements Unit, ProcessHandle {
+  readonly id: string;
+  /** What its own sockets ask of those who connect. */
+  readonly token = nanoid(32);
   readonly client: Client;
   readonly meter = new Meter();
   readonly events = new Emitter<ProcessEvents>();
@@ -53,7 +57,8 @@ export class ManagedProcess implements Unit, ProcessHandle {
     readonly options: ResolvedOptions,
     private readonly context: ManagedProcessContext,
   ) {
-    this.#name = options.name ?? options.id;
+    this.id = `${options.label}-${nanoid(10)}`;
+    this.#name = options.name ?? this.id;
     this.#version = options.version;
     this.#generation = context.generation ?? 0;
     const name = () => this.#name;
@@ -64,7 +69,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
       get describe() {
         return `${name()} (${options.isolation})`;
       },
-      id: options.id,
+      id: this.id,
       level: options.transport === 'ipc' && options.isolation !== 'child' ? 'objects' : 'bytes',
       meter: options.metrics ? this.meter : undefined,
       timeout: options.timeout,
@@ -80,9 +85,6 @@ export class ManagedProcess implements Unit, ProcessHandle {
 
   // ── facts ──
 
-  get id(): string {
-    return this.options.id;
-  }
   get name(): string {
     return this.#name;
   }

@@ -55,7 +55,7 @@ async function cpuStarter(file: string, own: PoolSpawnOptions, defaults: Manager
   const spawn = resolveSpawnOptions(given, defaults, file);
   const { maxMemory, maxCpu, env } = spawn;
   const pick = <K extends keyof CommonOptions>(key: K) => given[key] ?? defaults[key];
-  refuseForCpu({ ...spawn, concurrency: own.concurrency, maxFrame: pick('maxFrame'), stuckTimeout: given.stuckTimeout, output: pick('output') as string | undefined, maxCpu });
+  refuseForCpu({ ...spawn, concurrency: own.concurrency, maxFrame: pick('maxFrame'), stuckTimeout: given.stuckTimeout, latency: pick('latency') as string | undefined, output: pick('output') as string | undefined, maxCpu });
   const [{ Threads }, { CpuMember }] = await Promise.all([import('../pool/cpu/threads.js'), import('../pool/cpu/cpu-member.js')]);
   const threads = await Threads.create({
     env: env && environmentOf(env),
@@ -63,7 +63,7 @@ async function cpuStarter(file: string, own: PoolSpawnOptions, defaults: Manager
     execArgv: spawn.execArgv,
     resourceLimits: maxMemory === undefined ? undefined : resourceLimitsOf(maxMemory),
   });
-  const options = { ...spawn, file, label: spawn.id.slice(0, -11), caller: defaults.name ?? 'main', restartPolicy: resolveRestartPolicy(spawn.restartPolicy) };
+  const options = { ...spawn, file, caller: defaults.name ?? 'main', restartPolicy: resolveRestartPolicy(spawn.restartPolicy) };
   return { start: ({ signal }) => CpuMember.start(threads, options, signal), close: () => threads.close() };
 }
 

@@ -15,7 +15,6 @@ export interface Listening {
 export interface ManagedProcessContext {
   readonly supervisor: Supervisor<Unit>;
   readonly owner: string;
-  readonly token: string;
   launch(isolation: ResolvedOptions['isolation']): Promise<Launch>;
   /** The folder for unix sockets. */
   socketFolder(): string;

@@ -1,6 +1,5 @@
 // The composition root: what users call. It resolves options, makes units, hands them to the one supervisor, and gives proxies.
 // What a first spawn, pool or connection needs is loaded by it: every thread imports this file, and few of them spawn.
-import { nanoid } from 'nanoid';
 import type { Registry } from 'prom-client';
 import { UnitNotFoundError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
@@ -62,7 +61,6 @@ export class ProcessManager {
   readonly #connections = new Set<ManagedConnection>();
   readonly #events = new Emitter<ManagerEvents>();
   readonly #journal = new MetricsJournal();
-  readonly #token = nanoid(32);
   #registry: Promise<Registry> | undefined;
   #sockets: SocketFolder | undefined;
   #shutdown: Promise<void> | undefined;
@@ -107,7 +105,6 @@ export class ProcessManager {
     const unit = new ManagedProcess(path, resolved, {
       supervisor,
       owner: this.#options.name ?? 'main',
-      token: this.#token,
       launch,
       socketFolder: () => (this.#sockets ??= new SocketFolder()).path,
       listen,

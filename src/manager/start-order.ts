@@ -8,6 +8,9 @@ import type { ResolvedOptions } from './options.js';
 import type { ManagedProcessContext } from './process-context.js';
 
 export interface Startable {
+  readonly id: string;
+  /** What its own sockets ask of those who connect. */
+  readonly token: string;
   readonly name: string;
   readonly file: string;
   readonly options: ResolvedOptions;
@@ -16,7 +19,7 @@ export interface Startable {
 }
 
 /** `generation`: counts incarnations in this thread, where a file would otherwise be read once only. */
-export async function startOrderOf({ name, file, options, client, events }: Startable, context: ManagedProcessContext, generation: number): Promise<Omit<StartOptions, 'signal' | 'onLinkClosed'>> {
+export async function startOrderOf({ id, token, name, file, options, client, events }: Startable, context: ManagedProcessContext, generation: number): Promise<Omit<StartOptions, 'signal' | 'onLinkClosed'>> {
   return {
     launch: await context.launch(options.isolation),
     launchOptions: {
@@ -27,21 +30,23 @@ export async function startOrderOf({ name, file, options, client, events }: Star
       execArgv: options.execArgv,
       maxMemory: options.maxMemory,
       maxFrame: options.maxFrame,
+      latency: options.latency,
       inheritOutput: options.inheritOutput,
       onLine: (line, stream) => events.emit('log', { line, stream }),
     },
     order: {
-      id: options.id,
+      id,
       name: options.name,
       version: options.version,
       file,
       dependencies: options.dependencies,
       generation,
       transport: options.transport,
-      address: context.listen ? context.listen.address : options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, options.id, () => context.socketFolder()),
-      token: context.listen?.token ?? context.token,
+      address: context.listen ? context.listen.address : options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, id, () => context.socketFolder()),
+      token: context.listen?.token ?? token,
       tls: context.listen?.tls ?? options.tls,
       maxFrame: options.maxFrame,
+      latency: options.latency,
       owner: context.owner,
     },
     client,

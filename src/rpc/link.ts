@@ -20,6 +20,8 @@ export interface Link {
   start(events: LinkEvents): void;
   /** Sends one batch. False: congested, wait for `drain` before sending more of what can wait. */
   send(entries: unknown[], attachments: unknown[], transfer: Transferable[]): boolean;
+  /** Reads what has arrived, where that is faster than to wait for the event loop to tell; false: nothing had. */
+  readonly poll?: (() => boolean) | undefined;
   /** Ends the link after what was sent; `closed` follows. */
   close(error?: Error): void;
   ref(): void;

@@ -1,34 +1,28 @@
-// Reads packed bytes with a private copy of msgpackr in which every extension but ours is refused.
-// Loaded at the first packed value: a thread whose calls carry only primitives never pays for it.
-import { createRequire } from 'node:module';
+// Reads packed bytes with a private copy of msgpackr's reader in which every extension but ours is refused.
+// The copy is made by the build (scripts/bundle.mjs): extensions are global to a copy, and the shared one stays as it was.
+import * as msgpackr from 'msgpackr/unpack';
 import { ProtocolError } from '../errors.js';
 import { Ext } from './packed-output.js';
 
 interface UnpackrLike { unpack(source: Uint8Array, end?: number): unknown }
-interface Msgpackr {
+interface Reader {
   Unpackr: new (options: object) => UnpackrLike;
   addExtension(extension: { type: number; unpack: (data: Uint8Array) => unknown }): void;
   C1: object;
 }
 interface NativeReader { latin1Write(text: string, offset: number, length: number): number }
 
-let loaded: Msgpackr | undefined;
+/** Its declarations leave out `C1` and what an extension is given. */
+const { Unpackr, addExtension, C1 } = msgpackr as unknown as Reader;
+let prepared = false;
 const SCRATCH = 32 * 1024;
 let scratch: Buffer | undefined;
 
 /** msgpackr's own extensions: RegExp, Error, Set, references … would build by name from the wire. */
 const REFUSED = [0x42, 0x62, 0x65, 0x69, 0x70, 0x73, 0x74, 0x78, 0xff];
 
-/** Extensions are global to a copy of msgpackr, so a copy of our own is loaded and the shared one left as it was. */
-function load(): Msgpackr {
-  const require = createRequire(import.meta.url);
-  const file = require.resolve('msgpackr');
-  const shared = require.cache[file];
-  delete require.cache[file];
-  const msgpackr = require(file) as Msgpackr;
-  if (shared) require.cache[file] = shared;
-  else delete require.cache[file];
-
+function prepare(): void {
+  prepared = true;
   const read: Record<number, (data: Uint8Array) => unknown> = {
     [Ext.BYTES]: (data) => {
       const own = new Uint8Array(data.byteLength);
@@ -39,17 +33,16 @@ function load(): Msgpackr {
     [Ext.UTF16]: (data) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf16le'),
     [Ext.BIGINT]: readBigint,
   };
-  for (const [type, unpack] of Object.entries(read)) msgpackr.addExtension({ type: Number(type), unpack });
+  for (const [type, unpack] of Object.entries(read)) addExtension({ type: Number(type), unpack });
   for (const type of REFUSED) {
-    msgpackr.addExtension({
+    addExtension({
       type,
       unpack: () => {
         throw new ProtocolError(`extension ${type} is not part of the protocol`);
       },
     });
   }
-  Object.freeze(msgpackr.C1);
-  return msgpackr;
+  Object.freeze(C1);
 }
 
 function readBigint(data: Uint8Array): bigint {
@@ -66,8 +59,8 @@ export class Unpacker {
 
   /** @throws ProtocolError when the bytes are not a complete packed value */
   unpack(payload: unknown): unknown {
-    loaded ??= load();
-    this.reader ??= new loaded.Unpackr(this.kind === 'link' ? { sequential: true, mapsAsObjects: true, copyBuffers: true } : { useRecords: false, mapsAsObjects: true, copyBuffers: this.kind === 'single' });
+    if (!prepared) prepare();
+    this.reader ??= new Unpackr(this.kind === 'link' ? { sequential: true, mapsAsObjects: true, copyBuffers: true } : { useRecords: false, mapsAsObjects: true, copyBuffers: this.kind === 'single' });
     try {
       if (typeof payload === 'string') return this.unpackText(this.reader, payload);
       if (payload instanceof Uint8Array) return this.unpackBytes(this.reader, payload);
@@ -101,7 +94,7 @@ function checked(value: unknown, suspect: boolean): unknown {
 
 function hasMarker(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  if (value === loaded?.C1) return true;
+  if (value === C1) return true;
   if (ArrayBuffer.isView(value)) return false;
   if (!Array.isArray(value)) return Object.values(value).some(hasMarker);
   for (const item of value) if (typeof item === 'object' && hasMarker(item)) return true;

@@ -1,18 +1,21 @@
 // The first file of a child process. The channel is the pipe that the owner left at descriptor 3; when it ends, so does this.
 import { Socket } from 'node:net';
+import { withLatency } from '../transport/low-latency-link.js';
 import { StreamLink } from '../transport/stream-link.js';
+import type { LatencyMode } from '../types.js';
 import { Host } from './host.js';
 import { watchStart } from './watch-start.js';
 
 /** For the shutdown hooks of a process whose owner vanished; the guardian comes a little later. */
 const ORPHAN_HOOKS_MS = 400;
 
-const { maxFrame, name } = JSON.parse(process.env['MIMAS_CHANNEL'] ?? '{}') as { maxFrame?: number; name?: string };
+const { maxFrame, latency, name } = JSON.parse(process.env['MIMAS_CHANNEL'] ?? '{}') as { maxFrame?: number; latency?: LatencyMode; name?: string };
 delete process.env['MIMAS_CHANNEL'];
 if (name) process.title = `mimas: ${name}`;
 
 const channel = new Socket({ fd: 3, readable: true, writable: true });
-const host = new Host(new StreamLink(channel, { label: 'main', trusted: true, maxFrame }), maxFrame, (stopped) => {
+const link = withLatency(new StreamLink(channel, { label: 'main', trusted: true, maxFrame }), latency);
+const host = new Host(link, maxFrame, (stopped) => {
   if (stopped) process.exit(0);
   void host.stop({ reason: 'owner gone', signal: undefined, drain: 0, hooks: ORPHAN_HOOKS_MS }).finally(() => process.exit(1));
 });

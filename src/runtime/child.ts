@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { withLatency } from '../transport/low-latency-link.js';
 import { StreamLink } from '../transport/stream-link.js';
 import { environmentOf } from './environment.js';
 import { guard, unguard } from './guardian.js';
@@ -9,7 +10,7 @@ import { Output } from './output.js';
 import { groupGone, signalGroup } from './process-group.js';
 import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
 
-const BOOT = fileURLToPath(new URL('./boot-child.js', import.meta.url));
+const BOOT = fileURLToPath(new URL('../runtime/boot-child.js', import.meta.url));
 const MIB = 1024 * 1024;
 /** The pipe's number in the child, after stdin, stdout and stderr. */
 export const CHANNEL_FD = 3;
@@ -19,7 +20,7 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
   const child = spawn(process.execPath, [...(options.execArgv ?? []), ...heap, BOOT, ...(options.argv ?? [])], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: true,
-    env: { ...environmentOf(options.env), MIMAS_CHANNEL: JSON.stringify({ maxFrame: options.maxFrame, name: options.name }) },
+    env: { ...environmentOf(options.env), MIMAS_CHANNEL: JSON.stringify({ maxFrame: options.maxFrame, latency: options.latency, name: options.name }) },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
@@ -28,7 +29,8 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
   const exited = exitOf(child, output);
   const { pid } = child;
   if (pid !== undefined) guard(pid);
-  const link = new StreamLink(child.stdio[CHANNEL_FD] as unknown as Duplex, { label: `${options.name} (child ${pid ?? '?'})`, trusted: true, maxFrame: options.maxFrame });
+  const channel = new StreamLink(child.stdio[CHANNEL_FD] as unknown as Duplex, { label: `${options.name} (child ${pid ?? '?'})`, trusted: true, maxFrame: options.maxFrame });
+  const link = withLatency(channel, options.latency);
   return {
     isolation: 'child',
     link,

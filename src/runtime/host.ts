@@ -117,7 +117,7 @@ export class Host implements HostControl {
         onClosed: () => this.#sessions.delete(session),
       });
       this.#sessions.add(session);
-    });
+    }, order.latency);
     return this.#listener.address;
   }
 

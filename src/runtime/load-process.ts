@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { processSpecOf, type ProcessSpec } from '../decorators/index.js';
 import { ProcessStartError } from '../errors.js';
 import { constructInjected, isInjectable } from './injection.js';
-import { importFile, registerTypeScript } from './typescript.js';
+import { registerTypeScript } from './typescript.js';
 
 export type ProcessClass = new (...args: unknown[]) => object;
 
@@ -27,7 +27,7 @@ export async function loadProcessClass(file: string, options: LoadOptions = {}):
     await preloadMetadata(file);
     await registerTypeScript(file);
     const version = options.version !== undefined && options.version > 0 ? `?v=${options.version}` : '';
-    exported = await importFile(pathToFileURL(file).href + version);
+    exported = (await import(pathToFileURL(file).href + version)) as Record<string, unknown>;
   } catch (error) {
     throw refuse(await explain(error, file), error);
   }

@@ -1,6 +1,6 @@
 // What owner and host say to each other over reference 0 of the owner's link.
 import type { StartPhase } from '../errors.js';
-import type { HealthStatus, TransportName } from '../types.js';
+import type { HealthStatus, LatencyMode, TransportName } from '../types.js';
 import type { TlsOptions } from '../transport/socket.js';
 import type { Address } from '../transport/address.js';
 
@@ -18,6 +18,7 @@ export interface StartOrder {
   readonly token: string;
   readonly tls: TlsOptions | undefined;
   readonly maxFrame: number | undefined;
+  readonly latency: LatencyMode | undefined;
   readonly owner: string;
 }
 

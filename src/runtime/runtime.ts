@@ -1,6 +1,6 @@
 // What the manager needs of a place where code can live. One implementation a kind of isolation: inline, thread, child.
 import type { Link } from '../rpc/link.js';
-import type { Isolation } from '../types.js';
+import type { Isolation, LatencyMode } from '../types.js';
 import type { LineListener } from './output.js';
 
 /** How an incarnation ended. */
@@ -22,6 +22,7 @@ export interface LaunchOptions {
   /** Heap limit, bytes. */
   readonly maxMemory?: number | undefined;
   readonly maxFrame?: number | undefined;
+  readonly latency?: LatencyMode | undefined;
   /** Pass what it prints on to this program's own output. */
   readonly inheritOutput: boolean;
   readonly onLine: LineListener;

@@ -88,7 +88,7 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
 export async function openCalls(started: Started, options: StartOptions): Promise<Session> {
   const { order, client } = options;
   if (!started.address) throw new LinkClosedError(`${started.name} told no address to call it at`);
-  const link = await connect(started.address, { token: order.token, tls: order.tls, maxFrame: order.maxFrame });
+  const link = await connect(started.address, { token: order.token, tls: order.tls, maxFrame: order.maxFrame }, order.latency);
   let greet!: () => void;
   let refuse!: (error: Error) => void;
   const greeted = new Promise<void>((resolve, reject) => {

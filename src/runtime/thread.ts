@@ -1,13 +1,14 @@
 // Isolation `worker`: the host lives in a worker thread, reached over a MessagePort of its own.
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { InvalidOptionError } from '../errors.js';
+import { withLatency } from '../transport/low-latency-link.js';
 import { PortLink } from '../transport/port.js';
 import { environmentOf } from './environment.js';
 import { Output } from './output.js';
 import { resourceLimitsOf } from './resource-limits.js';
 import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
 
-const BOOT = new URL('./boot-thread.js', import.meta.url);
+const BOOT = new URL('../runtime/boot-thread.js', import.meta.url);
 /** A program given by `--eval` hands down flags that make every thread with a file of its own fail. */
 const EVALUATED = process.execArgv.some((flag) => flag.startsWith('--input-type'));
 
@@ -15,7 +16,7 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
   const { port1, port2 } = new MessageChannel();
   const worker = startWorker(options, port2);
   // A thread whose boot fails must not keep the program alive through this port.
-  const link = new PortLink(port1, `${options.name} (worker ${worker.threadId})`);
+  const link = withLatency(new PortLink(port1, `${options.name} (worker ${worker.threadId})`), options.latency);
   const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
   output.tap(worker.stdout, 'stdout');
   output.tap(worker.stderr, 'stderr');
@@ -49,7 +50,7 @@ function startWorker(options: LaunchOptions, port: import('node:worker_threads')
   try {
     return new Worker(BOOT, {
       name: options.name,
-      workerData: { port, maxFrame: options.maxFrame },
+      workerData: { port, maxFrame: options.maxFrame, latency: options.latency },
       transferList: [port],
       stdout: true,
       stderr: true,

@@ -3,15 +3,13 @@
 import * as nodeModule from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
-import type * as ImportFile from './typescript/import-file.js';
 import type * as Hooks from './typescript/hooks.js';
 
 type AddRoot = (url: string) => void;
 
 /** Per thread, and shared by all copies of the package in it: hooks must not pile up. */
 const REGISTERED = Symbol.for('mimas.typescript');
-/** A file of ours by its place in dist: plain JavaScript for Node's own loader, even where this file runs from source (tests). */
-const built = (name: string) => pathToFileURL(nodeModule.createRequire(import.meta.url).resolve(`#mimas/runtime/typescript/${name}.js`)).href;
+const HOOKS = new URL('../runtime/typescript/hooks.js', import.meta.url).href;
 
 /**
  * Call it in the thread or process that will import `file`, before the import. May be called again, for the same or
@@ -24,25 +22,16 @@ export async function registerTypeScript(file: string): Promise<void> {
   addRoot(pathToFileURL(file).href);
 }
 
-/**
- * Imports a file URL with Node's own loader. A test runner rewrites the `import()` of sources it compiles itself and would
- * load the process file its own way; the one in dist is beyond its reach.
- */
-export async function importFile(url: string): Promise<Record<string, unknown>> {
-  const { importFile: natively } = (await import(built('import-file'))) as typeof ImportFile;
-  return natively(url);
-}
-
 async function install(): Promise<AddRoot> {
   // Makes stack traces show lines of the source; maps are read only when a stack is, and only of files that carry one.
   process.setSourceMapsEnabled(true);
   if (canHookInThread()) {
-    const { addRoot, load, resolve } = (await import(built('hooks'))) as typeof Hooks;
+    const { addRoot, load, resolve } = (await import(HOOKS)) as typeof Hooks;
     (nodeModule as unknown as { registerHooks(hooks: object): void }).registerHooks({ load, resolve });
     return addRoot;
   }
   const { port1, port2 } = new MessageChannel();
-  nodeModule.register(built('hooks'), import.meta.url, { data: { port: port2 }, transferList: [port2] });
+  nodeModule.register(HOOKS, import.meta.url, { data: { port: port2 }, transferList: [port2] });
   return (url) => port1.postMessage(url);
 }
 

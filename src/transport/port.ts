@@ -1,5 +1,5 @@
 // A link over a MessagePort: between threads. A batch is one message: a packed string, or an array when it is small; buffers are moved.
-import type { MessagePort } from 'node:worker_threads';
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { ProtocolError } from '../errors.js';
 import { packEntries, unpackEntries } from '../rpc/batch-codec.js';
 import type { Link, LinkEvents } from '../rpc/link.js';
@@ -41,6 +41,14 @@ export class PortLink implements Link {
       if (!(error instanceof ProtocolError)) throw error;
       this.close(error);
     }
+  }
+
+  /** One message at a time: a fast peer must not starve what else this thread does. */
+  poll(): boolean {
+    const events = this.#events;
+    const received = events && !this.#closed && !this.#closing ? receiveMessageOnPort(this.port) : undefined;
+    if (received) this.#receive(received.message, events!);
+    return received !== undefined;
   }
 
   close(error?: Error): void {

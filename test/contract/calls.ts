@@ -1,9 +1,9 @@
 // The contract of calls. One suite, run in every cell of isolation × transport.
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { CallbackReleasedError, CallTimeoutError, FrameTooLargeError, keep, MethodNotFoundError, NotCloneableError, registerErrorClass, RemoteError, transfer, UnknownOptionError, type Isolation } from 'mimas';
+import { CallbackReleasedError, CallTimeoutError, FrameTooLargeError, keep, MethodNotFoundError, NotCloneableError, registerErrorClass, RemoteError, transfer, UnknownOptionError, type Isolation, type SpawnOptions } from 'mimas';
 import { OrderError } from '../fixtures/processes/order-error.js';
-import { internalsOf, TRANSPORTS, useCell, type Proxy } from './cells.js';
+import { internalsOf, TRANSPORTS, useCell, type Proxy, type Transport } from './cells.js';
 
 registerErrorClass(OrderError);
 
@@ -16,12 +16,12 @@ const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
 };
 const any = (proxy: Proxy) => proxy as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
 
-export function callContract(isolation: Isolation): void {
+export function callContract(isolation: Isolation, transports: readonly Transport[] = TRANSPORTS, options: SpawnOptions = {}): void {
   // In this thread the test's own copy of the class and the process's are two.
   const isOrderError = (error: unknown) => (isolation === 'none' ? (error as Error).constructor.name === 'OrderError' : error instanceof OrderError);
 
-  describe.each(TRANSPORTS)(`calls, ${isolation} over %s`, (transport) => {
-    const cell = useCell(isolation, transport);
+  describe.each(transports)(`calls, ${isolation} over %s${Object.entries(options).map(([name, value]) => `, ${name} ${String(value)}`).join('')}`, (transport) => {
+    const cell = useCell(isolation, transport, options);
 
     describe('results and order', () => {
       it('gives results of sync and async methods', async () => {

@@ -8,6 +8,7 @@ import { MessageChannel } from 'node:worker_threads';
 import type { Link } from '#mimas/rpc/link.js';
 import type { Address } from '#mimas/transport/address.js';
 import { connect, listen } from '#mimas/transport/index.js';
+import { withLatency } from '#mimas/transport/low-latency-link.js';
 import { memoryLinks } from '#mimas/transport/memory.js';
 import { PortLink } from '#mimas/transport/port.js';
 import type { Listener, ListenOptions } from '#mimas/transport/socket.js';
@@ -29,7 +30,8 @@ export function tlsOf(): { key: Buffer; cert: Buffer } {
 }
 
 export const SOCKETS = ['unix', 'tcp', 'tls', 'ws', 'wss'] as const;
-export const KINDS = ['memory', 'port', 'pipe', ...SOCKETS] as const;
+/** `polled`: with `latency: 'low'` on both sides. */
+export const KINDS = ['memory', 'port', 'polled port', 'pipe', 'polled pipe', ...SOCKETS] as const;
 export type SocketKind = (typeof SOCKETS)[number];
 export type Kind = (typeof KINDS)[number];
 
@@ -64,6 +66,10 @@ export interface Pair { left: Link; right: Link; end(): Promise<void> }
 
 /** `left` is the side that connects. */
 export async function pairOf(kind: Kind, maxFrame?: number): Promise<Pair> {
+  if (kind === 'polled port' || kind === 'polled pipe') {
+    const { left, right, end } = await pairOf(kind === 'polled port' ? 'port' : 'pipe', maxFrame);
+    return { left: withLatency(left, 'low'), right: withLatency(right, 'low'), end };
+  }
   if (kind === 'memory') {
     const [left, right] = memoryLinks();
     return { left, right, end: async () => left.close() };

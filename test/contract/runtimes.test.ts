@@ -40,7 +40,7 @@ async function launch(runtime: Launch, options: Partial<LaunchOptions> = {}) {
 }
 
 const order = (file: string, dependencies?: unknown): StartOrder => ({
-  id: 'contract-1', name: undefined, version: undefined, file: fileURLToPath(fixture(file)), dependencies, generation: 0, transport: 'ipc', address: undefined, token: '', tls: undefined, maxFrame: undefined, owner: 'main',
+  id: 'contract-1', name: undefined, version: undefined, file: fileURLToPath(fixture(file)), dependencies, generation: 0, transport: 'ipc', address: undefined, token: '', tls: undefined, maxFrame: undefined, latency: undefined, owner: 'main',
 });
 
 describe.each(runtimes)('the runtime %s', (name, runtime, isolated) => {

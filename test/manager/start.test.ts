@@ -270,6 +270,7 @@ describe('options', () => {
     ['gracePeriod', { gracePeriod: -1 }],
     ['queueTimeout', { queueTimeout: 'x' }],
     ['stuckTimeout', { stuckTimeout: NaN }],
+    ['latency', { latency: 'lowest' as never }],
     ['maxQueue', { maxQueue: 1.5 }],
     ['maxFrame', { maxFrame: 'big' }],
     ['resources', { resources: 5 }],

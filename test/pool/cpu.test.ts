@@ -159,6 +159,7 @@ it.each<[string, PoolSpawnOptions]>([
   ['concurrency', { concurrency: 4 }],
   ['maxFrame', { maxFrame: '1MB' }],
   ['stuckTimeout', { stuckTimeout: 100 }],
+  ['latency', { latency: 'low' }],
   ['output', { output: 'capture' }],
   ['version', { version: '2' }],
   ['resources.maxCpu', { resources: { maxCpu: 50 } }],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
-import { constructProcess, loadProcessClass } from '../../src/runtime/load-process.js';
+import { constructProcess, loadProcessClass } from '#mimas/runtime/load-process.js';
 import { root, temporaryProject } from '../helpers/compile.js';
 
 interface Report {

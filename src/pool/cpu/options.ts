@@ -28,6 +28,7 @@ export interface Asked {
   readonly concurrency: number | undefined;
   readonly tls: unknown;
   readonly maxFrame: unknown;
+  readonly latency: string | undefined;
   readonly stuckTimeout: unknown;
   readonly output: string | undefined;
   readonly version: string | undefined;
@@ -44,6 +45,7 @@ export function refuseForCpu(asked: Asked): void {
   if (asked.concurrency !== undefined && asked.concurrency !== 1) refuse('concurrency', 'a thread runs one call at a time; use more threads, or workload \'io\'');
   if (asked.tls !== undefined) refuse('tls', 'nothing leaves this program');
   if (asked.maxFrame !== undefined) refuse('maxFrame', 'values are passed in memory, without frames');
+  if (asked.latency === 'low') refuse('latency', "its calls are placed one by one on threads that may wait; use workload 'io'");
   if (asked.stuckTimeout !== undefined) refuse('stuckTimeout', 'a call that is given up ends its thread at once');
   if (asked.output === 'capture') refuse('output', "threads of a CPU pool print to this program's output; use 'inherit', or workload 'io'");
   if (asked.version !== undefined) refuse('version', 'its threads are no processes of their own; set the version in @Process');
