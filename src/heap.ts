@@ -1,10 +1,15 @@
 // A binary heap that can also remove from the middle: every operation is O(log n).
-// Items are told apart by identity, so each may be in the heap once; a second push of the same item only moves it.
+// Invariant: an item in the heap knows its place in it, so that nothing has to be looked up; it may stand in one heap at a time.
+
+/** What can stand in a heap. */
+export interface Placed {
+  /** Its index, -1 while it is in none. The heap's to set. */
+  place: number;
+}
 
 /** The smallest item first, by `compare` (negative when `a` comes before `b`). */
-export class Heap<T> {
+export class Heap<T extends Placed> {
   readonly #items: T[] = [];
-  readonly #positions = new Map<T, number>();
   readonly #compare: (a: T, b: T) => number;
 
   constructor(compare: (a: T, b: T) => number) {
@@ -20,35 +25,33 @@ export class Heap<T> {
   }
 
   has(item: T): boolean {
-    return this.#positions.has(item);
+    return this.#items[item.place] === item;
   }
 
   /** Adds `item`; when it is there already, finds its place again (after its sort key changed). */
   push(item: T): void {
-    let at = this.#positions.get(item);
-    if (at === undefined) at = this.#items.push(item) - 1;
-    this.#settle(item, at);
+    this.#settle(item, item.place >= 0 ? item.place : this.#items.push(item) - 1);
   }
 
   pop(): T | undefined {
     const first = this.#items[0];
-    if (this.#items.length > 0) this.remove(first as T);
+    if (first !== undefined) this.remove(first);
     return first;
   }
 
   /** Takes `item` out, wherever it stands. False when it was not there. */
   remove(item: T): boolean {
-    const at = this.#positions.get(item);
-    if (at === undefined) return false;
-    this.#positions.delete(item);
+    const at = item.place;
+    if (at < 0) return false;
+    item.place = -1;
     const last = this.#items.pop() as T;
     if (at < this.#items.length) this.#settle(last, at);
     return true;
   }
 
   clear(): void {
+    for (const item of this.#items) item.place = -1;
     this.#items.length = 0;
-    this.#positions.clear();
   }
 
   #settle(item: T, at: number): void {
@@ -72,6 +75,6 @@ export class Heap<T> {
 
   #put(item: T, at: number): void {
     this.#items[at] = item;
-    this.#positions.set(item, at);
+    item.place = at;
   }
 }

@@ -21,6 +21,7 @@ export interface WaitingCallOptions {
 
 export class WaitingCall implements Due {
   dueAt = 0;
+  place = -1;
   done = false;
   readonly #onAbort: (() => void) | undefined;
 

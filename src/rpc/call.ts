@@ -17,6 +17,7 @@ export class Call implements PendingCall, Due {
   stage: Stage = 'new';
   failed = false;
   error: unknown;
+  answer!: Promise<unknown>;
   resolve!: (value: unknown) => void;
   /** What to send when the time comes, or once more: the arguments as they were when the call was made. */
   snapshot: Snapshot | undefined;
@@ -28,6 +29,7 @@ export class Call implements PendingCall, Due {
   sentAt = 0;
   scope: Scope | undefined = undefined;
   dueAt = 0;
+  place = -1;
   timeout: number | undefined;
   /** Of the call it is made from; `performance.now()`. Queue and run together end by then. */
   deadline: number | undefined;

@@ -20,6 +20,8 @@ import { nameMethod } from './uncloneable.js';
 
 /** Runs of an idempotent call before its crash is reported. */
 const MAX_ATTEMPTS = 4;
+/** Waiting calls that are sent in one go when a process comes up; a turn of the event loop follows. */
+const PUMP_AT_ONCE = 2_048;
 const DEFAULT_QUEUE_TIMEOUT = 30_000;
 
 export interface MethodState {
@@ -59,6 +61,8 @@ export class Client implements RemoteTarget {
   #queued = 0;
   #order = 0;
   #pumping = false;
+  /** Enough was sent in this turn of the event loop. */
+  #resting = false;
   #snapshots: Snapshots | undefined;
   #idle: (() => void)[] = [];
   #inFlight = 0;
@@ -178,24 +182,17 @@ export class Client implements RemoteTarget {
   // ── calls ──
 
   invoke(name: string, args: unknown[], options: CallOptions): Promise<unknown> {
-    return asResult(this.#invoke(name, args, options));
-  }
-
-  // Async, so that an error can be given the caller's frames when it is thrown: capturing them for each call would cost
-  // more than the call.
-  async #invoke(name: string, args: unknown[], options: CallOptions): Promise<unknown> {
     const method = this.#methods.get(name);
-    if (method === undefined) {
-      if (this.#state.kind === 'refused') throw this.#state.error();
-      throw methodNotFound(this, name);
-    }
+    if (method === undefined) return asResult(Promise.reject(this.#state.kind === 'refused' ? this.#state.error() : methodNotFound(this, name)));
     const call = new Call(this, method, options, this.#order++);
-    const settled = new Promise(capture);
+    call.answer = new Promise(capture);
     call.resolve = captured;
-    this.#start(call, args);
-    const value = await settled;
-    if (call.failed) throw call.thrown();
-    return value;
+    try {
+      this.#start(call, args);
+    } catch (error) {
+      return asResult(Promise.reject(error));
+    }
+    return asResult(answerOf(call));
   }
 
   #start(call: Call, args: unknown[]): void {
@@ -297,11 +294,19 @@ export class Client implements RemoteTarget {
   /** Sends what waits, as far as there is room. */
   pump(): void {
     // A call that fails as it is sent asks for the next one: that is this loop's business.
-    if (this.#pumping || this.#queued === 0) return;
+    if (this.#pumping || this.#resting || this.#queued === 0) return;
     this.#pumping = true;
     try {
       for (const method of this.#methods.values()) this.#pumpMethod(method);
-      for (let call = this.#queue.peek(); call && this.#state.kind === 'open' && this.#takes(this.#state.session); call = this.#queue.peek()) {
+      for (let call = this.#queue.peek(), sent = 0; call && this.#state.kind === 'open' && this.#takes(this.#state.session); call = this.#queue.peek()) {
+        if (sent++ === PUMP_AT_ONCE) {
+          this.#resting = true;
+          setImmediate(() => {
+            this.#resting = false;
+            this.pump();
+          });
+          break;
+        }
         this.#queue.shift();
         const { method } = call;
         if (hasRoom(method) && method.waiting.empty) this.#sendWaiting(call, this.#state.session);
@@ -353,6 +358,14 @@ export class Client implements RemoteTarget {
       for (const resolve of idle) resolve();
     }
   }
+}
+
+// Async, so that an error can be given the caller's frames when it is thrown: capturing them for each call would cost more than
+// the call. Small, because what an async function holds it holds for each call under way.
+async function answerOf(call: Call): Promise<unknown> {
+  const value = await call.answer;
+  if (call.failed) throw call.thrown();
+  return value;
 }
 
 // One executor for all promises of calls, instead of a closure a call.

@@ -1,8 +1,8 @@
 // One timer for all deadlines of a thread: a heap of due times. A deadline that is met costs no timer at all.
 // A loop that was blocked proves nothing about the peer, so a late timer first lets what has arrived be read.
-import { Heap } from '../heap.js';
+import { Heap, type Placed } from '../heap.js';
 
-export interface Due {
+export interface Due extends Placed {
   /** Milliseconds of `performance.now()`. */
   dueAt: number;
   /** No longer of interest: settled. Skipped when its time comes. */

@@ -5,16 +5,49 @@ import { ProtocolError, UnauthorizedError } from '../errors.js';
 import { Kind } from './frames.js';
 import type { Session } from './session.js';
 import { BYTES_PER_CREDIT } from './streams.js';
+import { turnIsSpent } from './turn.js';
+
+const NOTHING = { entries: [], attachments: [] };
+
+interface Batch { readonly entries: readonly unknown[]; readonly attachments: readonly unknown[] }
 
 export class EntryReader {
   constructor(private readonly session: Session) {}
 
+  /** What this turn of the event loop has no time for, in the order it came. */
+  readonly #waiting: Batch[] = [];
+
   receive(entries: readonly unknown[], attachments: readonly unknown[]): void {
+    if (this.#waiting.length > 0) this.#waiting.push({ entries, attachments });
+    else if (turnIsSpent(entries.length)) {
+      this.#waiting.push({ entries, attachments });
+      setImmediate(this.#goOn);
+    } else this.#readAll(entries, attachments);
+  }
+
+  /** The link has ended: what had come before counts. */
+  finish(): void {
+    for (let batch = this.#waiting.shift(); batch; batch = this.#waiting.shift()) this.#readAll(batch.entries, batch.attachments);
+  }
+
+  readonly #goOn = () => {
+    // Taken out only when it has been read: what comes meanwhile has to wait behind it.
+    while (this.#waiting[0] && !turnIsSpent(this.#waiting[0].entries.length)) {
+      const { entries, attachments } = this.#waiting[0];
+      this.#waiting[0] = NOTHING;
+      this.#readAll(entries, attachments);
+      this.#waiting.shift();
+    }
+    if (this.#waiting.length > 0) setImmediate(this.#goOn);
+  };
+
+  #readAll(entries: readonly unknown[], attachments: readonly unknown[]): void {
     try {
       this.#read(entries, attachments);
     } catch (error) {
       // The peer broke the protocol: this link ends, and nothing else.
       const cause = error instanceof ProtocolError || error instanceof UnauthorizedError ? error : new ProtocolError(`${this.session.peer} sent a frame that cannot be read: ${(error as Error)?.message}`, { cause: error });
+      this.#waiting.length = 0;
       this.session.options.link.close(cause);
     }
   }

@@ -56,6 +56,7 @@ export class Session {
   peer: string;
   /** The streams that the last encode announced. */
   started: readonly OutgoingStream[] = NONE;
+  readonly #reader: EntryReader;
   readonly #pending = new Map<number, PendingCall>();
   readonly #pings = new Map<number, () => void>();
   /** Who is not on this machine learns nothing of its files. */
@@ -77,9 +78,9 @@ export class Session {
     });
     this.outbox = new Outbox(link);
     this.dispatcher = new Dispatcher(this);
-    const reader = new EntryReader(this);
+    this.#reader = new EntryReader(this);
     link.start({
-      batch: (entries, attachments) => reader.receive(entries, attachments),
+      batch: (entries, attachments) => this.#reader.receive(entries, attachments),
       drain: () => {
         this.outbox.congested = false;
         this.live.drained();
@@ -193,6 +194,7 @@ export class Session {
 
   /** Takes every call that has no answer out of the table, and ends every stream: the link is gone or given up. */
   abandon(explain: (method: string) => Error): PendingCall[] {
+    this.#reader.finish();
     const calls = [...this.#pending.values()];
     this.#pending.clear();
     for (const { scope } of calls) if (scope) this.exports.settle(scope);
@@ -316,6 +318,7 @@ export class Session {
 
   #ended(error: Error | undefined): void {
     if (this.closed) return;
+    this.#reader.finish();
     this.closed = true;
     const reason = error ?? new LinkClosedError(`the link to ${this.peer} was closed`, { process: this.peer });
     for (const resolve of this.#pings.values()) resolve();

@@ -13,7 +13,7 @@ export interface WorkQueueOptions<Key> {
   unref?: boolean;
 }
 
-interface Entry<Key> { readonly key: Key; dueAt: number; order: number }
+interface Entry<Key> { readonly key: Key; dueAt: number; order: number; place: number }
 
 export class WorkQueue<Key> {
   readonly #options: WorkQueueOptions<Key>;
@@ -46,7 +46,7 @@ export class WorkQueue<Key> {
       known.dueAt = dueAt;
       this.#heap.push(known);
     } else {
-      const entry: Entry<Key> = { key, dueAt, order: this.#order++ };
+      const entry: Entry<Key> = { key, dueAt, order: this.#order++, place: -1 };
       this.#entries.set(key, entry);
       this.#heap.push(entry);
       this.#options.onDepth?.(this.depth);

@@ -3,7 +3,7 @@
 import { Heap } from '../heap.js';
 import type { Clock, Timer } from '../supervisor/clock.js';
 
-interface FakeTimer { at: number; order: number; callback: () => void }
+interface FakeTimer { at: number; order: number; callback: () => void; place: number }
 
 export class FakeClock implements Clock {
   #now: number;
@@ -19,7 +19,7 @@ export class FakeClock implements Clock {
   }
 
   setTimeout(callback: () => void, ms: number): Timer {
-    const timer: FakeTimer = { at: this.#now + Math.max(0, ms), order: this.#order++, callback };
+    const timer: FakeTimer = { at: this.#now + Math.max(0, ms), order: this.#order++, callback, place: -1 };
     this.#timers.push(timer);
     return timer;
   }

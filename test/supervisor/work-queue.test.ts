@@ -89,12 +89,12 @@ describe('Heap', () => {
   it('pops in order after any pushes, removals and key changes (against a sorted array)', () => {
     const operation = fc.tuple(fc.constantFrom('push', 'pop', 'remove', 'change'), fc.nat(50), fc.nat(1000));
     fc.assert(fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
-      const heap = new Heap<{ key: number }>((a, b) => a.key - b.key);
-      const model: { key: number }[] = [];
+      const heap = new Heap<{ key: number; place: number }>((a, b) => a.key - b.key);
+      const model: { key: number; place: number }[] = [];
       for (const [what, pick, key] of operations) {
         const item = model[pick % Math.max(1, model.length)];
         if (what === 'push') {
-          const added = { key };
+          const added = { key, place: -1 };
           heap.push(added);
           model.push(added);
         } else if (what === 'pop') {

@@ -3,6 +3,7 @@ import { addDeadline, removeDeadline, type Due } from '../../rpc/deadlines.js';
 
 export class Bound implements Due {
   dueAt = 0;
+  place = -1;
   done = false;
   readonly #controller = new AbortController();
   readonly #onAbort: (() => void) | undefined;
