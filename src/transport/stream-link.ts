@@ -1,10 +1,11 @@
 // A link over any byte stream: the pipe to a child, unix, tcp and tls sockets. Frame: u32le length, then one packed batch.
 // Invariant: nothing larger than the limit is ever gathered; a frame that cannot be right ends the link.
 import type { Duplex } from 'node:stream';
-import { FrameTooLargeError, LinkClosedError, ProtocolError } from '../errors.js';
-import { packBatch, unpackBatch } from '../rpc/batch-codec.js';
+import { FrameTooLargeError, LinkClosedError } from '../errors.js';
+import { packBatch } from '../rpc/batch-codec.js';
 import { DEFAULT_LIMITS } from '../rpc/frames.js';
 import type { Link, LinkEvents } from '../rpc/link.js';
+import { deliverFrame } from './deliver-frame.js';
 
 const PREFIX = 4;
 /** A batch may hold a largest value and some small ones behind it. */
@@ -146,20 +147,9 @@ export class StreamLink implements Link {
       } else {
         this.#inFrame = false;
         this.#needed = PREFIX;
-        this.#deliver(bytes);
+        deliverFrame(bytes, this, this.#events);
       }
     }
-  }
-
-  #deliver(frame: Buffer): void {
-    let batch;
-    try {
-      batch = unpackBatch(frame);
-    } catch (error) {
-      this.close(error instanceof ProtocolError ? error : new ProtocolError(`${this.label} sent a frame that cannot be read`, { cause: error }));
-      return;
-    }
-    this.#events?.batch(batch.entries, batch.attachments);
   }
 
   /** The next `count` bytes; copies only when they came in several chunks. */

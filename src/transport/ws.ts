@@ -3,11 +3,12 @@ import http from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { FrameTooLargeError, LinkClosedError, ProtocolError, UnauthorizedError, InvalidOptionError } from '../errors.js';
-import { packBatch, unpackBatch } from '../rpc/batch-codec.js';
+import { packBatch } from '../rpc/batch-codec.js';
 import { DEFAULT_LIMITS } from '../rpc/frames.js';
 import type { Link, LinkEvents } from '../rpc/link.js';
 import { formatAddress, isLoopback, type WsAddress } from './address.js';
 import { sameToken } from './auth.js';
+import { deliverFrame } from './deliver-frame.js';
 import { cannotListen, type ConnectOptions, type Listener, type ListenOptions } from './socket.js';
 
 const BATCH_SLACK = 1024 * 1024;
@@ -37,7 +38,7 @@ class WsLink implements Link {
     socket.on('message', (data, isBinary) => {
       if (!isBinary) this.close(new ProtocolError(`${label} sent text; this protocol is binary`));
       else if (this.#early) this.#early.push(data as Buffer);
-      else this.#deliver(data as Buffer);
+      else deliverFrame(data as Buffer, this, this.#events);
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#error =
@@ -55,7 +56,7 @@ class WsLink implements Link {
     const early = this.#early ?? [];
     this.#early = undefined;
     if (this.#closed) queueMicrotask(() => events.closed(this.#error));
-    for (const message of early) this.#deliver(message);
+    for (const message of early) deliverFrame(message, this, events);
   }
 
   send(entries: unknown[], attachments: unknown[]): boolean {
@@ -110,17 +111,6 @@ class WsLink implements Link {
 
   unref(): void {
     rawSocket(this.socket)?.unref();
-  }
-
-  #deliver(frame: Buffer): void {
-    let batch;
-    try {
-      batch = unpackBatch(frame);
-    } catch (error) {
-      this.close(error instanceof ProtocolError ? error : new ProtocolError(`${this.label} sent a frame that cannot be read`, { cause: error }));
-      return;
-    }
-    this.#events?.batch(batch.entries, batch.attachments);
   }
 
   #end(error: Error | undefined): void {
