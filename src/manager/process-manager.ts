@@ -12,6 +12,7 @@ import type { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, Isolation, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
 import { SocketFolder } from './addresses.js';
+import { EarlyThread } from './early-thread.js';
 import type { ConnectProcessOptions, ManagedConnection } from './connection.js';
 import { MetricsJournal } from './metrics-journal.js';
 import type { ManagedProcess } from './managed-process.js';
@@ -21,7 +22,7 @@ import type { PoolSpawnOptions } from './pools.js';
 import { ProcessIsolation, type IsolateOptions, type IsolationHandle } from './isolations.js';
 import type { Supervision, SupervisionOf } from './supervision.js';
 import type { ChildDefinition, SupervisionOptions, SupervisorClass } from './supervision-options.js';
-import { checkManagerOptions, resolveSpawnOptions, type ManagerOptions, type SpawnOptions } from './options.js';
+import { checkManagerOptions, resolveSpawnOptions, type ManagerOptions, type ResolvedOptions, type SpawnOptions } from './options.js';
 import type { Listening } from './process-context.js';
 import type { ServedProcess, ServeOptions } from './serve.js';
 import type { Unit } from './unit.js';
@@ -100,12 +101,22 @@ export class ProcessManager {
     this.#assertOpen(String(file));
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
+    // Only the first spawn has something to wait for.
+    const early = resolved.isolation === 'worker' && !this.#supervisor ? new EarlyThread(resolved) : undefined;
+    try {
+      return await this.#bringUp(path, resolved, { signal, listen, generation, early });
+    } finally {
+      void early?.discard();
+    }
+  }
+
+  async #bringUp(path: string, resolved: ResolvedOptions, { signal, listen, generation, early }: { signal: AbortSignal | undefined; listen: Listening | undefined; generation: number; early: EarlyThread | undefined }): Promise<ManagedProcess> {
     const [{ ManagedProcess }, supervisor] = await Promise.all([import('./managed-process.js'), this.#engine()]);
-    this.#assertOpen(String(file));
+    this.#assertOpen(path);
     const unit = new ManagedProcess(path, resolved, {
       supervisor,
       owner: this.#options.name ?? 'main',
-      launch,
+      launch: early ? () => Promise.resolve(early.launch) : launch,
       socketFolder: () => (this.#sockets ??= new SocketFolder()).path,
       listen,
       generation,

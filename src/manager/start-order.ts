@@ -4,6 +4,7 @@ import type { StartOptions } from '../runtime/start.js';
 import type { Emitter } from '../supervisor/emitter.js';
 import type { ProcessEvents } from '../types.js';
 import { addressFor } from './addresses.js';
+import { launchOptionsOf } from './early-thread.js';
 import type { ResolvedOptions } from './options.js';
 import type { ManagedProcessContext } from './process-context.js';
 
@@ -11,7 +12,6 @@ export interface Startable {
   readonly id: string;
   /** What its own sockets ask of those who connect. */
   readonly token: string;
-  readonly name: string;
   readonly file: string;
   readonly options: ResolvedOptions;
   readonly client: Client;
@@ -19,21 +19,10 @@ export interface Startable {
 }
 
 /** `generation`: counts incarnations in this thread, where a file would otherwise be read once only. */
-export async function startOrderOf({ id, token, name, file, options, client, events }: Startable, context: ManagedProcessContext, generation: number): Promise<Omit<StartOptions, 'signal' | 'onLinkClosed'>> {
+export async function startOrderOf({ id, token, file, options, client, events }: Startable, context: ManagedProcessContext, generation: number): Promise<Omit<StartOptions, 'signal' | 'onLinkClosed'>> {
   return {
     launch: await context.launch(options.isolation),
-    launchOptions: {
-      name,
-      env: options.env,
-      cwd: options.cwd,
-      argv: options.argv,
-      execArgv: options.execArgv,
-      maxMemory: options.maxMemory,
-      maxFrame: options.maxFrame,
-      latency: options.latency,
-      inheritOutput: options.inheritOutput,
-      onLine: (line, stream) => events.emit('log', { line, stream }),
-    },
+    launchOptions: launchOptionsOf(options, (line, stream) => events.emit('log', { line, stream })),
     order: {
       id,
       name: options.name,
