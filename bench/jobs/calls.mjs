@@ -50,17 +50,20 @@ export const copy = {
   },
 };
 
-export const move = {
-  name: 'move', title: 'echo 1 MiB, transferred', only: ({ moves }) => moves,
+const moving = (name, title, size) => ({
+  name, title, only: ({ moves }) => moves,
   async run({ api }, window) {
-    let moving = new Uint8Array(MIB);
+    let buffer = new Uint8Array(size);
     const call = async () => {
-      moving = await api.echoTransfer(moving);
+      buffer = await api.echoTransfer(buffer);
     };
     await oneByOne(call, window / 5, 2);
     return { ms: quantile(await oneByOne(call, window), 0.5) / 1000 };
   },
-};
+});
+
+export const move = moving('move', 'echo 1 MiB, transferred', MIB);
+export const moveLarge = moving('moveLarge', 'echo 16 MiB, transferred', 16 * MIB);
 
 export const stream = {
   name: 'stream', title: 'stream of numbers', only: ({ streams }) => streams,

@@ -8,16 +8,19 @@ import { fileURLToPath } from 'node:url';
 const bench = dirname(dirname(fileURLToPath(import.meta.url)));
 const root = dirname(bench);
 
+const run = (command, args, cwd, stdio = 'inherit') => spawnSync(command, args, { cwd, stdio: ['ignore', stdio, stdio] }).status === 0;
+
 function must(command, args, cwd) {
-  const { status } = spawnSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed`);
+  if (!run(command, args, cwd)) throw new Error(`${command} ${args.join(' ')} failed`);
 }
 
 export function installPeers() {
   const installed = join(bench, 'peers/node_modules');
   if (!existsSync(join(installed, '.package-lock.json'))) {
     console.error('installing the peers into bench/peers/node_modules …');
-    must('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], join(bench, 'peers'));
+    const flags = ['--ignore-scripts', '--no-audit', '--no-fund'];
+    // Some registries leave packages of other platforms out of a lock file, and `ci` then refuses it.
+    if (!run('npm', ['ci', ...flags], join(bench, 'peers'), 'ignore')) must('npm', ['install', ...flags], join(bench, 'peers'));
   }
   if (!existsSync(join(bench, 'node_modules'))) symlinkSync(installed, join(bench, 'node_modules'), 'junction');
 }

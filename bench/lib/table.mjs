@@ -13,6 +13,7 @@ const COLUMNS = [
   ['1 KB ×64 /s', 'object64', 'rate', true],
   ['1 MiB copy ms', 'copy', 'ms'],
   ['transfer ms', 'move', 'ms'],
+  ['16 MiB ms', 'moveLarge', 'ms'],
   ['stream /s', 'stream', 'rate'],
   ['start ms', 'start', 'first', true],
   ['again ms', 'start', 'again'],

@@ -13,7 +13,8 @@ export const TARGETS = [
   target('thread-latency-low', "worker/ipc, latency: 'low', one at a time, p50 × raw MessagePort", 'mimas worker/ipc low', 'latency', 'p50', max(0.15), 'raw MessagePort'),
   target('thread-object-64', 'worker/ipc, 1 KB object, 64 in flight, × piscina with many tasks a thread', 'mimas worker/ipc', 'object64', 'rate', min(3.5), 'piscina 2048 a thread'),
   target('thread-move', 'worker/ipc, 1 MiB transferred, × raw MessagePort', 'mimas worker/ipc', 'move', 'ms', max(1.2), 'raw MessagePort'),
-  target('thread-copy', 'worker/ipc, 1 MiB copied, × raw MessagePort (structured clone)', 'mimas worker/ipc', 'copy', 'ms', max(0.7), 'raw MessagePort'),
+  target('thread-move-flat', 'worker/ipc, 16 MiB transferred, × 1 MiB transferred', 'mimas worker/ipc', 'moveLarge', 'ms', max(1.2), 'mimas worker/ipc', { overJob: 'move' }),
+  target('thread-copy', 'worker/ipc, 1 MiB copied, × piscina (structured clone)', 'mimas worker/ipc', 'copy', 'ms', max(0.7), 'piscina 2048 a thread'),
   ...['child/ipc', 'child/unix'].flatMap((cell) => [
     target(`${cell}-64-fork`, `${cell}, 64 in flight, × raw fork advanced`, `mimas ${cell}`, 'flight64', 'rate', min(7), 'raw fork advanced'),
     target(`${cell}-64-moleculer`, `${cell}, 64 in flight, × moleculer tcp`, `mimas ${cell}`, 'flight64', 'rate', min(9), 'moleculer tcp'),
@@ -41,7 +42,7 @@ export const TARGETS = [
 export function judge(figures, targets = TARGETS) {
   return targets.flatMap((entry) => {
     const own = figures[entry.system]?.[entry.job]?.[entry.metric];
-    const other = entry.over && figures[entry.over]?.[entry.job]?.[entry.metric];
+    const other = entry.over && figures[entry.over]?.[entry.overJob ?? entry.job]?.[entry.metric];
     if (!own || (entry.over && !other)) return [];
     const value = entry.over ? pairedMedian(own, other, entry.difference) : median(own.filter(Number.isFinite));
     return [{ ...entry, value, met: entry.min === undefined ? value <= entry.max : value >= entry.min }];
