@@ -13,7 +13,7 @@ export interface Member {
   readonly meter: Meter;
   methodNames(): readonly string[];
   methodInfo(name: string): MethodInfo | undefined;
-  /** One call; the promise is also iterable. */
+  /** One call. */
   invoke(method: string, args: unknown[], options: CallOptions): Promise<unknown>;
   /** Hears each change of `status`; the function returned stops that. */
   onStatus(listener: (status: ProcessStatus) => void): () => void;

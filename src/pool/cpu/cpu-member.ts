@@ -2,8 +2,8 @@
 // Invariants: one call at a time; a call that is given up takes the thread with it, which does not count as a failure.
 import { nanoid } from 'nanoid';
 import { CallTimeoutError, InitError, MemoryLimitError, NotCloneableError, ProcessCrashedError, ProcessStartError, ProcessStoppedError, RestartsExhaustedError } from '../../errors.js';
+import { Tag } from '../../rpc/codec.js';
 import { currentContext, nextTraceparent } from '../../rpc/context.js';
-import { iterateResult } from '../../rpc/iterate-result.js';
 import { Meter } from '../../rpc/meter.js';
 import { methodNotFound } from '../../rpc/remote.js';
 import type { MethodInfo } from '../../rpc/service.js';
@@ -48,6 +48,8 @@ export class CpuMember implements Member {
   #name: string;
   #status: ProcessStatus = 'starting';
   #thread: Thread | undefined;
+  /** It threw, and is about to end. */
+  #dying: Thread | undefined;
   #methods = new Map<string, MethodInfo>();
   #methodNames: readonly string[] = [];
   #current: Given | undefined;
@@ -108,11 +110,7 @@ export class CpuMember implements Member {
 
   // ── calls ──
 
-  invoke(method: string, args: unknown[], options: CallOptions): Promise<unknown> {
-    return Object.assign(this.#invoke(method, args, options), { [Symbol.asyncIterator]: iterateResult });
-  }
-
-  async #invoke(name: string, args: unknown[], options: CallOptions): Promise<unknown> {
+  async invoke(name: string, args: unknown[], options: CallOptions): Promise<unknown> {
     const method = this.#methods.get(name);
     const thread = this.#thread;
     if (!method) throw methodNotFound(this, name);
@@ -123,7 +121,7 @@ export class CpuMember implements Member {
     try {
       bound = this.#bounds(method, options, given, thread);
       const transfer = transferOfArguments(args, options.transfer);
-      const encoded = codec.encode(args, transfer ? { root: 'args', standalone: true, transfer } : ARGS);
+      const encoded = (transfer ? undefined : codec.inlineArguments(args)) ?? codec.encode(args, transfer ? { root: 'args', standalone: true, transfer } : ARGS);
       const headers = this.#headers(options);
       const { tag, payload, attachments } = encoded;
       const extended = attachments !== undefined || bound?.timeLeft !== undefined || headers !== undefined;
@@ -135,9 +133,10 @@ export class CpuMember implements Member {
       throw await this.#explain(error, name, given, thread, options);
     } finally {
       bound?.release();
+      thread.busy = false;
       if (this.#current === given) this.#current = undefined;
       this.#measure(name, given, failed);
-      for (const resolve of this.#idle.splice(0)) resolve();
+      if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve();
     }
   }
 
@@ -171,6 +170,8 @@ export class CpuMember implements Member {
   #read(reply: Reply): unknown {
     if (reply.length === 0) return undefined;
     const [tag, payload, attachments] = reply;
+    // As it is: what the thread sent is a copy of our own.
+    if (tag === Tag.INLINE) return payload;
     if (tag < FAILED) return codec.decode(tag, payload, attachments);
     const error = codec.decode(tag - FAILED, payload, attachments);
     if (error instanceof Error) {
@@ -244,6 +245,8 @@ export class CpuMember implements Member {
     this.#usage = undefined;
     this.failure = undefined;
     this.#tracker.onStart(Date.now());
+    // It takes no calls any more, although it has not ended yet.
+    thread.worker.once('error', () => void (this.#leave(thread) && (this.#dying = thread)));
     void thread.ended.then((end) => this.#died(thread, end));
     const interval = this.options.healthInterval ?? healthInterval;
     if (interval !== undefined) this.#healthTimer = setInterval(() => void this.health(), interval).unref();
@@ -260,7 +263,9 @@ export class CpuMember implements Member {
   }
 
   #died(thread: Thread, end: ThreadEnd): void {
-    if (!this.#leave(thread) || this.#stopping) return;
+    const ours = this.#leave(thread) || this.#dying === thread;
+    this.#dying = undefined;
+    if (!ours || this.#stopping) return;
     this.failure = this.#deathError(end, '', thread);
     this.#again(this.failure, end.code === 0 && !end.error);
   }
