@@ -133,7 +133,6 @@ export class CpuMember implements Member {
       throw await this.#explain(error, name, given, thread, options);
     } finally {
       bound?.release();
-      thread.busy = false;
       if (this.#current === given) this.#current = undefined;
       this.#measure(name, given, failed);
       if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve();

@@ -44,7 +44,6 @@ export interface StopTask {
 export interface ThreadTasks {
   boot(order: BootOrder): Promise<Booted | Packed>;
   call(task: CallTask): Reply | Promise<Reply>;
-  rest(): Promise<void>;
   health(timeout: number): Promise<HealthStatus>;
   usage(): Usage;
   stop(task: StopTask): Promise<string[]>;

@@ -9,8 +9,6 @@ import type { BootOrder, Booted, Packed, ThreadTasks } from './protocol.js';
 
 const ENTRY = fileURLToPath(new URL('./worker.js', import.meta.url));
 /** More threads than any pool has: the size is the pool's to decide. */
-/** A thread without a call for so long, up to twice as much, gets its event loop back, ms. */
-const REST_MS = 2;
 const MAX_THREADS = 65_536;
 
 type LoadBalancer = NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>['loadBalancer']>;
@@ -34,10 +32,6 @@ export interface Thread {
   readonly output: Output;
   /** Resolves once, when it runs no more. */
   readonly ended: Promise<ThreadEnd>;
-  /** It runs a call. */
-  busy: boolean;
-  /** Calls were given to it since the pool last looked. */
-  used: boolean;
 }
 
 export class Threads {
@@ -45,11 +39,8 @@ export class Threads {
   /** Threads that a boot was given to, or that have booted. */
   readonly #claimed: Set<number>;
   readonly #target: { id: number };
-  readonly #known = new WeakMap<Worker, Omit<Thread, 'threadId' | 'busy' | 'used'>>();
+  readonly #known = new WeakMap<Worker, Omit<Thread, 'threadId'>>();
   readonly #booting = new Set<AbortController>();
-  /** Threads whose loop stands still between calls. */
-  readonly #awake = new Set<Thread>();
-  #timer: NodeJS.Timeout | undefined;
 
   private constructor(piscina: Piscina, claimed: Set<number>, target: { id: number }) {
     this.#piscina = piscina;
@@ -81,8 +72,8 @@ export class Threads {
       minThreads: 0,
       maxThreads: MAX_THREADS,
       idleTimeout: Infinity,
-      // Stops the event loop of a thread between its tasks; see stillness.ts.
-      atomics: 'sync',
+      // 'sync' would stop the event loop of a thread between calls: timers and sockets of a process would stand still.
+      atomics: 'disabled',
       recordTiming: false,
       loadBalancer,
       ...(options.env ? { env: options.env as Record<string, string> } : {}),
@@ -105,7 +96,6 @@ export class Threads {
       const reply = await booted;
       const thread = this.#thread(Atomics.load(order.progress, 1));
       if (!thread) throw new Error('the thread ended as it became ready');
-      this.#rest(thread);
       return { thread, reply };
     } catch (error) {
       throw controller.signal.aborted ? controller.signal.reason : error;
@@ -124,7 +114,6 @@ export class Threads {
   /** Hands a task to one thread, now. Rejects when it dies meanwhile; `signal` kills it. */
   run<Name extends keyof ThreadTasks>(thread: Thread, name: Name, task: Parameters<ThreadTasks[Name]>[0], transferList?: readonly unknown[], signal?: AbortSignal): Promise<Awaited<ReturnType<ThreadTasks[Name]>>> {
     this.#target.id = thread.threadId;
-    if (name === 'call') this.#keep(thread);
     const options: { name: string; transferList?: never; signal?: AbortSignal } = { name };
     if (transferList && transferList.length > 0) options.transferList = transferList as never;
     if (signal) options.signal = signal;
@@ -135,38 +124,13 @@ export class Threads {
     }
   }
 
-  /** A call begins: the thread waits for the next one with its loop stopped, until it was left alone for a while. */
-  #keep(thread: Thread): void {
-    thread.used = thread.busy = true;
-    if (this.#awake.has(thread)) return;
-    this.#awake.add(thread);
-    this.#timer ??= setInterval(this.#look, REST_MS);
-  }
-
-  readonly #look = (): void => {
-    for (const thread of this.#awake) {
-      if (!thread.used && !thread.busy) this.#rest(thread);
-      thread.used = false;
-    }
-    if (this.#awake.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  };
-
-  /** Piscina keeps the program alive while a task is under way, as any process does that is not stopped. */
-  #rest(thread: Thread): void {
-    this.#awake.delete(thread);
-    this.run(thread, 'rest', undefined as never).catch(() => {});
-  }
-
   close(): Promise<void> {
-    clearInterval(this.#timer);
     return this.#piscina.destroy();
   }
 
   #thread(threadId: number): Thread | undefined {
     const worker = this.#piscina.threads.find((candidate) => candidate.threadId === threadId);
-    return worker && { ...this.#known.get(worker)!, threadId, busy: false, used: false };
+    return worker && { ...this.#known.get(worker)!, threadId };
   }
 
   /** A thread that ends before any file of ours was read: whoever waits for one hears of it. */

@@ -10,13 +10,10 @@ import { nameMethod } from '../../rpc/uncloneable.js';
 import { transferOf } from '../../rpc/transfer.js';
 import { bringUp, runShutdownHooks, type Instance } from '../../runtime/bring-up.js';
 import { runHealthChecks } from '../../runtime/health-checks.js';
-import type { Usage } from '../../runtime/protocol.js';
 import { readUsage } from '../../runtime/usage.js';
-import { Stillness } from './stillness.js';
 import { FAILED, newCodec, pack, PHASES, type BootOrder, type Booted, type CallTask, type Packed, type Reply, type StopTask } from './protocol.js';
 
 const codec = newCodec();
-const stillness = new Stillness();
 let service: Service | undefined;
 let instance: Instance = {};
 let spec: ProcessSpec | undefined;
@@ -42,7 +39,6 @@ export async function boot(order: BootOrder): Promise<Booted | Packed> {
 // Not async: a method that computes and returns needs no promise.
 export function call([number, tag, payload, attachments, timeLeft, headers]: CallTask): Reply | Promise<Reply> {
   const method = service?.methods[number];
-  stillness.called();
   try {
     if (!method) throw new MethodNotFoundError(`there is no method number ${number}`, { method: String(number) });
     // As they are: the message was a copy of our own.
@@ -51,17 +47,13 @@ export function call([number, tag, payload, attachments, timeLeft, headers]: Cal
     const context = new CallContext(service!.name, method.name, headers?.['mimas-caller'] ?? caller, deadline, headers);
     const result = runInContext(context, method.invoke, args);
     if (result !== null && typeof result === 'object' && typeof (result as PromiseLike<unknown>).then === 'function') {
-      return Promise.resolve(result as PromiseLike<unknown>).then((value) => success(value, method.name), failure).finally(() => stillness.turned());
+      return Promise.resolve(result as PromiseLike<unknown>).then((value) => success(value, method.name), failure);
     }
-    const reply = success(result, method.name);
-    return Array.isArray(reply) ? stillness.answer(reply) : reply.finally(() => stillness.turned());
+    return success(result, method.name);
   } catch (error) {
-    return stillness.answer(failure(error));
+    return failure(error);
   }
 }
-
-/** Until the next call the event loop of this thread turns freely. */
-export const rest = () => stillness.rest();
 
 function success(value: unknown, method: string): Reply | Promise<Reply> {
   if (value === undefined) return [];
@@ -96,10 +88,6 @@ function failure(error: unknown): Packed {
 
 export const health = (timeout: number) => runHealthChecks(instance, spec?.healthChecks ?? [], timeout);
 
-export function usage(): Usage {
-  stillness.ends();
-  const now = readUsage();
-  return { ...now, loopActive: now.loopActive - stillness.total, loopIdle: now.loopIdle + stillness.total };
-}
+export const usage = () => readUsage();
 
 export const stop = ({ reason, hooks }: StopTask) => runShutdownHooks(instance, spec?.shutdownHooks ?? [], { reason, signal: undefined }, hooks);
