@@ -1,6 +1,6 @@
 // One place in a pool and the process that fills it. Counts what is in flight here, at the moment of choice.
 import { asResult } from '../rpc/iterate-result.js';
-import { IncomingStream } from '../rpc/streams.js';
+import { incomingStreamOf } from '../rpc/live-table.js';
 import type { CallOptions } from '../types.js';
 import type { Member } from './member.js';
 import { PeakEwma } from './strategies/latency.js';
@@ -78,7 +78,8 @@ export class Replica implements Candidate {
     } finally {
       if (started > 0) this.#measure(started);
       // A call that streams holds its place until its stream ends.
-      if (value instanceof IncomingStream) value.onEnd(() => this.#release(method, limited));
+      const stream = incomingStreamOf(value);
+      if (stream) stream.onEnd(() => this.#release(method, limited));
       else this.#release(method, limited);
     }
   }

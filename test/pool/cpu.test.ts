@@ -221,3 +221,48 @@ it('shutdown leaves no thread', async () => {
   await expect(running).resolves.toBe('PROCESS_STOPPED');
   await expect(codeOf(pool.add(1, 2))).resolves.toBe('PROCESS_STOPPED');
 });
+
+it('its threads are listed, measured and heard like processes; control stays with the pool', async () => {
+  const pm = manager();
+  const heard: { id: string; stream: string; line: string }[] = [];
+  pm.on('log', (detail) => void heard.push(detail));
+  const pool = await pm.pool<Worker>(FILE, { size: 2, workload: 'cpu', spares: 1 });
+  await until(() => pool.$handle.spares === 1);
+  const listed = pm.listProcesses();
+  expect(listed).toHaveLength(3);
+  const { id, threadId } = pool.$handle.replicas()[0]!;
+  const info = pm.getProcess(id)!;
+  expect(info).toMatchObject({ id, name: 'worker', version: '1.0.0', file: FILE, status: 'running', isolation: 'worker', transport: 'ipc', pid: process.pid, threadId, restarts: 0 });
+  expect(Math.abs(Date.now() - info.startTime!.getTime())).toBeLessThan(60_000);
+  await pool.add(1, 2);
+  await expect(pm.getMetrics(id)).resolves.toMatchObject({ requests: 1, errors: 0 });
+  await expect(pm.getHealth(id)).resolves.toMatchObject({ status: 'healthy' });
+  expect((await pm.metricsJson()).processes.map((process) => process.id).sort()).toEqual(listed.map((process) => process.id).sort());
+  await expect(pm.prometheus()).resolves.toContain(`process_id="${id}"`);
+  expect(() => pm.getHandle(id)).toThrow(/a thread of a CPU pool: it is controlled by its pool's \$handle/);
+  await pool.print('to the log');
+  await until(() => heard.some(({ line }) => line === 'to the log'));
+  expect(heard.find(({ line }) => line === 'to the log')).toMatchObject({ id, stream: 'stdout' });
+  await pool.$handle.stop();
+  expect(pm.listProcesses()).toEqual([]);
+});
+
+it('a thread that throws outside of a call takes none any more: calls made meanwhile run elsewhere, and no thread is started in vain', async () => {
+  const pool = await cpuPool({ size: 2, restartPolicy: { maxRestarts: 20, backoff: { initial: 1 } } });
+  let lost = 0;
+  for (let round = 0; round < 3; round++) {
+    await pool.throwLater(1);
+    const calls = Array.from({ length: 400 }, (_, i) => pool.add(i, 1).then((sum) => expect(sum).toBe(i + 1), (error: unknown) => {
+      expect(error).toBeInstanceOf(ProcessCrashedError);
+      lost++;
+    }));
+    await Promise.all(calls);
+    await until(() => pool.$handle.replicas().reduce((sum, { restarts }) => sum + restarts, 0) === round + 1);
+    await whole(pool);
+  }
+  // Only what ran on the thread that threw.
+  expect(lost).toBeLessThanOrEqual(3);
+  expect(pool.$handle.size).toBe(2);
+  // Each start takes a number: two at first, one after each death.
+  expect(Math.max(...pool.$handle.replicas().map(({ threadId }) => threadId!)) - Math.min(...pool.$handle.replicas().map(({ threadId }) => threadId!))).toBeLessThanOrEqual(4);
+});

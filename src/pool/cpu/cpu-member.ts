@@ -15,7 +15,7 @@ import { ratesBetween, type Rates } from '../../runtime/usage.js';
 import { within } from '../../runtime/within.js';
 import { Emitter } from '../../supervisor/emitter.js';
 import { RestartTracker } from '../../supervisor/restart-policy.js';
-import type { CallOptions, HealthCheckResult, HealthStatus, ProcessMetrics, ProcessStatus } from '../../types.js';
+import type { CallOptions, HealthCheckResult, HealthStatus, ProcessInfo, ProcessMetrics, ProcessStatus } from '../../types.js';
 import { parseDuration } from '../../units.js';
 import type { Member } from '../member.js';
 import { Bound } from './bound.js';
@@ -56,6 +56,7 @@ export class CpuMember implements Member {
   #idle: (() => void)[] = [];
   #stopping: Promise<void> | undefined;
   #startedAt = 0;
+  #version: string | undefined;
   #usage: { last: Usage; rates: Rates } | undefined;
   #healthTimer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -104,6 +105,12 @@ export class CpuMember implements Member {
   methodInfo(name: string): MethodInfo | undefined {
     return this.#methods.get(name);
   }
+  info(): ProcessInfo {
+    const { id, pid, threadId, restarts, options } = this;
+    const startTime = this.#thread && new Date(performance.timeOrigin + this.#startedAt);
+    return { id, name: this.#name, version: this.#version, file: options.file, status: this.#status, isolation: 'worker', transport: 'ipc', pid, threadId, startTime, restarts };
+  }
+
   onStatus(listener: (status: ProcessStatus) => void): () => void {
     return this.#events.on('status', listener);
   }
@@ -235,9 +242,10 @@ export class CpuMember implements Member {
     }
   }
 
-  #up(thread: Thread, { name, methods, healthInterval }: Booted): void {
+  #up(thread: Thread, { name, version, methods, healthInterval }: Booted): void {
     this.#thread = thread;
     this.#name = name;
+    this.#version = version;
     this.#methods = new Map(methods.map((info) => [info.name, info]));
     this.#methodNames = methods.map((info) => info.name);
     this.#startedAt = performance.now();
@@ -247,6 +255,7 @@ export class CpuMember implements Member {
     // It takes no calls any more, although it has not ended yet.
     thread.worker.once('error', () => void (this.#leave(thread) && (this.#dying = thread)));
     void thread.ended.then((end) => this.#died(thread, end));
+    thread.listen((line, stream) => this.options.onLog({ id: this.id, name, stream, line }));
     const interval = this.options.healthInterval ?? healthInterval;
     if (interval !== undefined) this.#healthTimer = setInterval(() => void this.health(), interval).unref();
     this.#setStatus('running');

@@ -23,6 +23,7 @@ export const PHASES: readonly StartPhase[] = ['load', 'construct', 'init', 'read
 
 export interface Booted {
   readonly name: string;
+  readonly version: string | undefined;
   readonly methods: readonly MethodInfo[];
   /** Shortest interval that a health check asked for, ms. */
   readonly healthInterval: number | undefined;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker, type ResourceLimits } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { InvalidOptionError } from '../../errors.js';
-import { Output } from '../../runtime/output.js';
+import { Output, type LineListener } from '../../runtime/output.js';
 import type { BootOrder, Booted, Packed, ThreadTasks } from './protocol.js';
 
 const ENTRY = fileURLToPath(new URL('./worker.js', import.meta.url));
@@ -32,6 +32,8 @@ export interface Thread {
   readonly output: Output;
   /** Resolves once, when it runs no more. */
   readonly ended: Promise<ThreadEnd>;
+  /** Hears each line that it prints, those before among them. */
+  listen(onLine: LineListener): void;
 }
 
 export class Threads {
@@ -39,7 +41,7 @@ export class Threads {
   /** Threads that a boot was given to, or that have booted. */
   readonly #claimed: Set<number>;
   readonly #target: { id: number };
-  readonly #known = new WeakMap<Worker, Omit<Thread, 'threadId'>>();
+  readonly #known = new WeakMap<Worker, Thread>();
   readonly #booting = new Set<AbortController>();
 
   private constructor(piscina: Piscina, claimed: Set<number>, target: { id: number }) {
@@ -130,7 +132,7 @@ export class Threads {
 
   #thread(threadId: number): Thread | undefined {
     const worker = this.#piscina.threads.find((candidate) => candidate.threadId === threadId);
-    return worker && { ...this.#known.get(worker)!, threadId };
+    return worker && this.#known.get(worker);
   }
 
   /** A thread that ends before any file of ours was read: whoever waits for one hears of it. */
@@ -142,7 +144,16 @@ export class Threads {
   #watch(worker: Worker): void {
     if (this.#known.has(worker)) return;
     const { threadId } = worker;
-    const output = new Output(() => {});
+    let early: Parameters<LineListener>[] | undefined = [];
+    let hear: LineListener = (...line) => void early?.push(line);
+    const listen = (onLine: LineListener) => {
+      hear = onLine;
+      for (const line of early?.splice(0) ?? []) onLine(...line);
+      early = undefined;
+    };
+    // Heard beside this program's own output, where Piscina lets it go.
+    const output = new Output((line, stream) => hear(line, stream));
+    output.tap(worker.stdout, 'stdout');
     output.tap(worker.stderr, 'stderr');
     let error: Error | undefined;
     worker.on('error', (thrown: unknown) => {
@@ -156,7 +167,7 @@ export class Threads {
         resolve({ code, error });
       }),
     );
-    this.#known.set(worker, { worker, output, ended });
+    this.#known.set(worker, { worker, threadId, output, ended, listen });
   }
 }
 
