@@ -131,8 +131,8 @@ export class CpuMember implements Member {
       const encoded = (transfer ? undefined : codec.inlineArguments(args)) ?? codec.encode(args, transfer ? { root: 'args', standalone: true, transfer } : ARGS);
       const headers = this.#headers(options);
       const { tag, payload, attachments } = encoded;
-      const extended = attachments !== undefined || bound?.timeLeft !== undefined || headers !== undefined;
-      const reply = await this.threads.run(thread, 'call', extended ? [method.number, tag, payload, attachments, bound?.timeLeft, headers] : [method.number, tag, payload], encoded.transfer, bound?.signal);
+      const plain = tag === Tag.INLINE && bound?.timeLeft === undefined && headers === undefined;
+      const reply = await this.threads.run(thread, 'call', plain ? [method.number, payload as unknown[]] : [method.number, tag, payload, attachments, bound?.timeLeft, headers], encoded.transfer, bound?.signal);
       const value = this.#read(reply);
       failed = false;
       return value;
@@ -174,7 +174,7 @@ export class CpuMember implements Member {
   }
 
   #read(reply: Reply): unknown {
-    if (reply.length === 0) return undefined;
+    if (typeof reply !== 'object' || reply === null) return reply;
     const [tag, payload, attachments] = reply;
     // As it is: what the thread sent is a copy of our own.
     if (tag === Tag.INLINE) return payload;
