@@ -26,7 +26,8 @@ async function count(threads: number): Promise<{ primes: number; ms: number }> {
 const one = await count(1);
 const many = await count(THREADS);
 console.log('primes below', RANGE * PARTS, 'are', many.primes, one.primes === many.primes);
-console.log(`1 thread: ${one.ms.toFixed(0)} ms, ${THREADS} threads: ${many.ms.toFixed(0)} ms, speed-up ${(one.ms / many.ms).toFixed(2)}`);
+const speedUp = one.ms / many.ms;
+console.log(`1 thread: ${one.ms.toFixed(0)} ms, ${THREADS} threads: ${many.ms.toFixed(0)} ms, speed-up ${speedUp.toFixed(2)}`);
 
 // A call that takes too long ends with its thread; the other threads go on, and the pool is whole again.
 const pool = await pm.pool<Primes>(FILE, { size: 2, workload: 'cpu' });

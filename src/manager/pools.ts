@@ -1,7 +1,7 @@
 // Pools of spawned processes: the manager's units become the members of a pool.
 import { nanoid } from 'nanoid';
 import { UnsupportedOptionError } from '../errors.js';
-import { refuseForCpu } from '../pool/cpu/options.js';
+import { refuseForCpu, type PrintedLine } from '../pool/cpu/options.js';
 import type { Member, StartMember, StartMemberOptions } from '../pool/member.js';
 import { POOL_OPTIONS, resolvePoolOptions, type PoolOptions } from '../pool/options.js';
 import { Pool } from '../pool/pool.js';
@@ -23,6 +23,8 @@ export interface PoolHost {
   spawnUnit(options: SpawnOptions, start: StartMemberOptions): Promise<ManagedProcess>;
   onCreated(pool: Pool): void;
   onStopped(pool: Pool): unknown;
+  /** A thread of a CPU pool printed a line. */
+  onLog(line: PrintedLine): void;
 }
 
 export async function startPool(file: string, options: PoolSpawnOptions, host: PoolHost): Promise<Pool> {
@@ -32,7 +34,7 @@ export async function startPool(file: string, options: PoolSpawnOptions, host: P
   const own = { maxQueue, queueTimeout, ...Object.fromEntries(given.filter(([key]) => POOL_OPTIONS.includes(key))) } as PoolOptions;
   const spawn = Object.fromEntries(given.filter(([key]) => SPAWN_OPTIONS.includes(key) && !CENTRAL.includes(key))) as SpawnOptions;
   const resolved = resolvePoolOptions(own);
-  const cpu = options.workload === 'cpu' ? await cpuStarter(file, options, host.defaults) : undefined;
+  const cpu = options.workload === 'cpu' ? await cpuStarter(file, options, host) : undefined;
   const pool: Pool = new Pool({
     id: `pool-${nanoid(10)}`,
     name: options.name ?? file,
@@ -49,7 +51,7 @@ export async function startPool(file: string, options: PoolSpawnOptions, host: P
 }
 
 /** Members that are threads of a Piscina. What belongs to them is loaded when the first CPU pool is made. */
-async function cpuStarter(file: string, own: PoolSpawnOptions, defaults: ManagerOptions): Promise<{ start: StartMember; close(): Promise<void> }> {
+async function cpuStarter(file: string, own: PoolSpawnOptions, { defaults, onLog }: PoolHost): Promise<{ start: StartMember; close(): Promise<void> }> {
   if (defaults.testing?.useMockSpawner) throw new UnsupportedOptionError("workload 'cpu' cannot work with testing.useMockSpawner: its calls run on threads of their own", { option: 'workload' });
   const given = Object.fromEntries(Object.entries(own).filter(([key]) => SPAWN_OPTIONS.includes(key) && !CENTRAL.includes(key))) as SpawnOptions;
   const spawn = resolveSpawnOptions(given, defaults, file);
@@ -63,7 +65,7 @@ async function cpuStarter(file: string, own: PoolSpawnOptions, defaults: Manager
     execArgv: spawn.execArgv,
     resourceLimits: maxMemory === undefined ? undefined : resourceLimitsOf(maxMemory),
   });
-  const options = { ...spawn, file, caller: defaults.name ?? 'main', restartPolicy: resolveRestartPolicy(spawn.restartPolicy) };
+  const options = { ...spawn, file, caller: defaults.name ?? 'main', restartPolicy: resolveRestartPolicy(spawn.restartPolicy), onLog };
   return { start: ({ signal }) => CpuMember.start(threads, options, signal), close: () => threads.close() };
 }
 

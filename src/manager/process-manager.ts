@@ -16,6 +16,7 @@ import { EarlyThread } from './early-thread.js';
 import type { ConnectProcessOptions, ManagedConnection } from './connection.js';
 import { MetricsJournal } from './metrics-journal.js';
 import type { ManagedProcess } from './managed-process.js';
+import type { Member } from '../pool/member.js';
 import type { Pool } from '../pool/pool.js';
 import type { PoolHandle } from '../pool/pool-handle.js';
 import type { PoolSpawnOptions } from './pools.js';
@@ -32,6 +33,8 @@ export type ProcessRef = string | object;
 
 /** The typed proxy of a pool. */
 export type RemotePool<T> = Remote<T, PoolHandle>;
+
+type ListedThread = Member & Required<Pick<Member, 'info'>>;
 
 /** Stopped processes whose facts are remembered. */
 const REMEMBERED = 100;
@@ -155,6 +158,7 @@ export class ProcessManager {
       spawnUnit: (spawn, { signal, generation }) => this.spawnUnit(path, spawn, signal, undefined, generation),
       onCreated: (created) => this.#pools.add(created),
       onStopped: (stopped) => this.#pools.delete(stopped),
+      onLog: (line) => this.#events.emit('log', line),
     });
     return createRemote(pool) as RemotePool<T>;
   }
@@ -213,12 +217,13 @@ export class ProcessManager {
 
   /** Facts of one process; undefined for an id that is not known. */
   getProcess(ref: ProcessRef): ProcessInfo | undefined {
-    return this.#processes.get(idOf(ref))?.info();
+    const id = idOf(ref);
+    return this.#listed().find((process) => process.id === id)?.info();
   }
 
-  /** Facts of all processes, the last stopped ones among them. */
+  /** Facts of all processes, the last stopped ones and the threads of CPU pools among them. */
   listProcesses(): ProcessInfo[] {
-    return [...this.#processes.values()].map((process) => process.info());
+    return this.#listed().map((process) => process.info());
   }
 
   /** Control of one process. @throws UnitNotFoundError */
@@ -228,14 +233,14 @@ export class ProcessManager {
 
   /** The user's own checks of one process; without an argument, of all of them together. @throws UnitNotFoundError */
   async getHealth(ref?: ProcessRef): Promise<HealthStatus> {
-    if (ref !== undefined) return this.#find(ref).health();
+    if (ref !== undefined) return (this.#thread(ref) ?? this.#find(ref)).health();
     const { aggregateHealth } = await import('./health.js');
-    return aggregateHealth([...this.#processes.values()].filter(({ status }) => status !== 'stopped'));
+    return aggregateHealth(this.#listed().filter(({ status }) => status !== 'stopped'));
   }
 
   /** @throws UnitNotFoundError */
   getMetrics(ref: ProcessRef): Promise<ProcessMetrics> {
-    return this.#find(ref).metrics();
+    return (this.#thread(ref) ?? this.#find(ref)).metrics();
   }
 
   /**
@@ -253,7 +258,7 @@ export class ProcessManager {
 
   /** All metrics as plain data, ready for `JSON.stringify`. */
   async metricsJson(): Promise<ManagerMetrics> {
-    const processes = await Promise.all(Array.from(this.#processes.values(), async (process) => ({ metrics: await process.metrics(), ...process.info() })));
+    const processes = await Promise.all(this.#listed().map(async (process) => ({ metrics: await process.metrics(), ...process.info() })));
     return { timestamp: Date.now(), supervisor: (await this.#engine()).health(), processes };
   }
 
@@ -311,7 +316,7 @@ export class ProcessManager {
 
   async #makeRegistry(): Promise<Registry> {
     const [{ registry }, { registerProcesses }] = await Promise.all([this.#journal.collector(), import('./prometheus.js')]);
-    registerProcesses(registry, () => this.#processes.values());
+    registerProcesses(registry, () => this.#listed());
     return registry;
   }
 
@@ -337,8 +342,23 @@ export class ProcessManager {
   #find(ref: ProcessRef): ManagedProcess {
     const id = idOf(ref);
     const process = this.#processes.get(id);
+    if (!process && this.#thread(ref)) throw new UnitNotFoundError(`${JSON.stringify(id)} is a thread of a CPU pool: it is controlled by its pool's $handle`, { id });
     if (!process) throw new UnitNotFoundError(`there is no process ${JSON.stringify(id)}; listProcesses() names them all`, { id });
     return process;
+  }
+
+  /** The threads of CPU pools: their pools keep them up, not the supervisor. */
+  #threads(): ListedThread[] {
+    return [...this.#pools].flatMap(({ population }) => population.members()).filter((member): member is ListedThread => member.info !== undefined);
+  }
+
+  #thread(ref: ProcessRef): ListedThread | undefined {
+    const id = idOf(ref);
+    return this.#threads().find((thread) => thread.id === id);
+  }
+
+  #listed(): (ManagedProcess | ListedThread)[] {
+    return [...this.#processes.values(), ...this.#threads()];
   }
 
   #forgetOld(): void {

@@ -1,7 +1,7 @@
 // What a pool needs of a process to have it as a replica. The manager's processes are members; the pool knows no more of them.
 import type { Meter } from '../rpc/meter.js';
 import type { MethodInfo } from '../rpc/service.js';
-import type { CallOptions, HealthStatus, ProcessMetrics, ProcessStatus } from '../types.js';
+import type { CallOptions, HealthStatus, ProcessInfo, ProcessMetrics, ProcessStatus } from '../types.js';
 
 export interface Member {
   readonly id: string;
@@ -13,7 +13,7 @@ export interface Member {
   readonly meter: Meter;
   methodNames(): readonly string[];
   methodInfo(name: string): MethodInfo | undefined;
-  /** One call; the promise is also iterable. */
+  /** One call. */
   invoke(method: string, args: unknown[], options: CallOptions): Promise<unknown>;
   /** Hears each change of `status`; the function returned stops that. */
   onStatus(listener: (status: ProcessStatus) => void): () => void;
@@ -22,6 +22,8 @@ export interface Member {
   stop(options: { reason: string; timeout?: number | undefined }): Promise<void>;
   health(): Promise<HealthStatus>;
   metrics(): Promise<ProcessMetrics>;
+  /** Facts of a member that no manager lists by itself. */
+  info?(): ProcessInfo;
 }
 
 export interface StartMemberOptions {

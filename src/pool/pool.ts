@@ -2,7 +2,7 @@
 // Invariants: a call is bound to a replica only when that has a free place; never more than `maxQueue` wait; a call that
 // waits while a replica could take it does not exist: each change that frees a place looks at the queue at once.
 import { InvalidOptionError, ProcessStoppedError, QueueFullError, RestartsExhaustedError } from '../errors.js';
-import { iterateResult } from '../rpc/iterate-result.js';
+import { asResult } from '../rpc/iterate-result.js';
 import { methodNotFound, type RemoteTarget } from '../rpc/remote.js';
 import type { MethodInfo } from '../rpc/service.js';
 import { systemClock, type Clock } from '../supervisor/clock.js';
@@ -17,9 +17,9 @@ import { isDeath, isFailure, isRetryable } from './outcome.js';
 import { PoolHandle, type PoolEvents, type PoolState } from './pool-handle.js';
 import { Population } from './population.js';
 import { Replica } from './replica.js';
-import { snapshot } from './snapshot.js';
+import { snapshot, type Kept } from './snapshot.js';
 import type { CallToPlace } from './strategy.js';
-import { WaitingCall } from './waiting-call.js';
+import { WaitingCall, type Progress, type WaitingRoom } from './waiting-call.js';
 
 /** Runs of an idempotent call before a crash is reported, without the `retry` option. */
 const CRASH_ATTEMPTS = 4;
@@ -36,7 +36,7 @@ export interface PoolContext {
   onStopped?(): unknown;
 }
 
-export class Pool implements RemoteTarget {
+export class Pool implements RemoteTarget, WaitingRoom {
   readonly id: string;
   readonly options: ResolvedPoolOptions;
   readonly events = new Emitter<PoolEvents>();
@@ -102,19 +102,18 @@ export class Pool implements RemoteTarget {
   invoke(method: string, args: unknown[], options: CallOptions): Promise<unknown> {
     const info = this.population.anyMember()?.methodInfo(method);
     const idempotent = options.idempotent ?? info?.idempotent ?? false;
-    // The common call: nothing to retry, a replica is free. One promise, the replica's own.
+    // The common call: nothing to retry. A replica is free: one promise, the replica's own; else that of the one that waits.
     if (info && !idempotent && !this.breaker && this.#state === 'running' && options.signal?.aborted !== true && !this.options.strategy.custom) {
-      const replica = this.#pick({ method, args, key: options.key }, info);
-      if (replica) return this.#run(replica, info, args, options);
+      const call = { method, args, key: options.key };
+      const replica = this.#pick(call, info);
+      return replica ? this.#run(replica, info, args, options) : asResult(this.#wait(call, info, snapshot(args, options)));
     }
-    const promise = this.#invoke(method, info, args, options, idempotent) as Promise<unknown> & { [Symbol.asyncIterator]?: unknown };
-    promise[Symbol.asyncIterator] = iterateResult;
-    return promise;
+    return asResult(this.#invoke(method, info, args, options, idempotent));
   }
 
   async #invoke(method: string, info: MethodInfo | undefined, args: unknown[], options: CallOptions, idempotent: boolean): Promise<unknown> {
-    let ran = false;
     this.#accepted++;
+    const progress: Progress = { ran: false };
     try {
       this.#assertOpen(method);
       if (!info) throw methodNotFound(this, method);
@@ -127,7 +126,7 @@ export class Pool implements RemoteTarget {
       for (let attempt = 1; ; attempt++) {
         this.breaker?.enter();
         try {
-          const result = await this.#attempt(info, kept?.args ?? args, kept?.options ?? options, kept !== undefined, () => (ran = true));
+          const result = await this.#attempt(info, kept?.args ?? args, kept?.options ?? options, kept !== undefined, progress);
           this.breaker?.leave(true);
           return result;
         } catch (error) {
@@ -141,7 +140,7 @@ export class Pool implements RemoteTarget {
         }
       }
     } catch (error) {
-      if (!ran) this.rejected++;
+      if (!progress.ran) this.rejected++;
       throw error;
     } finally {
       this.#accepted--;
@@ -150,13 +149,14 @@ export class Pool implements RemoteTarget {
   }
 
   /** Runs a call in a free place, now or when there is one. */
-  #attempt(info: MethodInfo, args: unknown[], options: CallOptions, copied: boolean, onRun: () => void): Promise<unknown> {
-    const replica = this.#pick({ method: info.name, args, key: options.key }, info);
+  #attempt(info: MethodInfo, args: unknown[], options: CallOptions, copied: boolean, progress: Progress): Promise<unknown> {
+    const call = { method: info.name, args, key: options.key };
+    const replica = this.#pick(call, info);
     if (replica) {
-      onRun();
+      progress.ran = true;
       return this.#run(replica, info, args, options);
     }
-    return this.#wait(info, copied ? { args, options } : snapshot(args, options), onRun);
+    return this.#wait(call, info, copied ? { args, options } : snapshot(args, options), progress);
   }
 
   #run(replica: Replica, info: MethodInfo, args: unknown[], options: CallOptions): Promise<unknown> {
@@ -166,32 +166,42 @@ export class Pool implements RemoteTarget {
     return result;
   }
 
-  #wait(info: MethodInfo, { args, options }: { args: unknown[]; options: CallOptions }, onRun: () => void): Promise<unknown> {
-    const { failure } = this.population;
-    if (failure) throw this.#exhausted(info.name, failure);
-    const { maxQueue } = this.options;
-    const { name } = this;
-    if (this.#queue.size >= maxQueue) {
-      throw new QueueFullError(`${name}.${info.name}(): ${this.#queue.size} calls wait already, the limit is ${maxQueue}`, { process: name, maxQueue, retryAfter: this.#retryAfter() });
-    }
-    const call = { method: info.name, args, key: options.key };
-    const queueTimeout = options.queueTimeout === undefined ? this.options.queueTimeout : parseDuration(options.queueTimeout, 'queueTimeout');
+  /** `progress`: of a call with more than one attempt, which counts by itself as rejected. */
+  #wait(call: CallToPlace, info: MethodInfo, { args, options }: Kept, progress?: Progress): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const waiting = new WaitingCall(call, {
-        pool: name,
-        queueTimeout,
-        signal: options.signal,
-        since: this.clock.now(),
-        start: (replica) => {
-          onRun();
-          resolve(this.#run(replica, info, args, options));
-        },
-        fail: reject,
-        left: () => this.#queue.left(this.#lineOf(call)),
-      });
-      this.#queue.push(this.#lineOf(call), waiting);
-      this.population.loadChanged();
+      try {
+        this.#assertRoom(call.method);
+        const own = options.queueTimeout;
+        const queueTimeout = own === undefined ? this.options.queueTimeout : parseDuration(own, 'queueTimeout');
+        const kept = args === call.args ? call : { ...call, args };
+        const waiting = new WaitingCall(this, kept, info, args, options, { queueTimeout, alone: own !== undefined, since: this.clock.now(), progress }, resolve, reject);
+        this.#queue.push(this.#lineOf(kept), waiting);
+        this.population.loadChanged();
+      } catch (error) {
+        if (!progress) this.rejected++;
+        reject(error);
+      }
     });
+  }
+
+  startWaiting({ info, args, options, progress }: WaitingCall, replica: Replica): Promise<unknown> {
+    if (progress) progress.ran = true;
+    return this.#run(replica, info, args, options);
+  }
+
+  leftWaiting(waiting: WaitingCall): void {
+    this.#queue.left(waiting);
+    if (!waiting.progress) this.rejected++;
+    this.#checkIdle();
+  }
+
+  /** @throws QueueFullError, RestartsExhaustedError */
+  #assertRoom(method: string): void {
+    const { failure } = this.population;
+    if (failure) throw this.#exhausted(method, failure);
+    const { maxQueue } = this.options;
+    const { size } = this.#queue;
+    if (size >= maxQueue) throw new QueueFullError(`${this.name}.${method}(): ${size} calls wait already, the limit is ${maxQueue}`, { process: this.name, maxQueue, retryAfter: this.#retryAfter() });
   }
 
   /** Calls wait in one line, unless only some replicas may take them. */
@@ -225,7 +235,7 @@ export class Pool implements RemoteTarget {
     const { call } = waiting;
     let replica: Replica | undefined;
     try {
-      replica = this.#pick(call, this.population.anyMember()!.methodInfo(call.method)!);
+      replica = this.#pick(call, waiting.info);
     } catch (error) {
       waiting.leave(error);
       return false;
@@ -260,7 +270,7 @@ export class Pool implements RemoteTarget {
   /** Refuses new calls and resolves when everything that was accepted has settled. */
   async drain(): Promise<void> {
     if (this.#state === 'running') this.#state = 'draining';
-    if (this.#active + this.#accepted > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (this.#busy) await new Promise<void>((resolve) => this.#idle.push(resolve));
     if (this.#state !== 'draining') return;
     this.#state = 'drained';
     this.events.emit('drained', {});
@@ -294,8 +304,13 @@ export class Pool implements RemoteTarget {
     return new RestartsExhaustedError(`${this.name}.${method}(): no replica of the pool is left: ${cause.message}; $handle.scale() or reload() starts new ones`, { process: this.name, restarts: this.population.restarts, cause });
   }
 
+  /** Something that was accepted has not settled. */
+  get #busy(): boolean {
+    return this.#active + this.#accepted + this.#queue.size > 0;
+  }
+
   #checkIdle(): void {
-    if (this.#idle.length === 0 || this.#active + this.#accepted > 0) return;
+    if (this.#idle.length === 0 || this.#busy) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 

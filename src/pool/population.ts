@@ -93,6 +93,11 @@ export class Population {
     return this.#replicas;
   }
 
+  /** Those in a place and the spares. */
+  members(): Member[] {
+    return [...this.#replicas.map(({ member }) => member), ...this.#spares.members];
+  }
+
   #live(): Replica[] {
     return this.#replicas.filter(({ retiring }) => !retiring);
   }
@@ -109,7 +114,7 @@ export class Population {
 
   /** All that was counted, by those that are gone as well. */
   meters(): Meter[] {
-    return [this.#past, ...this.#replicas.map(({ member }) => member.meter), ...this.#spares.meters];
+    return [this.#past, ...this.members().map(({ meter }) => meter)];
   }
 
   // ── size ──

@@ -1,6 +1,6 @@
 // One place in a pool and the process that fills it. Counts what is in flight here, at the moment of choice.
-import { iterateResult } from '../rpc/iterate-result.js';
-import { IncomingStream } from '../rpc/streams.js';
+import { asResult } from '../rpc/iterate-result.js';
+import { incomingStreamOf } from '../rpc/live-table.js';
 import type { CallOptions } from '../types.js';
 import type { Member } from './member.js';
 import { PeakEwma } from './strategies/latency.js';
@@ -62,9 +62,7 @@ export class Replica implements Candidate {
 
   /** Takes a place and runs a call in it. `limited`: the method has a `concurrency` of its own. */
   run(method: string, args: unknown[], options: CallOptions, limited: boolean): Promise<unknown> {
-    const promise = this.#run(method, args, options, limited) as Promise<unknown> & { [Symbol.asyncIterator]?: unknown };
-    promise[Symbol.asyncIterator] = iterateResult;
-    return promise;
+    return asResult(this.#run(method, args, options, limited));
   }
 
   // Awaited, not watched by a second `then`: with one reaction to each promise the engine knows who waits, and stacks reach the caller.
@@ -78,14 +76,11 @@ export class Replica implements Candidate {
       value = await this.member.invoke(method, args, options);
       return value;
     } finally {
-      const release = () => {
-        if (limited) this.#byMethod.set(method, this.running(method) - 1);
-        this.#release();
-      };
       if (started > 0) this.#measure(started);
       // A call that streams holds its place until its stream ends.
-      if (value instanceof IncomingStream) value.onEnd(release);
-      else release();
+      const stream = incomingStreamOf(value);
+      if (stream) stream.onEnd(() => this.#release(method, limited));
+      else this.#release(method, limited);
     }
   }
 
@@ -94,9 +89,10 @@ export class Replica implements Candidate {
     this.#ewma.record(now - started, now);
   }
 
-  #release(): void {
+  #release(method: string, limited: boolean): void {
+    if (limited) this.#byMethod.set(method, this.running(method) - 1);
     this.active--;
-    if (this.active === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.active === 0 && this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve();
     this.events.freed();
   }
 

@@ -1,5 +1,4 @@
 // Processes kept warm beside a pool: up, but in no place. One that gives up is not made anew until the pool is told to.
-import type { Meter } from '../rpc/meter.js';
 import type { Member } from './member.js';
 
 interface Spare {
@@ -23,8 +22,8 @@ export class Spares {
     return this.#spares.filter(({ member }) => member.status === 'running').length;
   }
 
-  get meters(): Meter[] {
-    return this.#spares.map(({ member }) => member.meter);
+  get members(): Member[] {
+    return this.#spares.map(({ member }) => member);
   }
 
   add(member: Member): void {

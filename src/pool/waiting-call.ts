@@ -2,70 +2,94 @@
 import { setMaxListeners } from 'node:events';
 import { QueueTimeoutError } from '../errors.js';
 import { addDeadline, removeDeadline, type Due } from '../rpc/deadlines.js';
+import type { MethodInfo } from '../rpc/service.js';
+import type { CallOptions } from '../types.js';
 import type { Replica } from './replica.js';
 import type { CallToPlace } from './strategy.js';
 
+/** What is known of a call with more than one attempt. */
+export interface Progress {
+  /** It has reached a replica. */
+  ran: boolean;
+}
+
 export interface WaitingCallOptions {
-  /** For messages. */
-  readonly pool: string;
+  /** Longest wait, ms. */
   readonly queueTimeout: number;
-  readonly signal: AbortSignal | undefined;
+  /** It watches its deadline itself; the others of its line are watched by the line. */
+  readonly alone: boolean;
   /** By the pool's clock. */
   readonly since: number;
+  readonly progress: Progress | undefined;
+}
+
+/** What a pool does for the calls that wait in it. */
+export interface WaitingRoom {
+  readonly name: string;
   /** Its turn: runs the call in a place of `replica`, now. */
-  start(replica: Replica): void;
-  fail(error: unknown): void;
+  startWaiting(waiting: WaitingCall, replica: Replica): Promise<unknown>;
   /** It left before its turn. */
-  left(): void;
+  leftWaiting(waiting: WaitingCall): void;
 }
 
 export class WaitingCall implements Due {
-  dueAt = 0;
+  /** Milliseconds of `performance.now()`. */
+  readonly dueAt: number;
+  readonly since: number;
+  readonly alone: boolean;
+  readonly progress: Progress | undefined;
   place = -1;
   done = false;
-  readonly #onAbort: (() => void) | undefined;
+  /** The line it stands in. */
+  label = '';
+  readonly #queueTimeout: number;
+  #onAbort: (() => void) | undefined;
 
   constructor(
+    private readonly room: WaitingRoom,
     readonly call: CallToPlace,
-    private readonly options: WaitingCallOptions,
+    readonly info: MethodInfo,
+    readonly args: unknown[],
+    readonly options: CallOptions,
+    { queueTimeout, alone, since, progress }: WaitingCallOptions,
+    private readonly resolve: (value: unknown) => void,
+    private readonly reject: (error: unknown) => void,
   ) {
-    const { queueTimeout, signal } = options;
-    if (queueTimeout !== Infinity) {
-      this.dueAt = performance.now() + queueTimeout;
-      addDeadline(this);
-    }
-    if (signal) {
-      this.#onAbort = () => this.leave(signal.reason);
-      // One signal for a thousand waiting calls is no leak.
-      setMaxListeners(0, signal);
-      signal.addEventListener('abort', this.#onAbort, { once: true });
-    }
-  }
-
-  get since(): number {
-    return this.options.since;
+    this.#queueTimeout = queueTimeout;
+    this.alone = alone;
+    this.since = since;
+    this.progress = progress;
+    this.dueAt = queueTimeout === Infinity ? Infinity : performance.now() + queueTimeout;
+    if (alone && queueTimeout !== Infinity) addDeadline(this);
+    const { signal } = options;
+    if (!signal) return;
+    this.#onAbort = () => this.leave(signal.reason);
+    // One signal for a thousand waiting calls is no leak.
+    setMaxListeners(0, signal);
+    signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   start(replica: Replica): void {
     this.#finish();
-    this.options.start(replica);
+    this.room.startWaiting(this, replica).then(this.resolve, this.reject);
   }
 
   expire(): void {
-    const { pool, queueTimeout } = this.options;
-    this.leave(new QueueTimeoutError(`${pool}.${this.call.method}(): waited ${queueTimeout} ms for a free place in the pool; it never ran`, { method: this.call.method, process: pool, queueTimeout }));
+    const { method } = this.call;
+    const { name } = this.room;
+    this.leave(new QueueTimeoutError(`${name}.${method}(): waited ${this.#queueTimeout} ms for a free place in the pool; it never ran`, { method, process: name, queueTimeout: this.#queueTimeout }));
   }
 
   leave(error: unknown): void {
     if (this.done) return;
     this.#finish();
-    this.options.left();
-    this.options.fail(error);
+    this.room.leftWaiting(this);
+    this.reject(error);
   }
 
   #finish(): void {
     this.done = true;
-    if (this.dueAt !== 0) removeDeadline(this);
+    if (this.alone && this.dueAt !== Infinity) removeDeadline(this);
     if (this.#onAbort) this.options.signal?.removeEventListener('abort', this.#onAbort);
   }
 }

@@ -326,7 +326,7 @@ const NOWHERE = new IncomingStream(0, {
 NOWHERE.end(undefined);
 
 function readableOf(stream: IncomingStream): ReadableStream<unknown> {
-  return new ReadableStream<unknown>(
+  const readable = new ReadableStream<unknown>(
     {
       async pull(controller) {
         const { done, value } = await stream.next();
@@ -337,4 +337,12 @@ function readableOf(stream: IncomingStream): ReadableStream<unknown> {
     },
     { highWaterMark: 0 },
   );
+  behind.set(readable, stream);
+  return readable;
 }
+
+const behind = new WeakMap<object, IncomingStream>();
+
+/** The stream that a result is, as an iterator or as a ReadableStream; undefined for any other value. */
+export const incomingStreamOf = (value: unknown): IncomingStream | undefined =>
+  value instanceof IncomingStream ? value : typeof value === 'object' && value !== null ? behind.get(value) : undefined;

@@ -222,3 +222,53 @@ it('shutdown leaves no thread', async () => {
   await expect(running).resolves.toBe('PROCESS_STOPPED');
   await expect(codeOf(pool.add(1, 2))).resolves.toBe('PROCESS_STOPPED');
 });
+
+it('its threads are listed, measured and heard like processes; control stays with the pool', async () => {
+  const pm = manager();
+  const heard: { id: string; stream: string; line: string }[] = [];
+  pm.on('log', (detail) => void heard.push(detail));
+  const pool = await pm.pool<Worker>(FILE, { size: 2, workload: 'cpu', spares: 1 });
+  await until(() => pool.$handle.spares === 1);
+  const listed = pm.listProcesses();
+  expect(listed).toHaveLength(3);
+  const { id, threadId } = pool.$handle.replicas()[0]!;
+  const info = pm.getProcess(id)!;
+  expect(info).toMatchObject({ id, name: 'worker', version: '1.0.0', file: FILE, status: 'running', isolation: 'worker', transport: 'ipc', pid: process.pid, threadId, restarts: 0 });
+  expect(Math.abs(Date.now() - info.startTime!.getTime())).toBeLessThan(60_000);
+  await pool.add(1, 2);
+  await expect(pm.getMetrics(id)).resolves.toMatchObject({ requests: 1, errors: 0 });
+  await expect(pm.getHealth(id)).resolves.toMatchObject({ status: 'healthy' });
+  expect((await pm.metricsJson()).processes.map((process) => process.id).sort()).toEqual(listed.map((process) => process.id).sort());
+  await expect(pm.prometheus()).resolves.toContain(`process_id="${id}"`);
+  expect(() => pm.getHandle(id)).toThrow(/a thread of a CPU pool: it is controlled by its pool's \$handle/);
+  await pool.print('to the log');
+  await until(() => heard.some(({ line }) => line === 'to the log'));
+  expect(heard.find(({ line }) => line === 'to the log')).toMatchObject({ id, stream: 'stdout' });
+  await pool.$handle.stop();
+  expect(pm.listProcesses()).toEqual([]);
+});
+
+it('a thread that throws outside of a call takes none any more: calls made while it ends wait, and no thread is started in vain', async () => {
+  const pool = await cpuPool({ size: 1, restartPolicy: { maxRestarts: 20, backoff: { initial: 1 } } });
+  const only = () => pool.$handle.replicas()[0]!;
+  const began = only().threadId!;
+  let lost = 0;
+  for (let round = 0; round < 3; round++) {
+    await pool.throwLater(5);
+    const calls: Promise<unknown>[] = [];
+    // One call at each turn of the loop: some of them come between the error and the end of the thread.
+    while (only().restarts === round) {
+      await new Promise(setImmediate);
+      if (pool.$handle.active + pool.$handle.pending > 0) continue;
+      calls.push(pool.add(1, 2).then((sum) => expect(sum).toBe(3), (error: unknown) => {
+        expect(error).toBeInstanceOf(ProcessCrashedError);
+        lost++;
+      }));
+    }
+    await Promise.all(calls);
+  }
+  // At the most the one that ran.
+  expect(lost).toBeLessThanOrEqual(3);
+  // Threads are numbered as they start.
+  expect(only().threadId).toBe(began + 3);
+});

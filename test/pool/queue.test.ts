@@ -218,3 +218,42 @@ it('stop during the start leaves nothing behind', async () => {
   await expect(scaled).resolves.toBe('PROCESS_STOPPED');
   await until(() => members.length === 3 && members.every(({ stopped }) => stopped));
 });
+
+it('a ReadableStream holds its place like any stream, until it is read or cancelled', async () => {
+  const pool = await makePool({ size: 1, concurrency: 1 });
+  const endless = await pool.readable();
+  const reader = endless.getReader();
+  await expect(reader.read()).resolves.toEqual({ done: false, value: 1 });
+  expect(pool.$handle.active).toBe(1);
+  await expect(codeOf(pool.$with({ queueTimeout: 50 }).where())).resolves.toBe('QUEUE_TIMEOUT');
+  await reader.cancel();
+  await expect(pool.where()).resolves.toBeTypeOf('string');
+  expect(pool.$handle.active).toBe(0);
+});
+
+it('calls of one line time out in their order, those with a queueTimeout of their own at their own time', async () => {
+  const { pool, members, remote } = await fakePool({ size: 1, concurrency: 1, queueTimeout: 60 });
+  const order: string[] = [];
+  const told = (name: string, call: Promise<unknown>) => void call.then(() => order.push(`${name} ran`), (error: { code: string }) => order.push(`${name} ${error.code}`));
+  told('busy', remote.work());
+  told('short', remote.$with({ queueTimeout: 20 }).work());
+  told('first', remote.work());
+  told('patient', remote.$with({ queueTimeout: 5_000 }).work());
+  await sleep(30);
+  told('second', remote.work());
+  await until(() => order.length === 3);
+  expect(order).toEqual(['short QUEUE_TIMEOUT', 'first QUEUE_TIMEOUT', 'second QUEUE_TIMEOUT']);
+  expect(pool.pending).toBe(1);
+  expect(pool.rejected).toBe(3);
+  members[0]!.finish();
+  await until(() => members[0]!.calls.length === 1);
+  members[0]!.finish();
+  await until(() => order.length === 5);
+  expect(order.slice(3)).toEqual(['busy ran', 'patient ran']);
+  // The line is watched again when somebody comes.
+  told('busy again', remote.work());
+  told('late', remote.work());
+  await until(() => order.length === 6);
+  expect(order[5]).toBe('late QUEUE_TIMEOUT');
+  members[0]!.finish();
+});

@@ -2,8 +2,8 @@
 // Invariants: one call at a time; a call that is given up takes the thread with it, which does not count as a failure.
 import { nanoid } from 'nanoid';
 import { CallTimeoutError, InitError, MemoryLimitError, NotCloneableError, ProcessCrashedError, ProcessStartError, ProcessStoppedError, RestartsExhaustedError } from '../../errors.js';
+import { Tag } from '../../rpc/codec.js';
 import { currentContext, nextTraceparent } from '../../rpc/context.js';
-import { iterateResult } from '../../rpc/iterate-result.js';
 import { Meter } from '../../rpc/meter.js';
 import { methodNotFound } from '../../rpc/remote.js';
 import type { MethodInfo } from '../../rpc/service.js';
@@ -15,7 +15,7 @@ import { ratesBetween, type Rates } from '../../runtime/usage.js';
 import { within } from '../../runtime/within.js';
 import { Emitter } from '../../supervisor/emitter.js';
 import { RestartTracker } from '../../supervisor/restart-policy.js';
-import type { CallOptions, HealthCheckResult, HealthStatus, ProcessMetrics, ProcessStatus } from '../../types.js';
+import type { CallOptions, HealthCheckResult, HealthStatus, ProcessInfo, ProcessMetrics, ProcessStatus } from '../../types.js';
 import { parseDuration } from '../../units.js';
 import type { Member } from '../member.js';
 import { Bound } from './bound.js';
@@ -48,12 +48,15 @@ export class CpuMember implements Member {
   #name: string;
   #status: ProcessStatus = 'starting';
   #thread: Thread | undefined;
+  /** It threw, and is about to end. */
+  #dying: Thread | undefined;
   #methods = new Map<string, MethodInfo>();
   #methodNames: readonly string[] = [];
   #current: Given | undefined;
   #idle: (() => void)[] = [];
   #stopping: Promise<void> | undefined;
   #startedAt = 0;
+  #version: string | undefined;
   #usage: { last: Usage; rates: Rates } | undefined;
   #healthTimer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -102,17 +105,19 @@ export class CpuMember implements Member {
   methodInfo(name: string): MethodInfo | undefined {
     return this.#methods.get(name);
   }
+  info(): ProcessInfo {
+    const { id, pid, threadId, restarts, options } = this;
+    const startTime = this.#thread && new Date(performance.timeOrigin + this.#startedAt);
+    return { id, name: this.#name, version: this.#version, file: options.file, status: this.#status, isolation: 'worker', transport: 'ipc', pid, threadId, startTime, restarts };
+  }
+
   onStatus(listener: (status: ProcessStatus) => void): () => void {
     return this.#events.on('status', listener);
   }
 
   // ── calls ──
 
-  invoke(method: string, args: unknown[], options: CallOptions): Promise<unknown> {
-    return Object.assign(this.#invoke(method, args, options), { [Symbol.asyncIterator]: iterateResult });
-  }
-
-  async #invoke(name: string, args: unknown[], options: CallOptions): Promise<unknown> {
+  async invoke(name: string, args: unknown[], options: CallOptions): Promise<unknown> {
     const method = this.#methods.get(name);
     const thread = this.#thread;
     if (!method) throw methodNotFound(this, name);
@@ -123,11 +128,11 @@ export class CpuMember implements Member {
     try {
       bound = this.#bounds(method, options, given, thread);
       const transfer = transferOfArguments(args, options.transfer);
-      const encoded = codec.encode(args, transfer ? { root: 'args', standalone: true, transfer } : ARGS);
+      const encoded = (transfer ? undefined : codec.inlineArguments(args)) ?? codec.encode(args, transfer ? { root: 'args', standalone: true, transfer } : ARGS);
       const headers = this.#headers(options);
       const { tag, payload, attachments } = encoded;
-      const extended = attachments !== undefined || bound?.timeLeft !== undefined || headers !== undefined;
-      const reply = await this.threads.run(thread, 'call', extended ? [method.number, tag, payload, attachments, bound?.timeLeft, headers] : [method.number, tag, payload], encoded.transfer, bound?.signal);
+      const plain = tag === Tag.INLINE && bound?.timeLeft === undefined && headers === undefined;
+      const reply = await this.threads.run(thread, 'call', plain ? [method.number, payload as unknown[]] : [method.number, tag, payload, attachments, bound?.timeLeft, headers], encoded.transfer, bound?.signal);
       const value = this.#read(reply);
       failed = false;
       return value;
@@ -137,7 +142,7 @@ export class CpuMember implements Member {
       bound?.release();
       if (this.#current === given) this.#current = undefined;
       this.#measure(name, given, failed);
-      for (const resolve of this.#idle.splice(0)) resolve();
+      if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve();
     }
   }
 
@@ -169,8 +174,10 @@ export class CpuMember implements Member {
   }
 
   #read(reply: Reply): unknown {
-    if (reply.length === 0) return undefined;
+    if (typeof reply !== 'object' || reply === null) return reply;
     const [tag, payload, attachments] = reply;
+    // As it is: what the thread sent is a copy of our own.
+    if (tag === Tag.INLINE) return payload;
     if (tag < FAILED) return codec.decode(tag, payload, attachments);
     const error = codec.decode(tag - FAILED, payload, attachments);
     if (error instanceof Error) {
@@ -235,16 +242,20 @@ export class CpuMember implements Member {
     }
   }
 
-  #up(thread: Thread, { name, methods, healthInterval }: Booted): void {
+  #up(thread: Thread, { name, version, methods, healthInterval }: Booted): void {
     this.#thread = thread;
     this.#name = name;
+    this.#version = version;
     this.#methods = new Map(methods.map((info) => [info.name, info]));
     this.#methodNames = methods.map((info) => info.name);
     this.#startedAt = performance.now();
     this.#usage = undefined;
     this.failure = undefined;
     this.#tracker.onStart(Date.now());
+    // It takes no calls any more, although it has not ended yet.
+    thread.worker.once('error', () => void (this.#leave(thread) && (this.#dying = thread)));
     void thread.ended.then((end) => this.#died(thread, end));
+    thread.listen((line, stream) => this.options.onLog({ id: this.id, name, stream, line }));
     const interval = this.options.healthInterval ?? healthInterval;
     if (interval !== undefined) this.#healthTimer = setInterval(() => void this.health(), interval).unref();
     this.#setStatus('running');
@@ -260,7 +271,9 @@ export class CpuMember implements Member {
   }
 
   #died(thread: Thread, end: ThreadEnd): void {
-    if (!this.#leave(thread) || this.#stopping) return;
+    const ours = this.#leave(thread) || this.#dying === thread;
+    this.#dying = undefined;
+    if (!ours || this.#stopping) return;
     this.failure = this.#deathError(end, '', thread);
     this.#again(this.failure, end.code === 0 && !end.error);
   }

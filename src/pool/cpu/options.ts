@@ -2,6 +2,13 @@
 import { UnsupportedOptionError } from '../../errors.js';
 import type { RestartPolicy } from '../../supervisor/restart-options.js';
 
+export interface PrintedLine {
+  readonly id: string;
+  readonly name: string;
+  readonly stream: 'stdout' | 'stderr';
+  readonly line: string;
+}
+
 export interface CpuOptions {
   readonly file: string;
   /** The beginning of ids. */
@@ -19,6 +26,8 @@ export interface CpuOptions {
   readonly tracing: boolean;
   readonly startupTimeout: number;
   readonly gracePeriod: number;
+  /** Hears what the threads print. */
+  readonly onLog: (line: PrintedLine) => void;
 }
 
 /** What was asked for, as far as a CPU pool has a say in it. */

@@ -23,16 +23,18 @@ export const PHASES: readonly StartPhase[] = ['load', 'construct', 'init', 'read
 
 export interface Booted {
   readonly name: string;
+  readonly version: string | undefined;
   readonly methods: readonly MethodInfo[];
   /** Shortest interval that a health check asked for, ms. */
   readonly healthInterval: number | undefined;
 }
 
-/** Number of the method, its arguments, time left in ms, headers. Flat, and short in the common case. */
-export type CallTask = [method: number, tag: number, payload: unknown, attachments?: readonly unknown[] | undefined, timeLeft?: number | undefined, headers?: Readonly<Record<string, string>> | undefined];
+/** Number of the method, its arguments, time left in ms, headers. Flat, and short in the common case: arguments as they are, nothing else. */
+export type CallTask = [method: number, args: unknown[]] | [method: number, tag: number, payload: unknown, attachments?: readonly unknown[] | undefined, timeLeft?: number | undefined, headers?: Readonly<Record<string, string>> | undefined];
 
-/** The tag of a value or, with FAILED added, of an error; undefined alone is `[]`. */
-export type Reply = [] | Packed;
+/** A primitive as it is, or the tag of a value or, with FAILED added, of an error. */
+export type Reply = Primitive | Packed;
+export type Primitive = string | number | bigint | boolean | null | undefined;
 /** Tags are smaller than this. */
 export const FAILED = 16;
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker, type ResourceLimits } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { InvalidOptionError } from '../../errors.js';
-import { Output } from '../../runtime/output.js';
+import { Output, type LineListener } from '../../runtime/output.js';
 import type { BootOrder, Booted, Packed, ThreadTasks } from './protocol.js';
 
 const ENTRY = fileURLToPath(new URL('./worker.js', import.meta.url));
@@ -32,6 +32,8 @@ export interface Thread {
   readonly output: Output;
   /** Resolves once, when it runs no more. */
   readonly ended: Promise<ThreadEnd>;
+  /** Hears each line that it prints, those before among them. */
+  listen(onLine: LineListener): void;
 }
 
 export class Threads {
@@ -39,17 +41,15 @@ export class Threads {
   /** Threads that a boot was given to, or that have booted. */
   readonly #claimed: Set<number>;
   readonly #target: { id: number };
-  readonly #known = new WeakMap<Worker, Omit<Thread, 'threadId'>>();
+  readonly #known = new WeakMap<Worker, Thread>();
   readonly #booting = new Set<AbortController>();
 
   private constructor(piscina: Piscina, claimed: Set<number>, target: { id: number }) {
     this.#piscina = piscina;
     this.#claimed = claimed;
     this.#target = target;
-    // A thread that ends before any file of ours was read: whoever waits for one hears of it.
-    piscina.on('error', (error: unknown) => {
-      for (const controller of this.#booting) controller.abort(error);
-    });
+    // Each thread is watched by itself.
+    piscina.on('error', () => {});
   }
 
   /** Piscina is loaded here, by the first CPU pool of a program. */
@@ -59,7 +59,12 @@ export class Threads {
     const claimed = new Set<number>();
     const target = { id: -1 };
     const loadBalancer: LoadBalancer = (task, workers) => {
-      if ((task as { name?: string }).name !== 'boot') return workers.find(({ id }) => id === target.id) ?? null;
+      if ((task as { name?: string }).name !== 'boot') {
+        const chosen = workers.find(({ id }) => id === target.id);
+        // Left to itself Piscina would keep the task for another thread, and add threads until one takes it.
+        if (!chosen) throw new Error('the thread has ended');
+        return chosen;
+      }
       const fresh = workers.find(({ id }) => !claimed.has(id));
       if (fresh) claimed.add(fresh.id);
       return fresh ?? null;
@@ -114,7 +119,11 @@ export class Threads {
     const options: { name: string; transferList?: never; signal?: AbortSignal } = { name };
     if (transferList && transferList.length > 0) options.transferList = transferList as never;
     if (signal) options.signal = signal;
-    return this.#piscina.run(task, options) as Promise<Awaited<ReturnType<ThreadTasks[Name]>>>;
+    try {
+      return this.#piscina.run(task, options) as Promise<Awaited<ReturnType<ThreadTasks[Name]>>>;
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   close(): Promise<void> {
@@ -123,23 +132,42 @@ export class Threads {
 
   #thread(threadId: number): Thread | undefined {
     const worker = this.#piscina.threads.find((candidate) => candidate.threadId === threadId);
-    return worker && { ...this.#known.get(worker)!, threadId };
+    return worker && this.#known.get(worker);
+  }
+
+  /** A thread that ends before any file of ours was read: whoever waits for one hears of it. */
+  #unborn(threadId: number, error: Error): void {
+    if (this.#claimed.has(threadId)) return;
+    for (const controller of this.#booting) controller.abort(error);
   }
 
   #watch(worker: Worker): void {
     if (this.#known.has(worker)) return;
     const { threadId } = worker;
-    const output = new Output(() => {});
+    let early: Parameters<LineListener>[] | undefined = [];
+    let hear: LineListener = (...line) => void early?.push(line);
+    const listen = (onLine: LineListener) => {
+      hear = onLine;
+      for (const line of early?.splice(0) ?? []) onLine(...line);
+      early = undefined;
+    };
+    // Heard beside this program's own output, where Piscina lets it go.
+    const output = new Output((line, stream) => hear(line, stream));
+    output.tap(worker.stdout, 'stdout');
     output.tap(worker.stderr, 'stderr');
     let error: Error | undefined;
-    worker.on('error', (thrown: unknown) => (error = thrown instanceof Error ? thrown : new Error(String(thrown))));
+    worker.on('error', (thrown: unknown) => {
+      error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      this.#unborn(threadId, error);
+    });
     const ended = new Promise<ThreadEnd>((resolve) =>
       worker.once('exit', (code) => {
+        this.#unborn(threadId, new Error(`it exited with code ${code}`));
         this.#claimed.delete(threadId);
         resolve({ code, error });
       }),
     );
-    this.#known.set(worker, { worker, output, ended });
+    this.#known.set(worker, { worker, threadId, output, ended, listen });
   }
 }
 

@@ -3,6 +3,7 @@
 import { threadId } from 'node:worker_threads';
 import type { ProcessSpec } from '../../decorators/index.js';
 import { MethodNotFoundError, type StartPhase } from '../../errors.js';
+import { Tag } from '../../rpc/codec.js';
 import { CallContext, runInContext } from '../../rpc/context.js';
 import { describeService, readService, Service } from '../../rpc/service.js';
 import { nameMethod } from '../../rpc/uncloneable.js';
@@ -10,7 +11,7 @@ import { transferOf } from '../../rpc/transfer.js';
 import { bringUp, runShutdownHooks, type Instance } from '../../runtime/bring-up.js';
 import { runHealthChecks } from '../../runtime/health-checks.js';
 import { readUsage } from '../../runtime/usage.js';
-import { FAILED, newCodec, pack, PHASES, type BootOrder, type Booted, type CallTask, type Packed, type Reply, type StopTask } from './protocol.js';
+import { FAILED, newCodec, pack, PHASES, type BootOrder, type Booted, type CallTask, type Packed, type Primitive, type Reply, type StopTask } from './protocol.js';
 
 const codec = newCodec();
 let service: Service | undefined;
@@ -29,21 +30,20 @@ export async function boot(order: BootOrder): Promise<Booted | Packed> {
     caller = order.caller;
     service = new Service(order.name ?? spec.name, instance, spec.methods.values());
     const intervals = spec.healthChecks.flatMap(({ interval }) => (interval === undefined ? [] : [interval]));
-    return { name: service.name, methods: readService(describeService(service)), healthInterval: intervals.length > 0 ? Math.min(...intervals) : undefined };
+    return { name: service.name, version: spec.version, methods: readService(describeService(service)), healthInterval: intervals.length > 0 ? Math.min(...intervals) : undefined };
   } catch (error) {
     return failure(error);
   }
 }
 
 // Not async: a method that computes and returns needs no promise.
-export function call([number, tag, payload, attachments, timeLeft, headers]: CallTask): Reply | Promise<Reply> {
+export function call(task: CallTask): Reply | Promise<Reply> {
+  const [number] = task;
   const method = service?.methods[number];
   try {
     if (!method) throw new MethodNotFoundError(`there is no method number ${number}`, { method: String(number) });
-    const args = codec.decode(tag, payload, attachments) as unknown[];
-    const deadline = timeLeft === undefined ? undefined : Date.now() + timeLeft;
-    const context = new CallContext(service!.name, method.name, headers?.['mimas-caller'] ?? caller, deadline, headers);
-    const result = runInContext(context, method.invoke, args);
+    // The message was a copy of our own: what went as it is, can be used as it is.
+    const result = task.length === 2 ? runInContext(new CallContext(service!.name, method.name, caller, undefined), method.invoke, task[1]) : runInContext(contextOf(method.name, task), method.invoke, argsOf(task));
     if (result !== null && typeof result === 'object' && typeof (result as PromiseLike<unknown>).then === 'function') {
       return Promise.resolve(result as PromiseLike<unknown>).then((value) => success(value, method.name), failure);
     }
@@ -53,8 +53,17 @@ export function call([number, tag, payload, attachments, timeLeft, headers]: Cal
   }
 }
 
+type LongTask = Exclude<CallTask, [number, unknown[]]>;
+
+function contextOf(method: string, [, , , , timeLeft, headers]: LongTask): CallContext {
+  const deadline = timeLeft === undefined ? undefined : Date.now() + timeLeft;
+  return new CallContext(service!.name, method, headers?.['mimas-caller'] ?? caller, deadline, headers);
+}
+
+const argsOf = ([, tag, payload, attachments]: LongTask): unknown[] => (tag === Tag.INLINE ? payload : codec.decode(tag, payload, attachments)) as unknown[];
+
 function success(value: unknown, method: string): Reply | Promise<Reply> {
-  if (value === undefined) return [];
+  if (isPrimitive(value)) return value;
   try {
     const transfer = transferOf(value);
     const encoded = codec.encode(value, transfer ? { standalone: true, root: 'result', transfer } : STANDALONE);
@@ -64,6 +73,8 @@ function success(value: unknown, method: string): Reply | Promise<Reply> {
     return failure(nameMethod(error, service!.name, method));
   }
 }
+
+const isPrimitive = (value: unknown): value is Primitive => value === null || (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol');
 
 const STANDALONE = { standalone: true, root: 'result' } as const;
 
