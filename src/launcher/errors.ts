@@ -19,6 +19,7 @@ export const LAUNCHER_ERROR_CODES = {
   PORT_ALLOCATION_FAILED: 'Free some ports, or give another range',
   RESOURCE_LIMIT_EXCEEDED: 'Raise the limit, or end what is not needed',
   RESOURCE_LIMITS_UNAVAILABLE: 'Run where cgroups are writable, or set `resources.enforce: best-effort`',
+  LAUNCH_CANCELLED: 'Somebody terminated it meanwhile; launch it again',
   SHUTTING_DOWN: 'Ask another launcher',
   INTERNAL_ERROR: 'This is a bug; please report it',
 } as const;

@@ -3,7 +3,7 @@
 import { closest } from '../errors.js';
 import { isLoopback } from '../transport/address.js';
 import { LauncherError } from './errors.js';
-import { startGrpc, type GrpcSide, type ServerTls } from './grpc-server.js';
+import { startGrpc, type ServerSide, type ServerTls } from './grpc-server.js';
 import { startHttp } from './http-server.js';
 import type { Launcher } from './launcher.js';
 
@@ -24,6 +24,8 @@ export interface LauncherServer {
   readonly host: string;
   readonly grpcPort: number;
   readonly metricsPort: number | undefined;
+  /** From now on health checks say no; all else is still answered. */
+  drain(): void;
   close(): Promise<void>;
 }
 
@@ -44,7 +46,7 @@ export async function startServer(launcher: Launcher, options: ServeOptions): Pr
     throw new LauncherError('INVALID_CONFIGURATION', `${host} can be reached by others: anybody could launch and end processes`, { context: { option: 'host', host }, suggestion: 'Give a token, or tls with a ca that callers must be signed by' });
   }
   const grpc = await startGrpc(launcher, { host, port: grpcPort, token, tls });
-  let http: GrpcSide | undefined;
+  let http: ServerSide | undefined;
   try {
     http = metricsPort === false ? undefined : await startHttp(launcher, { host, port: metricsPort, token, tls });
   } catch (error) {
@@ -55,6 +57,7 @@ export async function startServer(launcher: Launcher, options: ServeOptions): Pr
     host,
     grpcPort: grpc.port,
     metricsPort: http?.port,
+    drain: () => grpc.drain(),
     close: async () => void (await Promise.all([grpc.close(), http?.close()])),
   };
 }

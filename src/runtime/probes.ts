@@ -100,7 +100,7 @@ export async function runCheck(check: Check, timeout: number, signal?: AbortSign
     case 'tcp':
       return lookTcp(check, timeout, signal);
     case 'exec':
-      return lookExec(check, timeout);
+      return lookExec(check, timeout, signal);
     case 'log':
       return { ok: false, message: `no line matched ${String(check.pattern)} yet` };
   }
@@ -142,10 +142,14 @@ function lookTcp({ host = LOOPBACK, port }: Extract<Check, { type: 'tcp' }>, tim
   });
 }
 
-async function lookExec({ command, args, cwd, env }: Extract<Check, { type: 'exec' }>, timeout: number): Promise<CheckResult> {
+async function lookExec({ command, args, cwd, env }: Extract<Check, { type: 'exec' }>, timeout: number, stop: AbortSignal | undefined): Promise<CheckResult> {
   try {
     const started = await Executable.start({ name: 'probe', command, args, cwd, env });
+    const cut = () => void started.kill();
+    if (stop?.aborted) cut();
+    stop?.addEventListener('abort', cut, { once: true });
     const inTime = await within(started.exited, timeout);
+    stop?.removeEventListener('abort', cut);
     // A probe that hangs is ended with all it started.
     await started.kill();
     if (!inTime) return { ok: false, message: `${command} did not end within ${timeout} ms` };

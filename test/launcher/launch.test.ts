@@ -134,7 +134,7 @@ describe('ports', () => {
     expect(await ports.take(42_109)).toBe(42_109);
     expect([await ports.take(), await ports.take()]).toEqual([42_100, 42_101]);
     await expect(ports.take()).rejects.toMatchObject({ code: 'PORT_ALLOCATION_FAILED' });
-    ports.release(42_100);
+    ports.release([42_100]);
     expect(await ports.take()).toBe(42_100);
   });
 
