@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path';
 import type { Resources } from './manifest.js';
 
 const CPU_PERIOD_US = 100_000;
+const LONGEST_PERIOD_US = 1_000_000;
+const LEAST_QUOTA_US = 1_000;
 const DEFAULT_ROOT = '/sys/fs/cgroup';
 
 type Controller = 'memory' | 'cpu';
@@ -171,8 +173,10 @@ function settings(controller: Controller, { memoryLimit, memoryRequest, cpuLimit
     }
     if (memoryRequest !== undefined) list.push([version === 2 ? 'memory.low' : 'memory.soft_limit_in_bytes', String(memoryRequest)]);
   } else {
-    const quota = Math.max(1000, Math.round((cpuLimit ?? 0) * CPU_PERIOD_US));
-    if (cpuLimit !== undefined) list.push(...(version === 2 ? [['cpu.max', `${quota} ${CPU_PERIOD_US}`] as const] : [['cpu.cfs_period_us', String(CPU_PERIOD_US)] as const, ['cpu.cfs_quota_us', String(quota)] as const]));
+    // The kernel takes no quota below 1 ms: a small share is spread over a longer period.
+    const period = (cpuLimit ?? 1) * CPU_PERIOD_US < LEAST_QUOTA_US ? LONGEST_PERIOD_US : CPU_PERIOD_US;
+    const quota = Math.max(LEAST_QUOTA_US, Math.round((cpuLimit ?? 0) * period));
+    if (cpuLimit !== undefined) list.push(...(version === 2 ? [['cpu.max', `${quota} ${period}`] as const] : [['cpu.cfs_period_us', String(period)] as const, ['cpu.cfs_quota_us', String(quota)] as const]));
     // Kubernetes' mapping of cores to shares, and of shares to weights.
     const shares = Math.min(262_144, Math.max(2, Math.round((cpuRequest ?? 0) * 1024)));
     if (cpuRequest !== undefined) list.push(version === 2 ? ['cpu.weight', String(Math.round(1 + ((shares - 2) * 9999) / 262_142))] : ['cpu.shares', String(shares)]);

@@ -65,6 +65,12 @@ export class LauncherError extends Error {
   }
 }
 
+/** The code of a LauncherError; undefined of anything else. */
+export const getErrorCode = (error: unknown): LauncherErrorCode | undefined => (error instanceof LauncherError ? error.code : undefined);
+export const isErrorCode = (error: unknown, code: LauncherErrorCode): boolean => getErrorCode(error) === code;
+/** What a LauncherError says can be done; empty of anything else. */
+export const getSuggestion = (error: unknown): string => (error instanceof LauncherError ? error.suggestion : '');
+
 /** The error itself, or an INTERNAL_ERROR around anything else. */
 export const toLauncherError = (thrown: unknown): LauncherError =>
   thrown instanceof LauncherError ? thrown : new LauncherError('INTERNAL_ERROR', thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown });

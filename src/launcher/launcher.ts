@@ -7,16 +7,16 @@ import { createPrometheusCollector, type PrometheusCollector } from '../supervis
 import { Supervisor } from '../supervisor/supervisor.js';
 import { within } from '../runtime/within.js';
 import type { Remote } from '../types.js';
-import { parseDuration, type Duration } from '../units.js';
+import type { Duration } from '../units.js';
 import { detectCgroups, type CgroupSupport } from './cgroups.js';
 import { LauncherError } from './errors.js';
 import { checkLevel, processIdOf, type IsolationLevel } from './ids.js';
 import type { LaunchedContext } from './launched-context.js';
 import { LaunchedProcess, MAX_ERRORS } from './launched-process.js';
 import { sweep, takeOver } from './leftovers.js';
-import { problemText, type ManifestProblem } from './manifest.js';
+import { problemText, type ManifestProblem } from './manifest-reader.js';
 import { LauncherMetrics, type JsonMetrics } from './metrics.js';
-import { resolveLauncherOptions, type LauncherOptions, type ResolvedLauncherOptions } from './options.js';
+import { duration, refuseUnknown, resolveLauncherOptions, type LauncherOptions, type ResolvedLauncherOptions } from './options.js';
 import { Ports } from './ports.js';
 import { MANIFEST_FILE, PatternRegistry, type Discovery } from './registry.js';
 import { ProcessTable } from './process-table.js';
@@ -118,18 +118,17 @@ export class Launcher {
    */
   async launch(request: LaunchRequest): Promise<ProcessInfo> {
     if (this.#shutdown) throw new LauncherError('SHUTTING_DOWN', 'the launcher is shutting down');
-    if (!request.pattern) throw new LauncherError('INVALID_CONFIGURATION', 'pattern_name is required', { suggestion: 'Name a pattern' });
+    checkRequest(request);
     const manifest = this.registry.get(request.pattern);
     const level = checkLevel(request.isolation ?? manifest.isolationLevel ?? this.#options.defaultIsolation);
     const key = { pattern: manifest.name, level, namespace: request.namespace || undefined, session: request.session || undefined };
     const id = processIdOf(key);
-    checkConfig(request.config);
+    const grace = request.gracePeriod === undefined ? undefined : duration(request.gracePeriod, 'gracePeriod');
     let process = this.#processes.peek(id);
     if (!process || !this.#processes.isAlive(process)) {
       if (!process && this.#processes.size >= this.#options.maxProcesses) {
         throw new LauncherError('RESOURCE_LIMIT_EXCEEDED', `all ${this.#options.maxProcesses} processes (maxProcesses) are in use`, { context: { process: id } });
       }
-      const grace = request.gracePeriod === undefined ? undefined : parseDuration(request.gracePeriod, 'gracePeriod');
       process = new LaunchedProcess(id, key, manifest, request.config ?? {}, grace, this.#context);
       this.#create(process);
     }
@@ -148,9 +147,11 @@ export class Launcher {
   }
 
   /** SIGTERM, the grace, SIGKILL; resolves when nothing of the process group is left. @throws LauncherError PROCESS_NOT_FOUND, TERMINATION_FAILED */
-  async terminate(id: string, { gracePeriod, force = false }: TerminateRequest = {}): Promise<void> {
+  async terminate(id: string, request: TerminateRequest = {}): Promise<void> {
+    refuseUnknown(request, ['gracePeriod', 'force'], 'terminate: ');
+    const { gracePeriod, force = false } = request;
     const process = this.#processes.get(id);
-    const grace = force ? 0 : gracePeriod === undefined ? process.gracePeriod : parseDuration(gracePeriod, 'gracePeriod');
+    const grace = force ? 0 : gracePeriod === undefined ? process.gracePeriod : duration(gracePeriod, 'gracePeriod');
     const ended = this.#supervisor.updateProcess({ id, updateType: 'terminate', terminateOptions: { evict: true, ...(grace !== undefined && { gracePeriod: grace }) } });
     if (!(await within(ended, (grace ?? this.#options.gracePeriod) + AFTER_KILL_MS))) {
       throw new LauncherError('TERMINATION_FAILED', `process ${id} did not die after SIGKILL`, { context: { process: id, pid: process.pid }, suggestion: 'The launcher goes on trying; look at what holds the process in the kernel' });
@@ -225,8 +226,7 @@ export class Launcher {
 
   /** Ends all processes and servers. @throws ShutdownIncompleteError when something outlives the deadline */
   shutdown({ timeout }: { timeout?: Duration | undefined } = {}): Promise<void> {
-    this.#shutdown ??= this.#shutDown(timeout);
-    return this.#shutdown;
+    return (this.#shutdown ??= this.#shutDown(timeout === undefined ? this.#options.gracePeriod : duration(timeout, 'timeout')));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -309,8 +309,7 @@ export class Launcher {
     };
   }
 
-  async #shutDown(timeout: Duration | undefined): Promise<void> {
-    const grace = timeout === undefined ? this.#options.gracePeriod : parseDuration(timeout, 'timeout');
+  async #shutDown(grace: number): Promise<void> {
     this.registry.close();
     clearInterval(this.#orphanTimer);
     // While processes end, those who ask are told so.
@@ -330,7 +329,15 @@ export class Launcher {
   }
 }
 
-function checkConfig(config: Readonly<Record<string, string>> = {}): void {
+const REQUEST = ['pattern', 'isolation', 'namespace', 'session', 'config', 'gracePeriod'];
+
+function checkRequest(request: LaunchRequest): void {
+  refuseUnknown(request, REQUEST, 'launch: ');
+  const { pattern, namespace, session, config = {} } = request;
+  if (!pattern) throw new LauncherError('INVALID_CONFIGURATION', 'pattern_name is required', { suggestion: 'Name a pattern' });
+  for (const [name, value] of Object.entries({ pattern, namespace, session })) {
+    if (value !== undefined && typeof value !== 'string') throw new LauncherError('INVALID_CONFIGURATION', `${name} must be a text`, { context: { option: name } });
+  }
   for (const [name, value] of Object.entries(config)) {
     if (typeof value !== 'string') throw new LauncherError('INVALID_CONFIGURATION', `config.${name} must be a text`, { suggestion: 'Give environment variables as texts' });
     if (name === '' || /[=\0]/.test(name) || value.includes('\0')) throw new LauncherError('INVALID_CONFIGURATION', `config: ${JSON.stringify(name)} cannot be an environment variable`, { suggestion: 'Use another name' });

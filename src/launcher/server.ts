@@ -1,11 +1,11 @@
 // What a launcher shows to the network. Loopback by default; an address that other machines reach needs a token or client
 // certificates, or anybody could start programs here.
-import { closest } from '../errors.js';
 import { isLoopback } from '../transport/address.js';
 import { LauncherError } from './errors.js';
 import { startGrpc, type ServerSide, type ServerTls } from './grpc-server.js';
 import { startHttp } from './http-server.js';
 import type { Launcher } from './launcher.js';
+import { refuseUnknown } from './options.js';
 
 export interface ServeOptions {
   /** Default 127.0.0.1. */
@@ -35,11 +35,7 @@ export const DEFAULT_METRICS_PORT = 9092;
 
 /** @throws LauncherError INVALID_CONFIGURATION */
 export async function startServer(launcher: Launcher, options: ServeOptions): Promise<LauncherServer> {
-  for (const name of Object.keys(options)) {
-    if (OPTIONS.includes(name)) continue;
-    const near = closest(name, OPTIONS);
-    throw new LauncherError('INVALID_CONFIGURATION', `serve: unknown option '${name}'${near ? `; did you mean '${near}'?` : ''}`, { context: { option: name } });
-  }
+  refuseUnknown(options, OPTIONS, 'serve: ');
   const { host = '127.0.0.1', grpcPort = DEFAULT_GRPC_PORT, metricsPort = DEFAULT_METRICS_PORT, token, tls } = options;
   if (token === '') throw new LauncherError('INVALID_CONFIGURATION', 'token cannot be empty', { context: { option: 'token' } });
   if (!isLoopback(host) && token === undefined && tls?.ca === undefined) {
