@@ -258,7 +258,6 @@ export class Incarnation {
 /** What the system's word for it leaves out. */
 function hint(error: unknown, file: string | undefined): string {
   const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;
-  if (code === 'ENOEXEC') return ' (no program that this machine can execute; a script begins with a line such as #!/bin/sh)';
   if (code === 'ENOENT' && file !== undefined && existsSync(file)) return ' (the file is there; the interpreter in its first line is not)';
   return '';
 }

@@ -130,13 +130,18 @@ function lookHttp({ host = LOOPBACK, port, path, status }: Extract<Check, { type
 
 function lookTcp({ host = LOOPBACK, port }: Extract<Check, { type: 'tcp' }>, timeout: number, signal: AbortSignal | undefined): Promise<CheckResult> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port, ...(signal && { signal }) });
+    const socket = connect({ host, port });
     const settle = (ok: boolean, message: string) => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', cut);
       socket.destroy();
       resolve({ ok, message: `tcp ${host}:${port} ${message}` });
     };
     const timer = setTimeout(() => settle(false, `did not accept within ${timeout} ms`), timeout);
+    const cut = () => settle(false, 'is looked at no more');
+    // Not as an option of `connect`: that never takes its listener away, and keeps each socket for as long as the signal lives.
+    if (signal?.aborted) cut();
+    signal?.addEventListener('abort', cut, { once: true });
     socket.once('connect', () => settle(true, 'accepts connections'));
     socket.on('error', (error) => settle(false, error.message));
   });

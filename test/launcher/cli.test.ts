@@ -60,6 +60,9 @@ describe('mimas launch and mimas patterns', () => {
     expect(asked('list')).toEqual({ status: 0, stdout: '', stderr: 'no processes\n' });
     expect(asked('launch', 'nothing')).toMatchObject({ status: 1, stderr: 'mimas: pattern not found: nothing\n' });
     expect(asked('launch', 'dies', '--namespace', 'x')).toMatchObject({ status: 3, stderr: 'mimas: failed to launch process: process ns:x:dies died: exit code 7\n' });
+    expect(asked('launch', 'hello-pattern', '--namespace', 'x', '--config', 'NOVALUE')).toMatchObject({ status: 2, stderr: expect.stringContaining('--config: "NOVALUE" is not name=value') });
+    for (const grace of ['soon', '0', '1.5', '500ms']) expect(asked('stop', 'ns:x:p', '--grace', grace)).toMatchObject({ status: 2, stderr: expect.stringContaining('--grace') });
+    expect(asked('stop', 'ns:x:p', '--grace', '2s')).toMatchObject({ status: 1, stderr: 'mimas: process not found: ns:x:p\n' });
     expect(asked('launch', 'hello-pattern', '--isolation', 'session', '--namespace', 'x', '--json')).toMatchObject({ status: 2, stderr: '{"error":{"code":"MISSING_SESSION_ID","message":"session_id is required for SESSION isolation"}}\n' });
   });
 
