@@ -66,10 +66,12 @@ export interface ResolvedLauncherOptions {
   readonly clock: Clock;
 }
 
-const OPTIONS: readonly (keyof LauncherOptions)[] = [
+export const LAUNCHER_OPTIONS: readonly (keyof LauncherOptions)[] = [
   'preset', 'patternsDir', 'defaultIsolation', 'resyncInterval', 'backOffPeriod', 'gracePeriod', 'stableAfter', 'cpuLimit', 'memoryLimit', 'enforce',
   'maxProcesses', 'portRange', 'stateDir', 'leftovers', 'orphanInterval', 'watch', 'log', 'onOutput', 'clock',
 ];
+
+export const SERVE_OPTIONS = ['host', 'grpcPort', 'metricsPort', 'token', 'tls'];
 
 export const PRESETS = {
   development: { resyncInterval: '5s', backOffPeriod: '1s', defaultIsolation: 'namespace' },
@@ -78,7 +80,8 @@ export const PRESETS = {
 
 /** @throws LauncherError INVALID_CONFIGURATION, INVALID_ISOLATION_LEVEL */
 export function resolveLauncherOptions(given: LauncherOptions = {}): ResolvedLauncherOptions {
-  refuseUnknown(given, OPTIONS);
+  for (const name of SERVE_OPTIONS) if (name in given) throw invalid(`unknown option '${name}'; it belongs to launcher.serve()`, name);
+  refuseUnknown(given, LAUNCHER_OPTIONS);
   const { preset } = given;
   if (preset !== undefined && !(preset in PRESETS)) throw invalid(`preset must be development or production, got ${String(preset)}`, 'preset');
   const own = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as LauncherOptions;

@@ -5,7 +5,7 @@ import { LauncherError } from './errors.js';
 import { startGrpc, type ServerSide, type ServerTls } from './grpc-server.js';
 import { startHttp } from './http-server.js';
 import type { Launcher } from './launcher.js';
-import { refuseUnknown } from './options.js';
+import { refuseUnknown, SERVE_OPTIONS } from './options.js';
 
 export interface ServeOptions {
   /** Default 127.0.0.1. */
@@ -29,13 +29,12 @@ export interface LauncherServer {
   close(): Promise<void>;
 }
 
-const OPTIONS = ['host', 'grpcPort', 'metricsPort', 'token', 'tls'];
 export const DEFAULT_GRPC_PORT = 8080;
 export const DEFAULT_METRICS_PORT = 9092;
 
 /** @throws LauncherError INVALID_CONFIGURATION */
 export async function startServer(launcher: Launcher, options: ServeOptions): Promise<LauncherServer> {
-  refuseUnknown(options, OPTIONS, 'serve: ');
+  refuseUnknown(options, SERVE_OPTIONS, 'serve: ');
   const { host = '127.0.0.1', grpcPort = DEFAULT_GRPC_PORT, metricsPort = DEFAULT_METRICS_PORT, token, tls } = options;
   if (token === '') throw new LauncherError('INVALID_CONFIGURATION', 'token cannot be empty', { context: { option: 'token' } });
   if (!isLoopback(host) && token === undefined && tls?.ca === undefined) {

@@ -281,6 +281,7 @@ describe('options', () => {
     [{ orphanInterval: 0 }, 'orphan interval must be at least 1 second, got 0ms'],
     [{ watch: 'yes' }, 'watch must be true or false, got yes'],
     [{ log: 'x' }, 'log must be a function'],
+    [{ grpcPort: 0 }, "unknown option 'grpcPort'; it belongs to launcher.serve()"],
     [{ preset: 'staging' }, 'preset must be development or production, got staging'],
   ])('%o is refused by name', async (options, message) => {
     const error = await failure(createLauncher(options as never));
