@@ -1,6 +1,7 @@
 // Processes that nobody owns any more. What is ours is proved, never guessed: by a record with pid and start time, or by the
 // mark of one start (`MIMAS_LAUNCH`) in its environment. Other launchers' and other people's processes carry other marks.
 import { readdirSync, readFileSync } from 'node:fs';
+import { deadline } from '../runtime/deadline.js';
 import { groupEmptied, processFacts } from '../runtime/group-members.js';
 import { signalGroup } from '../runtime/process-group.js';
 import { identityOf, isSame, type Identity } from './identity.js';
@@ -55,19 +56,23 @@ export async function endOrphan(identity: Identity, grace: number = ORPHAN_GRACE
   if (!isSame(identity)) return false;
   const { pid } = identity;
   const polite = grace > 0 && !hurry.aborted;
-  const over = polite ? AbortSignal.any([hurry, AbortSignal.timeout(Math.min(grace, 2 ** 31 - 1))]) : AbortSignal.abort();
-  if (processFacts(pid)?.group === pid) {
-    // The number stays the group's for as long as anybody is in it, whether its leader lives or not.
-    if (polite) signalGroup(pid, 'SIGTERM');
-    if (!polite || !(await groupEmptied(pid, over))) await groupEmptied(pid, NEVER, () => void signalGroup(pid, 'SIGKILL'));
+  const over = deadline(polite ? grace : 0, hurry);
+  try {
+    if (processFacts(pid)?.group === pid) {
+      // The number stays the group's for as long as anybody is in it, whether its leader lives or not.
+      if (polite) signalGroup(pid, 'SIGTERM');
+      if (!polite || !(await groupEmptied(pid, over.signal))) await groupEmptied(pid, NEVER, () => void signalGroup(pid, 'SIGKILL'));
+      return true;
+    }
+    if (polite) signalOne(identity, 'SIGTERM');
+    while (isSame(identity)) {
+      if (!polite || over.signal.aborted) signalOne(identity, 'SIGKILL');
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
     return true;
+  } finally {
+    over.done();
   }
-  if (polite) signalOne(identity, 'SIGTERM');
-  while (isSame(identity)) {
-    if (over.aborted) signalOne(identity, 'SIGKILL');
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-  return true;
 }
 
 function signalOne(identity: Identity, signal: NodeJS.Signals): void {

@@ -4,6 +4,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, statSync } from 'node:fs';
 import { ProcessStartError } from '../errors.js';
+import { deadline } from './deadline.js';
 import { environmentOf } from './environment.js';
 import { groupEmptied } from './group-members.js';
 import { guard, unguard } from './guardian.js';
@@ -127,8 +128,10 @@ export class Executable {
   async stop({ grace, hurry = NEVER, signal = 'SIGTERM' }: StopOptions): Promise<void> {
     if (!this.#gone && grace > 0 && !hurry.aborted) {
       this.signal(signal);
-      const over = AbortSignal.any([hurry, AbortSignal.timeout(Math.min(grace, 2 ** 31 - 1))]);
-      if (await groupEmptied(this.pid, over)) return this.#settle();
+      const over = deadline(grace, hurry);
+      const emptied = await groupEmptied(this.pid, over.signal);
+      over.done();
+      if (emptied) return this.#settle();
     }
     await this.kill();
   }
