@@ -1,6 +1,6 @@
 // Limits that the kernel keeps: one cgroup a process, v2 or v1, wherever a folder can be made. The process enters before it
 // executes, so nothing of it ever runs outside.
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Resources } from './manifest.js';
 
@@ -149,6 +149,20 @@ export function removeLeftCgroup(launch: string, support: CgroupSupport): void {
       rmdirSync(join(parent, cgroupName(launch)));
     } catch {
       // There was none, or somebody is still in it.
+    }
+  }
+}
+
+/** Removes all groups of a dead launcher that nobody is in: it may have been killed before it could record a start, or behind its end. */
+export function removeLeftCgroups(instance: string, support: CgroupSupport): void {
+  const prefix = cgroupName(`${instance}.`);
+  for (const parent of new Set(Object.values(support.parents))) {
+    for (const name of readdirSync(parent).filter((one) => one.startsWith(prefix))) {
+      try {
+        rmdirSync(join(parent, name));
+      } catch {
+        // Somebody is in it: it was adopted.
+      }
     }
   }
 }

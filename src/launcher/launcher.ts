@@ -219,9 +219,9 @@ export class Launcher {
     return server;
   }
 
-  /** Ends processes that carry this launcher's mark but belong to no process that it knows. Answers how many. */
+  /** Ends processes that carry the mark of this launcher, or of those whose folder it has taken over, but belong to nothing that runs. Answers how many. */
   async sweepOrphans(): Promise<number> {
-    return sweep(this.#instance, this.#context);
+    return sweep([this.#instance, ...(this.#state?.lineage ?? [])], this.#context);
   }
 
   /** Ends all processes and servers. @throws ShutdownIncompleteError when something outlives the deadline */

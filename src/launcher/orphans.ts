@@ -11,7 +11,6 @@ export const LAUNCH_MARK = 'MIMAS_LAUNCH';
 /** From SIGTERM to SIGKILL, ms. */
 export const ORPHAN_GRACE_MS = 5_000;
 const POLL_MS = 20;
-const NEVER = new AbortController().signal;
 
 export interface Marked extends Identity {
   readonly launch: string;
@@ -52,16 +51,16 @@ function environment(pid: number): string | undefined {
  * SIGTERM, the grace, SIGKILL, to the process and, if it leads one, to its group; resolves when nobody of it is left. False when
  * that process is not there any more: then nobody is signalled.
  */
-export async function endOrphan(identity: Identity, grace: number = ORPHAN_GRACE_MS, hurry: AbortSignal = NEVER): Promise<boolean> {
+export async function endOrphan(identity: Identity, grace: number = ORPHAN_GRACE_MS, hurry?: AbortSignal): Promise<boolean> {
   if (!isSame(identity)) return false;
   const { pid } = identity;
-  const polite = grace > 0 && !hurry.aborted;
+  const polite = grace > 0 && !hurry?.aborted;
   const over = deadline(polite ? grace : 0, hurry);
   try {
     if (processFacts(pid)?.group === pid) {
       // The number stays the group's for as long as anybody is in it, whether its leader lives or not.
       if (polite) signalGroup(pid, 'SIGTERM');
-      if (!polite || !(await groupEmptied(pid, over.signal))) await groupEmptied(pid, NEVER, () => void signalGroup(pid, 'SIGKILL'));
+      if (!polite || !(await groupEmptied(pid, over.signal))) await groupEmptied(pid, undefined, () => void signalGroup(pid, 'SIGKILL'));
       return true;
     }
     if (polite) signalOne(identity, 'SIGTERM');

@@ -21,12 +21,19 @@ export interface ProcessRecord extends Identity {
   readonly startedAt: number;
 }
 
-interface Owner extends Identity { readonly instance: string }
+interface Owner extends Identity {
+  readonly instance: string;
+  /** Who owned the folder before, back to the last graceful end; the latest first. */
+  readonly lineage: readonly string[];
+}
+
+/** More killed launchers in a row are not remembered. */
+const LONGEST_LINEAGE = 100;
 
 export class StateFolder {
   readonly path: string;
-  /** The instance that owned the folder before, if there was one. */
-  readonly predecessor: string | undefined;
+  /** The instances that owned the folder before and were killed, the latest first. What they started may still run. */
+  readonly lineage: readonly string[];
   readonly #instance: string;
 
   /** @throws LauncherError when another launcher lives in this folder, or it cannot be written */
@@ -35,7 +42,7 @@ export class StateFolder {
     this.#instance = instance;
     try {
       for (const folder of [this.#processes, this.logs]) mkdirSync(folder, { recursive: true, mode: 0o700 });
-      this.predecessor = this.#takePossession();
+      this.lineage = this.#takePossession();
     } catch (error) {
       if (error instanceof LauncherError) throw error;
       throw new LauncherError('INVALID_CONFIGURATION', `state folder ${this.path} cannot be used: ${(error as Error).message}`, { context: { stateDir: this.path }, suggestion: 'Give a folder that can be written', cause: error });
@@ -89,17 +96,17 @@ export class StateFolder {
     if (ownerIn(this.#lock)?.instance === this.#instance) rmSync(this.#lock, { force: true });
   }
 
-  /** Of several launchers that come at once, one gets it: a link is made by one only. Answers the instance before. */
-  #takePossession(): string | undefined {
+  /** Of several launchers that come at once, one gets it: a link is made by one only. Answers its lineage. */
+  #takePossession(): string[] {
     const mine = `${this.#lock}.${this.#instance}`;
     const aside = `${mine}.old`;
-    let predecessor: string | undefined;
-    writeFileSync(mine, JSON.stringify({ ...myself(), instance: this.#instance } satisfies Owner), { mode: 0o600 });
+    let lineage: string[] = [];
     try {
       for (;;) {
+        writeFileSync(mine, JSON.stringify({ ...myself(), instance: this.#instance, lineage } satisfies Owner), { mode: 0o600 });
         try {
           linkSync(mine, this.#lock);
-          return predecessor;
+          return lineage;
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
         }
@@ -114,7 +121,7 @@ export class StateFolder {
         const moved = ownerIn(aside);
         if (moved && isSame(moved)) linkSync(aside, this.#lock);
         this.#refuseLiving(moved);
-        predecessor = moved?.instance;
+        if (moved) lineage = [moved.instance, ...moved.lineage].slice(0, LONGEST_LINEAGE);
       }
     } finally {
       for (const file of [mine, aside]) rmSync(file, { force: true });
@@ -135,7 +142,8 @@ function ownerIn(file: string): Owner | undefined {
   try {
     const text = readFileSync(file, 'utf8');
     const identity = parseIdentity(text);
-    return identity && { ...identity, instance: String((JSON.parse(text) as Owner).instance) };
+    const { instance, lineage } = JSON.parse(text) as Partial<Owner>;
+    return identity && { ...identity, instance: String(instance), lineage: Array.isArray(lineage) ? lineage.map(String) : [] };
   } catch {
     return undefined;
   }

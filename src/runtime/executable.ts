@@ -13,7 +13,6 @@ import { signalGroup } from './process-group.js';
 
 /** Output that explains a death may arrive just after it, ms. */
 const OUTPUT_GRACE_MS = 50;
-const NEVER = new AbortController().signal;
 
 export interface ExecutableOptions {
   /** For messages. */
@@ -125,8 +124,8 @@ export class Executable {
   }
 
   /** SIGTERM, the grace, SIGKILL, all to the whole group; resolves when nobody of it is left. */
-  async stop({ grace, hurry = NEVER, signal = 'SIGTERM' }: StopOptions): Promise<void> {
-    if (!this.#gone && grace > 0 && !hurry.aborted) {
+  async stop({ grace, hurry, signal = 'SIGTERM' }: StopOptions): Promise<void> {
+    if (!this.#gone && grace > 0 && !hurry?.aborted) {
       this.signal(signal);
       const over = deadline(grace, hurry);
       const emptied = await groupEmptied(this.pid, over.signal);
@@ -138,7 +137,7 @@ export class Executable {
 
   /** SIGKILL until nobody is left in the group. */
   async kill(): Promise<void> {
-    if (!this.#gone) await groupEmptied(this.pid, NEVER, () => void this.signal('SIGKILL'));
+    if (!this.#gone) await groupEmptied(this.pid, undefined, () => void this.signal('SIGKILL'));
     await this.#settle();
   }
 

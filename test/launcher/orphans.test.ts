@@ -209,14 +209,36 @@ it.skipIf(detectCgroups().parents.memory === undefined)('limits of starts that a
   mkdirSync(join(stateDir, 'processes'), { recursive: true });
   const { program: first, info } = await launcherProgram(dir, stateDir, 'adopt');
   const dead = folder();
+  // As if it had been killed before it had recorded a start.
+  const unrecorded = dead.replace(/\d+$/, '99');
+  mkdirSync(unrecorded);
   await crash(first);
   kill(info.pid);
   const { launcher } = await startOver(dir, { stateDir });
-  expect(existsSync(dead)).toBe(false);
+  expect([existsSync(dead), existsSync(unrecorded)]).toEqual([false, false]);
   await launcher.launch({ pattern: 'p', namespace: 'x' });
   const busy = folder();
   await launcher.terminate('ns:x:p', { force: true });
   expect(existsSync(busy)).toBe(true);
   expect(await launcher.sweepOrphans()).toBe(1);
   expect(existsSync(busy)).toBe(false);
+});
+
+it('who got away from a process that was adopted is swept by the adopter, and by its successor', async () => {
+  const [dir, stateDir] = [temporaryFolder(), temporaryFolder()];
+  addPattern(dir, 'p', { script: '#!/bin/sh\nsetsid sleep 60 &\necho $! >> escaped\nexec sleep 60\n' });
+  const escaped = () => readFileSync(join(dir, 'p/escaped'), 'utf8').trim().split('\n').map(Number);
+  const { program: first } = await launcherProgram(dir, stateDir, 'adopt');
+  await crash(first);
+  const { child: second } = await program<number>(`
+    const launcher = await createLauncher({ patternsDir: ${JSON.stringify(dir)}, stateDir: ${JSON.stringify(stateDir)}, leftovers: 'adopt', log() {} });
+    await launcher.terminate('ns:x:p', { force: true });
+    const left = JSON.stringify(launcher.list().length);
+    await launcher.launch({ pattern: 'p', namespace: 'y' });
+    console.log(left);
+    setInterval(() => {}, 1000);`);
+  await until(() => escaped().length === 2);
+  await crash(second);
+  await startOver(dir, { stateDir });
+  expect(escaped().map(alive)).toEqual([false, false]);
 });
