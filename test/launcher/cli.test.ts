@@ -70,6 +70,7 @@ describe('mimas launch and mimas patterns', () => {
     [['--patterns-dir', '/no/such/dir'], 'patterns directory not found: /no/such/dir'],
     [['--grpc-port', 'x'], '--grpc-port must be a port from 0 to 65535, got x'],
     [['--resync-interval', '10ms'], 'resync interval must be at least 1 second, got 10ms'],
+    [['--host', '0.0.0.0'], 'Give a token, or tls with a ca that callers must be signed by'],
   ])('launch %s is wrong usage', (args, message) => {
     const dir = temporaryFolder();
     addPattern(dir, 'p');

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { createProcessManager } from 'mimas';
 import { createLauncher, processIdOf } from 'mimas/launcher';
 import { Ports } from '../../dist/launcher/ports.js';
-import { addPattern, alive, failure, has, HEALTH, nodeServer, start, startOver, temporaryFolder, until } from './helpers.js';
+import { addPattern, alive, failure, has, HEALTH, nodeServer, ownPorts, start, startOver, temporaryFolder, until } from './helpers.js';
 import { crash, program } from './programs.js';
 
 describe('isolation', () => {
@@ -164,10 +164,11 @@ describe('ports', () => {
 
   it('claims of programs that run beside each other are respected, those of dead ones are not', { timeout: 20_000 }, async () => {
     const folder = temporaryFolder();
+    const from = ownPorts() + 21;
     const ports = JSON.stringify(new URL('../../dist/launcher/ports.js', import.meta.url).href);
     const take = () => program<number[]>(`
       const { Ports } = await import(${ports});
-      const ports = new Ports({ from: 42200, to: 42299 }, ${JSON.stringify(folder)});
+      const ports = new Ports({ from: ${from}, to: ${from + 79} }, ${JSON.stringify(folder)});
       console.log(JSON.stringify(await Promise.all(Array.from({ length: 20 }, () => ports.take()))));
       setInterval(() => {}, 1000);`);
     const programs = await Promise.all([take(), take(), take()]);
@@ -176,23 +177,25 @@ describe('ports', () => {
     await Promise.all(programs.map(({ child }) => crash(child)));
     const { told } = await take();
     expect(told).toHaveLength(20);
-    expect(Math.max(...told)).toBeLessThan(42_220);
+    expect(Math.max(...told)).toBeLessThan(from + 20);
   });
 
   it('prefer what is asked for, and say when there are none', async () => {
-    const ports = new Ports({ from: 42_100, to: 42_101 }, temporaryFolder());
-    expect(await ports.take(42_109)).toBe(42_109);
-    expect([await ports.take(), await ports.take()]).toEqual([42_100, 42_101]);
+    const from = ownPorts();
+    const ports = new Ports({ from, to: from + 1 }, temporaryFolder());
+    expect(await ports.take(from + 9)).toBe(from + 9);
+    expect([await ports.take(), await ports.take()]).toEqual([from, from + 1]);
     await expect(ports.take()).rejects.toMatchObject({ code: 'PORT_ALLOCATION_FAILED' });
-    ports.release([42_100]);
-    expect(await ports.take()).toBe(42_100);
+    ports.release([from]);
+    expect(await ports.take()).toBe(from);
   });
 
   it('a manifest’s health port is taken when it is free, else another', async () => {
-    const health = HEALTH.replace('healthcheck:\n', 'healthcheck:\n  port: 42117\n');
+    const port = ownPorts() + 20;
+    const health = HEALTH.replace('healthcheck:\n', `healthcheck:\n  port: ${port}\n`);
     const { launcher } = await start({ p: { script: nodeServer(), health } });
-    expect((await launcher.launch({ pattern: 'p', namespace: 'a' })).healthPort).toBe(42_117);
-    expect((await launcher.launch({ pattern: 'p', namespace: 'b' })).healthPort).not.toBe(42_117);
+    expect((await launcher.launch({ pattern: 'p', namespace: 'a' })).healthPort).toBe(port);
+    expect((await launcher.launch({ pattern: 'p', namespace: 'b' })).healthPort).not.toBe(port);
   });
 });
 

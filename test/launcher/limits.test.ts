@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Cgroup, detectCgroups, wrapInCgroup } from '../../dist/launcher/cgroups.js';
-import { addPattern, failure, start, temporaryFolder, until } from './helpers.js';
+import { addPattern, failure, start, startOver, temporaryFolder, until } from './helpers.js';
 
 const here = detectCgroups();
 const real = here.parents.memory !== undefined && here.parents.cpu !== undefined;
@@ -33,6 +33,27 @@ describe.skipIf(!real)('real cgroups', () => {
     if (here.version === 1) expect([read('cpu', 'cpu.cfs_quota_us'), read('cpu', 'cpu.shares'), read('memory', 'memory.limit_in_bytes'), read('memory', 'memory.soft_limit_in_bytes')]).toEqual([50_000, 256, 64 << 20, 32 << 20]);
     await launcher.terminate('ns:x:p', { force: true });
     expect(existsSync(join(here.parents.memory!, name))).toBe(false);
+  });
+
+  it('a Mimas process runs inside, too, and its heap is limited as well', async () => {
+    const dir = temporaryFolder();
+    const folder = addPattern(dir, 'm', { manifest: 'name: m\nversion: 1.0.0\nprocess: ./m.process.mjs\nresources: {memory_limit: 200Mi, enforce: strict}\n' });
+    writeFileSync(join(folder, 'm.process.mjs'), `import { Process, Public } from '${join(import.meta.dirname, '../../dist/index.js')}';
+import { getHeapStatistics } from 'node:v8';
+export default class M { heap() { return getHeapStatistics().heap_size_limit; } }
+Public()(M.prototype, 'heap', Object.getOwnPropertyDescriptor(M.prototype, 'heap'));
+Process({ name: 'm', version: '1.0.0' })(M);
+`);
+    const { launcher } = await startOver(dir);
+    const { pid, processId } = await launcher.launch({ pattern: 'm', namespace: 'x' });
+    const [, name] = /(mimas-[\w-]+)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))!;
+    const limit = readFileSync(join(here.parents.memory!, name!, here.version === 1 ? 'memory.limit_in_bytes' : 'memory.max'), 'utf8');
+    expect(Number(limit)).toBe(200 << 20);
+    const heap = await launcher.proxy<{ heap(): number }>(processId).heap();
+    expect(heap).toBeGreaterThan(190 << 20);
+    expect(heap).toBeLessThan(400 << 20);
+    await launcher.terminate(processId);
+    expect(existsSync(join(here.parents.memory!, name!))).toBe(false);
   });
 
   it('half a core is half a core', async () => {

@@ -2,22 +2,30 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { addPattern, alive, failure, HEALTH, kill, nodeServer, start, startOver, temporaryFolder, until } from './helpers.js';
+import { FakeClock } from 'mimas/testing';
+import { addPattern, alive, failure, HEALTH, kill, nodeServer, ownPorts, start, startOver, temporaryFolder, until } from './helpers.js';
 
 const NEVER_WELL = { health: 'healthcheck: {type: exec, command: ["false"]}\n' };
 const SLOW_TO_END = '#!/bin/sh\ntrap "echo bye; while [ ! -f go ]; do sleep 0.02; done; exit 0" TERM\necho ready\nwhile :; do sleep 0.02; done\n';
 
 describe('ports', () => {
   it('a process that waits for its restart has none: terminating it takes nothing from those who have them now', async () => {
-    const { launcher } = await start({ p: {} }, { backOffPeriod: '1h', stableAfter: 0 });
-    const a = await launcher.launch({ pattern: 'p', namespace: 'a' });
-    // The first restart waits a second.
+    const clock = new FakeClock(1_000_000);
+    const from = ownPorts();
+    const { launcher } = await start({ p: {} }, { clock, backOffPeriod: '5s', portRange: { from, to: from + 9 } });
+    const launch = async (namespace: string) => {
+      const launching = launcher.launch({ pattern: 'p', namespace });
+      await until(() => launcher.status(`ns:${namespace}:p`)?.pid !== undefined);
+      await clock.advance(100);
+      return launching;
+    };
+    const a = await launch('a');
     kill(a.pid);
     await until(() => launcher.status('ns:a:p')?.state === 'STARTING' && launcher.status('ns:a:p')?.pid === undefined);
-    const b = await launcher.launch({ pattern: 'p', namespace: 'b' });
+    const b = await launch('b');
     expect([b.grpcPort, b.healthPort]).toEqual([a.grpcPort, a.healthPort]);
     await launcher.terminate('ns:a:p');
-    const c = await launcher.launch({ pattern: 'p', namespace: 'c' });
+    const c = await launch('c');
     expect(new Set([b.grpcPort, b.healthPort, c.grpcPort, c.healthPort]).size).toBe(4);
   });
 });

@@ -114,6 +114,8 @@ async function run(flags: LaunchFlags): Promise<void> {
     process.exit(EXIT.done);
   } catch (error) {
     complain(error, json);
+    const { suggestion } = error as { suggestion?: string };
+    if (suggestion && !json) note(`mimas: ${suggestion}`);
     process.exitCode = (error as { code?: unknown }).code === 'INVALID_CONFIGURATION' ? EXIT.usage : exitCodeOf(error);
   }
 }
