@@ -1,10 +1,12 @@
 // Limits that the kernel keeps: one cgroup a process, v2 or v1, wherever a folder can be made. The process enters before it
 // executes, so nothing of it ever runs outside.
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Resources } from './manifest.js';
 
 const CPU_PERIOD_US = 100_000;
+const LONGEST_PERIOD_US = 1_000_000;
+const LEAST_QUOTA_US = 1_000;
 const DEFAULT_ROOT = '/sys/fs/cgroup';
 
 type Controller = 'memory' | 'cpu';
@@ -151,6 +153,20 @@ export function removeLeftCgroup(launch: string, support: CgroupSupport): void {
   }
 }
 
+/** Removes all groups of a dead launcher that nobody is in: it may have been killed before it could record a start, or behind its end. */
+export function removeLeftCgroups(instance: string, support: CgroupSupport): void {
+  const prefix = cgroupName(`${instance}.`);
+  for (const parent of new Set(Object.values(support.parents))) {
+    for (const name of readdirSync(parent).filter((one) => one.startsWith(prefix))) {
+      try {
+        rmdirSync(join(parent, name));
+      } catch {
+        // Somebody is in it: it was adopted.
+      }
+    }
+  }
+}
+
 /** A command that enters the groups and then becomes `command`, with the same pid. */
 export function wrapInCgroup(entrances: readonly string[], command: string, args: readonly string[]): { command: string; args: string[] } {
   if (entrances.length === 0) return { command, args: [...args] };
@@ -171,8 +187,10 @@ function settings(controller: Controller, { memoryLimit, memoryRequest, cpuLimit
     }
     if (memoryRequest !== undefined) list.push([version === 2 ? 'memory.low' : 'memory.soft_limit_in_bytes', String(memoryRequest)]);
   } else {
-    const quota = Math.max(1000, Math.round((cpuLimit ?? 0) * CPU_PERIOD_US));
-    if (cpuLimit !== undefined) list.push(...(version === 2 ? [['cpu.max', `${quota} ${CPU_PERIOD_US}`] as const] : [['cpu.cfs_period_us', String(CPU_PERIOD_US)] as const, ['cpu.cfs_quota_us', String(quota)] as const]));
+    // The kernel takes no quota below 1 ms: a small share is spread over a longer period.
+    const period = (cpuLimit ?? 1) * CPU_PERIOD_US < LEAST_QUOTA_US ? LONGEST_PERIOD_US : CPU_PERIOD_US;
+    const quota = Math.max(LEAST_QUOTA_US, Math.round((cpuLimit ?? 0) * period));
+    if (cpuLimit !== undefined) list.push(...(version === 2 ? [['cpu.max', `${quota} ${period}`] as const] : [['cpu.cfs_period_us', String(period)] as const, ['cpu.cfs_quota_us', String(quota)] as const]));
     // Kubernetes' mapping of cores to shares, and of shares to weights.
     const shares = Math.min(262_144, Math.max(2, Math.round((cpuRequest ?? 0) * 1024)));
     if (cpuRequest !== undefined) list.push(version === 2 ? ['cpu.weight', String(Math.round(1 + ((shares - 2) * 9999) / 262_142))] : ['cpu.shares', String(shares)]);

@@ -19,6 +19,7 @@ export const LAUNCHER_ERROR_CODES = {
   PORT_ALLOCATION_FAILED: 'Free some ports, or give another range',
   RESOURCE_LIMIT_EXCEEDED: 'Raise the limit, or end what is not needed',
   RESOURCE_LIMITS_UNAVAILABLE: 'Run where cgroups are writable, or set `resources.enforce: best-effort`',
+  LAUNCH_CANCELLED: 'Somebody terminated it meanwhile; launch it again',
   SHUTTING_DOWN: 'Ask another launcher',
   INTERNAL_ERROR: 'This is a bug; please report it',
 } as const;
@@ -63,6 +64,12 @@ export class LauncherError extends Error {
     return typeof value === 'object' && value !== null && BRAND in value;
   }
 }
+
+/** The code of a LauncherError; undefined of anything else. */
+export const getErrorCode = (error: unknown): LauncherErrorCode | undefined => (error instanceof LauncherError ? error.code : undefined);
+export const isErrorCode = (error: unknown, code: LauncherErrorCode): boolean => getErrorCode(error) === code;
+/** What a LauncherError says can be done; empty of anything else. */
+export const getSuggestion = (error: unknown): string => (error instanceof LauncherError ? error.suggestion : '');
 
 /** The error itself, or an INTERNAL_ERROR around anything else. */
 export const toLauncherError = (thrown: unknown): LauncherError =>

@@ -24,10 +24,16 @@ export interface GrpcOptions {
   readonly tls: ServerTls | undefined;
 }
 
-export interface GrpcSide {
+/** One of the two servers. */
+export interface ServerSide {
   readonly port: number;
-  /** Says NOT_SERVING to watchers, lets calls under way end, and closes. */
+  /** Lets calls under way end, and closes. */
   close(): Promise<void>;
+}
+
+export interface GrpcSide extends ServerSide {
+  /** Says NOT_SERVING, to watchers as well. */
+  drain(): void;
 }
 
 const HEALTH = '/grpc.health.v1.Health/';
@@ -65,6 +71,7 @@ export async function startGrpc(launcher: Launcher, { host, port, token, tls }: 
   });
   return {
     port: bound,
+    drain: () => health.drain(),
     close: () => new Promise((resolve) => {
       health.close();
       const force = setTimeout(() => server.forceShutdown(), CLOSE_MS);
@@ -124,12 +131,15 @@ class HealthService {
     call.on('close', () => this.#watchers.delete(call));
   };
 
-  close(): void {
+  drain(): void {
+    if (!this.#serving) return;
     this.#serving = false;
-    for (const call of this.#watchers) {
-      call.write({ status: this.#status(call.request.service) ?? 'SERVICE_UNKNOWN' });
-      call.end();
-    }
+    for (const call of this.#watchers) call.write({ status: this.#status(call.request.service) ?? 'SERVICE_UNKNOWN' });
+  }
+
+  close(): void {
+    this.drain();
+    for (const call of this.#watchers) call.end();
     this.#watchers.clear();
   }
 

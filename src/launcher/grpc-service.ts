@@ -25,13 +25,14 @@ const STATUS: Readonly<Partial<Record<LauncherErrorCode, status>>> = {
   MAX_ERRORS_EXCEEDED: status.FAILED_PRECONDITION,
   PORT_ALLOCATION_FAILED: status.RESOURCE_EXHAUSTED,
   RESOURCE_LIMIT_EXCEEDED: status.RESOURCE_EXHAUSTED,
+  LAUNCH_CANCELLED: status.ABORTED,
   SHUTTING_DOWN: status.UNAVAILABLE,
 };
 
 interface Int64 { toNumber(): number }
 type Seconds = number | Int64;
 interface LaunchMessage { patternName: string; isolation: string; namespace: string; sessionId: string; config: Record<string, string>; gracePeriodSecs: Seconds }
-interface ListMessage { patternName: string; namespace: string; state: string }
+interface ListMessage { patternName: string; namespace: string; state: string | number }
 interface TerminateMessage { processId: string; gracePeriodSecs: Seconds; force: boolean }
 
 export function launcherService(launcher: Launcher): UntypedServiceImplementation {
@@ -52,9 +53,11 @@ export function launcherService(launcher: Launcher): UntypedServiceImplementatio
     }, 'failed to launch process: '),
 
     ListPatterns: unary(({ patternName, namespace, state }: ListMessage) => {
+      // A number that the enum does not have arrives as it is.
+      if (typeof state !== 'string') throw new LauncherError('INVALID_CONFIGURATION', `unknown state ${String(state)}`, { suggestion: 'Filter by a state of the enum ProcessState' });
       const wanted = state === 'STATE_UNSPECIFIED' ? undefined : (state.replace(/^STATE_/, '') as ProcessState);
       const patterns = launcher.list({ pattern: patternName, namespace, state: wanted }).map(patternInfo);
-      return { patterns, totalCount: launcher.counts().total };
+      return { patterns, totalCount: launcher.health().totalProcesses };
     }),
 
     TerminatePattern: unary(async ({ processId, gracePeriodSecs, force }: TerminateMessage) => {

@@ -7,19 +7,20 @@ import { createPrometheusCollector, type PrometheusCollector } from '../supervis
 import { Supervisor } from '../supervisor/supervisor.js';
 import { within } from '../runtime/within.js';
 import type { Remote } from '../types.js';
-import { parseDuration, type Duration } from '../units.js';
-import { detectCgroups, removeLeftCgroup, type CgroupSupport } from './cgroups.js';
+import type { Duration } from '../units.js';
+import { detectCgroups, type CgroupSupport } from './cgroups.js';
 import { LauncherError } from './errors.js';
-import { isSame } from './identity.js';
-import { checkLevel, LEVEL_TITLES, processIdOf, type IsolationLevel } from './ids.js';
-import { LaunchedProcess, MAX_ERRORS, type LaunchedContext } from './launched-process.js';
-import { problemText } from './manifest.js';
-import { LauncherMetrics, type JsonMetrics, type ProcessCounts } from './metrics.js';
-import { resolveLauncherOptions, type LauncherOptions, type ResolvedLauncherOptions } from './options.js';
-import { endOrphan, findMarked, ORPHAN_GRACE_MS } from './orphans.js';
+import { checkLevel, processIdOf, type IsolationLevel } from './ids.js';
+import type { LaunchedContext } from './launched-context.js';
+import { LaunchedProcess, MAX_ERRORS } from './launched-process.js';
+import { sweep, takeOver } from './leftovers.js';
+import { problemText, type ManifestProblem } from './manifest-reader.js';
+import { LauncherMetrics, type JsonMetrics } from './metrics.js';
+import { duration, refuseUnknown, resolveLauncherOptions, type LauncherOptions, type ResolvedLauncherOptions } from './options.js';
 import { Ports } from './ports.js';
-import { PatternRegistry, type Discovery } from './registry.js';
-import { matches, processInfo, type HealthReport, type ProcessFilter, type ProcessInfo, type ProcessState } from './report.js';
+import { MANIFEST_FILE, PatternRegistry, type Discovery } from './registry.js';
+import { ProcessTable } from './process-table.js';
+import type { HealthReport, ProcessFilter, ProcessInfo } from './report.js';
 import { adopt, startExecutable, startMimasProcess } from './running.js';
 import { StateFolder, type ProcessRecord } from './state-folder.js';
 import type { LauncherServer, ServeOptions } from './server.js';
@@ -51,7 +52,7 @@ export class Launcher {
   readonly #options: ResolvedLauncherOptions;
   readonly #instance = nanoid(12).replace(/[^\w]/g, 'x');
   readonly #supervisor: Supervisor<LaunchedProcess>;
-  readonly #processes = new Map<string, LaunchedProcess>();
+  readonly #processes: ProcessTable;
   readonly #ports: Ports;
   readonly #state: StateFolder | undefined;
   readonly #context: LaunchedContext;
@@ -69,14 +70,16 @@ export class Launcher {
     this.#options = options;
     this.#collector = collector;
     this.registry = new PatternRegistry(options.patternsDir);
-    for (const problem of this.registry.problems) options.log(`Invalid manifest, skipped: ${problemText(problem)}`);
+    this.#tellProblems(this.registry.problems);
+    for (const folder of this.registry.skipped) options.log(`Skipped ${folder}: it has no ${MANIFEST_FILE}`);
+    this.#processes = new ProcessTable((id) => this.#supervisor.getProcessStatus(id), options.clock);
     this.#ports = new Ports(options.portRange);
     this.#state = options.stateDir === undefined ? undefined : new StateFolder(options.stateDir, this.#instance);
-    this.metrics = new LauncherMetrics(() => this.counts(), () => performance.now() - this.#startedAt);
+    this.metrics = new LauncherMetrics(() => this.#processes.counts(), () => performance.now() - this.#startedAt);
     this.#context = this.#makeContext();
     this.#supervisor = new Supervisor<LaunchedProcess>({
       syncer: {
-        syncProcess: (context, _type, process) => process.sync(context),
+        syncProcess: (context, _type, process) => process.sync(context, options.resyncInterval),
         syncTerminatingProcess: (context, process) => process.terminate(context),
         syncTerminatedProcess() {},
       },
@@ -93,7 +96,6 @@ export class Launcher {
       },
     });
     this.#supervisor.on('finished', ({ id, reason }) => this.#onFinished(id, reason));
-    if (options.watch) this.registry.watch((found) => this.#told(found), (error) => options.log(`Reload failed, the old patterns stay: ${error.message}`));
     this.#orphanTimer = setInterval(() => void this.sweepOrphans(), Math.min(options.orphanInterval, 2 ** 31 - 1));
     this.#orphanTimer.unref();
   }
@@ -116,85 +118,81 @@ export class Launcher {
    */
   async launch(request: LaunchRequest): Promise<ProcessInfo> {
     if (this.#shutdown) throw new LauncherError('SHUTTING_DOWN', 'the launcher is shutting down');
-    if (!request.pattern) throw new LauncherError('INVALID_CONFIGURATION', 'pattern_name is required', { suggestion: 'Name a pattern' });
+    checkRequest(request);
     const manifest = this.registry.get(request.pattern);
     const level = checkLevel(request.isolation ?? manifest.isolationLevel ?? this.#options.defaultIsolation);
     const key = { pattern: manifest.name, level, namespace: request.namespace || undefined, session: request.session || undefined };
     const id = processIdOf(key);
-    checkConfig(request.config);
-    let process = this.#processes.get(id);
-    if (!process || !this.#alive(process)) {
+    const grace = request.gracePeriod === undefined ? undefined : duration(request.gracePeriod, 'gracePeriod');
+    let process = this.#processes.peek(id);
+    if (!process || !this.#processes.isAlive(process)) {
       if (!process && this.#processes.size >= this.#options.maxProcesses) {
         throw new LauncherError('RESOURCE_LIMIT_EXCEEDED', `all ${this.#options.maxProcesses} processes (maxProcesses) are in use`, { context: { process: id } });
       }
-      const grace = request.gracePeriod === undefined ? undefined : parseDuration(request.gracePeriod, 'gracePeriod');
       process = new LaunchedProcess(id, key, manifest, request.config ?? {}, grace, this.#context);
       this.#create(process);
     }
     await process.whenUp();
-    return this.#info(process);
+    return this.#processes.info(process);
   }
 
   list(filter: ProcessFilter = {}): ProcessInfo[] {
-    return Array.from(this.#processes.values(), (process) => this.#info(process)).filter((info) => matches(info, filter));
+    return this.#processes.list(filter);
   }
 
   /** Undefined when there is no such process. */
   status(id: string): ProcessInfo | undefined {
-    const process = this.#processes.get(id);
-    return process && this.#info(process);
+    const process = this.#processes.peek(id);
+    return process && this.#processes.info(process);
   }
 
   /** SIGTERM, the grace, SIGKILL; resolves when nothing of the process group is left. @throws LauncherError PROCESS_NOT_FOUND, TERMINATION_FAILED */
-  async terminate(id: string, { gracePeriod, force = false }: TerminateRequest = {}): Promise<void> {
+  async terminate(id: string, request: TerminateRequest = {}): Promise<void> {
+    refuseUnknown(request, ['gracePeriod', 'force'], 'terminate: ');
+    const { gracePeriod, force = false } = request;
     const process = this.#processes.get(id);
-    if (!process) throw new LauncherError('PROCESS_NOT_FOUND', `process not found: ${id}`, { context: { process: id } });
-    const grace = force ? 0 : gracePeriod === undefined ? process.gracePeriod : parseDuration(gracePeriod, 'gracePeriod');
+    const grace = force ? 0 : gracePeriod === undefined ? process.gracePeriod : duration(gracePeriod, 'gracePeriod');
     const ended = this.#supervisor.updateProcess({ id, updateType: 'terminate', terminateOptions: { evict: true, ...(grace !== undefined && { gracePeriod: grace }) } });
     if (!(await within(ended, (grace ?? this.#options.gracePeriod) + AFTER_KILL_MS))) {
       throw new LauncherError('TERMINATION_FAILED', `process ${id} did not die after SIGKILL`, { context: { process: id, pid: process.pid }, suggestion: 'The launcher goes on trying; look at what holds the process in the kernel' });
     }
     if (this.#supervisor.getProcessStatus(id)?.state === 'Terminated') await this.#supervisor.whenFinished(id);
     process.callOff();
-    if (this.#processes.get(id) === process) this.#processes.delete(id);
+    this.#processes.remove(process);
   }
 
-  /** The typed proxy of a launched Mimas process (`process:` in its manifest). @throws LauncherError */
+  /** The typed proxy of a launched Mimas process (`process:` in its manifest). It outlives restarts; while it is down, calls fail. @throws LauncherError PROCESS_NOT_FOUND */
   proxy<T>(id: string): Remote<T> {
-    const unit = this.#processes.get(id)?.running?.unit;
-    if (!unit) throw new LauncherError('PROCESS_NOT_FOUND', `${id}: there is no running Mimas process of this id`, { context: { process: id } });
-    return createRemote(unit.client) as Remote<T>;
+    const unit = () => {
+      const found = this.#processes.peek(id)?.running?.unit;
+      if (!found) throw new LauncherError('PROCESS_NOT_FOUND', `${id}: there is no running Mimas process of this id`, { context: { process: id } });
+      return found;
+    };
+    let { client } = unit();
+    return createRemote({
+      name: client.name,
+      id,
+      methods: () => client.methods(),
+      invoke: (method, args, options) => (client = unit().client).invoke(method, args, options),
+      get handle() {
+        return unit();
+      },
+    }) as Remote<T>;
   }
 
   /** The last lines that a process printed. @throws LauncherError PROCESS_NOT_FOUND */
   logs(id: string): readonly string[] {
-    const process = this.#processes.get(id);
-    if (!process) throw new LauncherError('PROCESS_NOT_FOUND', `process not found: ${id}`, { context: { process: id } });
-    return process.running?.lines() ?? [];
+    return this.#processes.get(id).running?.lines() ?? [];
   }
 
   health(): HealthReport {
-    const { total, running, terminating, failed, isolation } = this.counts();
+    const { total, running, terminating, failed, isolation } = this.#processes.counts();
     return { healthy: failed === 0 && !this.#shutdown, totalProcesses: total, runningProcesses: running, terminatingProcesses: terminating, failedProcesses: failed, isolationDistribution: isolation, uptimeSeconds: this.uptimeSeconds };
   }
 
   /** It takes launches. */
   get ready(): boolean {
     return !this.#shutdown;
-  }
-
-  counts(): ProcessCounts {
-    const counts: ProcessCounts = { total: 0, running: 0, terminating: 0, failed: 0, isolation: {} };
-    for (const process of this.#processes.values()) {
-      const state = this.#stateOf(process);
-      counts.total++;
-      if (state === 'RUNNING') counts.running++;
-      if (state === 'TERMINATING') counts.terminating++;
-      if (state === 'FAILED') counts.failed++;
-      const title = LEVEL_TITLES[process.key.level];
-      counts.isolation[title] = (counts.isolation[title] ?? 0) + 1;
-    }
-    return counts;
   }
 
   /** The seed's `pattern_launcher_*` series, then the supervisor's `procmgr_*`. */
@@ -221,16 +219,14 @@ export class Launcher {
     return server;
   }
 
-  /** Ends processes that carry this launcher's mark but belong to no process that it knows. Answers how many. */
+  /** Ends processes that carry the mark of this launcher, or of those whose folder it has taken over, but belong to nothing that runs. Answers how many. */
   async sweepOrphans(): Promise<number> {
-    const live = new Set(Array.from(this.#processes.values(), ({ launchMark }) => launchMark));
-    return this.#endOrphans(findMarked(this.#instance).filter(({ launch }) => !live.has(launch)));
+    return sweep([this.#instance, ...(this.#state?.lineage ?? [])], this.#context);
   }
 
   /** Ends all processes and servers. @throws ShutdownIncompleteError when something outlives the deadline */
   shutdown({ timeout }: { timeout?: Duration | undefined } = {}): Promise<void> {
-    this.#shutdown ??= this.#shutDown(timeout);
-    return this.#shutdown;
+    return (this.#shutdown ??= this.#shutDown(timeout === undefined ? this.#options.gracePeriod : duration(timeout, 'timeout')));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -239,26 +235,14 @@ export class Launcher {
 
   // ── at the beginning ──
 
-  /** Deals with what a predecessor over the same state folder has left. */
-  async takeOver(): Promise<void> {
-    const state = this.#state;
-    if (!state) return;
-    const adopted = new Set<string>();
-    const left: ProcessRecord[] = [];
-    for (const record of state.records()) {
-      if (!isSame(record)) state.remove(record.launch);
-      else if (this.#options.leftovers === 'adopt' && this.#adopt(record)) adopted.add(record.launch);
-      else left.push(record);
-    }
-    const recorded = new Set(left.map(({ pid }) => pid));
-    const marked = state.predecessor === undefined ? [] : findMarked(state.predecessor).filter(({ launch, pid }) => !adopted.has(launch) && !recorded.has(pid));
-    await this.#endOrphans([...left, ...marked]);
-    for (const { launch } of left) {
-      removeLeftCgroup(launch, this.#context.cgroups());
-      state.remove(launch);
-    }
+  /** Deals with what a predecessor over the same state folder has left, and begins to watch the manifests. Use `createLauncher`. */
+  async begin(): Promise<void> {
+    const { watch, log } = this.#options;
+    if (watch) this.registry.watch((found) => this.#told(found), (error) => log(`Reload failed, the old patterns stay: ${error.message}`));
+    if (!this.#state) return;
+    await takeOver(this.#state, (record) => this.#options.leftovers === 'adopt' && this.#adopt(record), this.#context);
     // One that cannot be adopted after all is told in the log.
-    await Promise.allSettled(Array.from(this.#processes.values(), (process) => process.whenUp()));
+    await Promise.allSettled(this.#processes.all().map((process) => process.whenUp()));
   }
 
   #adopt(record: ProcessRecord): boolean {
@@ -266,65 +250,33 @@ export class Launcher {
     if (!manifest?.executable) return false;
     const { pattern, level, namespace, session } = record;
     const key = { pattern, level, namespace: namespace || undefined, session: session || undefined };
-    if (processIdOf(key) !== record.id || this.#processes.has(record.id)) return false;
-    this.#create(new LaunchedProcess(record.id, key, manifest, record.config, undefined, this.#context, { record, running: adopt(record) }));
+    if (processIdOf(key) !== record.id || this.#processes.peek(record.id)) return false;
+    this.#create(new LaunchedProcess(record.id, key, manifest, record.config, undefined, this.#context, { record, running: adopt(record, this.#state!.logFile(record.id)) }));
     return true;
-  }
-
-  async #endOrphans(orphans: readonly { pid: number; startTicks: string; boot: string }[]): Promise<number> {
-    if (orphans.length === 0) return 0;
-    this.#options.log(`Found ${orphans.length} orphaned pattern processes, cleaning up...`);
-    await Promise.all(orphans.map(async (orphan) => {
-      if (await endOrphan(orphan, ORPHAN_GRACE_MS)) this.#options.log(`Terminated orphaned process: pid=${orphan.pid}`);
-    }));
-    return orphans.length;
   }
 
   // ── inside ──
 
   #create(process: LaunchedProcess): void {
-    this.#processes.set(process.id, process);
+    this.#processes.add(process);
     void this.#supervisor.updateProcess({ id: process.id, updateType: 'create', config: process });
   }
 
-  /** It runs, or somebody is at work to make it run. */
-  #alive(process: LaunchedProcess): boolean {
-    const state = this.#supervisor.getProcessStatus(process.id)?.state;
-    return process.awaited || (!process.ended && (state === 'Starting' || state === 'Syncing'));
-  }
-
-  #stateOf(process: LaunchedProcess): ProcessState {
-    if (process.exhausted) return 'FAILED';
-    if (process.awaited) return 'STARTING';
-    switch (this.#supervisor.getProcessStatus(process.id)?.state) {
-      case 'Terminating':
-        return 'TERMINATING';
-      case 'Terminated':
-        return 'TERMINATED';
-      case 'Finished':
-        return 'FINISHED';
-      default:
-        return process.up ? 'RUNNING' : 'STARTING';
-    }
-  }
-
-  #info(process: LaunchedProcess): ProcessInfo {
-    return processInfo(process, this.#stateOf(process), this.#supervisor.getProcessStatus(process.id)?.restartCount ?? 0, this.#options.clock.now());
-  }
-
   #onFinished(id: string, reason: string): void {
-    const process = this.#processes.get(id);
+    const process = this.#processes.peek(id);
     // Another life of this id may have been asked for already.
-    if (!process?.ended) return;
-    if (reason === 'circuit-open') process.exhaust();
-    else {
-      this.#processes.delete(id);
-      void this.#supervisor.updateProcess({ id, updateType: 'terminate', terminateOptions: { evict: true } });
-    }
+    if (process && !process.ended) return;
+    if (process && reason === 'circuit-open') return process.exhaust();
+    if (process) this.#processes.remove(process);
+    void this.#supervisor.updateProcess({ id, updateType: 'terminate', terminateOptions: { evict: true } });
   }
 
   #told({ patterns, problems }: Discovery): void {
     this.#options.log(`Loaded ${patterns.size} patterns`);
+    this.#tellProblems(problems);
+  }
+
+  #tellProblems(problems: readonly ManifestProblem[]): void {
     for (const problem of problems) this.#options.log(`Invalid manifest, skipped: ${problemText(problem)}`);
   }
 
@@ -336,14 +288,16 @@ export class Launcher {
       ports: this.#ports,
       state: this.#state,
       survive: leftovers === 'adopt',
-      instance: this.#instance,
+      marks: new Set(),
+      shuttingDown: () => this.#shutdown !== undefined,
       nextLaunch: () => `${this.#instance}.${++this.#launches}`,
       manifest: (name) => this.registry.peek(name),
       resources: (manifest) => manifest.resources ?? resources,
       cgroups: () => (this.#cgroups ??= detectCgroups()),
       start: (request) => (request.manifest.process === undefined ? startExecutable(request) : startMimasProcess(request, (this.#manager ??= createProcessManager({ name: 'launcher' })))),
-      died: ({ id }, error) => void this.#supervisor.notifyExit(id, { error }),
-      output: ({ id }, line, stream) => onOutput({ id, line, stream }),
+      died: ({ id }, generation, error) => void this.#supervisor.notifyExit(id, { error, generation }),
+      forget: (process) => this.#processes.remove(process),
+      output: (id, line, stream) => onOutput({ id, line, stream }),
       onStart: (process, took) => {
         count('starts')(process);
         this.metrics.launched(took);
@@ -351,30 +305,39 @@ export class Launcher {
       onStop: count('stops'),
       onFailure: count('failures'),
       onRestart: count('restarts'),
-      onHealthCheck: ({ key }, ok) => this.metrics.healthCheck(key.pattern, ok),
+      onHealthCheck: (pattern, ok) => this.metrics.healthCheck(pattern, ok),
     };
   }
 
-  async #shutDown(timeout: Duration | undefined): Promise<void> {
-    const grace = timeout === undefined ? this.#options.gracePeriod : parseDuration(timeout, 'timeout');
+  async #shutDown(grace: number): Promise<void> {
     this.registry.close();
     clearInterval(this.#orphanTimer);
-    await Promise.all(Array.from(this.#servers, (server) => server.close()));
+    // While processes end, those who ask are told so.
+    for (const server of this.#servers) server.drain();
     try {
       // Force needs some time, too.
-      await this.#supervisor.shutdown({ signal: AbortSignal.timeout(Math.min(grace + 5_000, 2 ** 31 - 1)), gracePeriod: grace });
+      await this.#supervisor.shutdown({ signal: AbortSignal.timeout(Math.min(grace + AFTER_KILL_MS, 2 ** 31 - 1)), gracePeriod: grace });
       await this.sweepOrphans();
       await this.#manager?.shutdown({ timeout: 0 });
     } finally {
-      for (const process of this.#processes.values()) process.callOff();
+      for (const process of this.#processes.all()) process.callOff();
       this.#processes.clear();
+      await Promise.all(Array.from(this.#servers, (server) => server.close()));
       this.#ports.close();
       this.#state?.close();
     }
   }
 }
 
-function checkConfig(config: Readonly<Record<string, string>> = {}): void {
+const REQUEST = ['pattern', 'isolation', 'namespace', 'session', 'config', 'gracePeriod'];
+
+function checkRequest(request: LaunchRequest): void {
+  refuseUnknown(request, REQUEST, 'launch: ');
+  const { pattern, namespace, session, config = {} } = request;
+  if (!pattern) throw new LauncherError('INVALID_CONFIGURATION', 'pattern_name is required', { suggestion: 'Name a pattern' });
+  for (const [name, value] of Object.entries({ pattern, namespace, session })) {
+    if (value !== undefined && typeof value !== 'string') throw new LauncherError('INVALID_CONFIGURATION', `${name} must be a text`, { context: { option: name } });
+  }
   for (const [name, value] of Object.entries(config)) {
     if (typeof value !== 'string') throw new LauncherError('INVALID_CONFIGURATION', `config.${name} must be a text`, { suggestion: 'Give environment variables as texts' });
     if (name === '' || /[=\0]/.test(name) || value.includes('\0')) throw new LauncherError('INVALID_CONFIGURATION', `config: ${JSON.stringify(name)} cannot be an environment variable`, { suggestion: 'Use another name' });
@@ -385,6 +348,11 @@ function checkConfig(config: Readonly<Record<string, string>> = {}): void {
 export async function createLauncher(options: LauncherOptions = {}): Promise<Launcher> {
   const resolved = resolveLauncherOptions(options);
   const launcher = new Launcher(resolved, await createPrometheusCollector());
-  await launcher.takeOver();
-  return launcher;
+  try {
+    await launcher.begin();
+    return launcher;
+  } catch (error) {
+    await launcher.shutdown({ timeout: 0 });
+    throw error;
+  }
 }

@@ -2,12 +2,11 @@
 // an unknown key is a fault, too: nothing that somebody wrote is ignored.
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
-import { closest } from '../errors.js';
-import { resolveProbeOptions, type ProbeTimes } from '../runtime/probes.js';
+import { isMap, LineCounter, parseDocument } from 'yaml';
+import type { ProbeTimes } from '../runtime/probes.js';
 import { parseBytes } from '../units.js';
-import { LauncherError, type LauncherErrorCode } from './errors.js';
 import { ISOLATION_LEVELS, type IsolationLevel } from './ids.js';
+import { Reader, resolveAliases, type ManifestProblem } from './manifest-reader.js';
 
 export type Enforcement = 'strict' | 'best-effort';
 
@@ -52,25 +51,21 @@ export interface Manifest {
   readonly folder: string;
 }
 
-export interface ManifestProblem {
-  readonly file: string;
-  /** From 1. */
-  readonly line: number;
-  readonly code: LauncherErrorCode;
-  readonly message: string;
-}
-
-export const problemText = ({ file, line, message }: ManifestProblem): string => `${file}:${line}: ${message}`;
-
 const KEYS = ['name', 'version', 'executable', 'process', 'args', 'isolation_level', 'healthcheck', 'resources', 'environment', 'backend_slots', 'description', 'author'];
 const HEALTH_KEYS = ['type', 'port', 'path', 'command', 'interval', 'timeout', 'failure_threshold', 'success_threshold', 'initial_delay', 'startup_timeout'];
 const RESOURCE_KEYS = ['cpu_limit', 'cpu_request', 'memory_limit', 'memory_request', 'enforce'];
 const SLOT_KEYS = ['name', 'type', 'required', 'config_schema'];
 
+export interface BadManifest {
+  readonly problems: readonly ManifestProblem[];
+  /** The executable or process file that it names, absolute. */
+  readonly names?: string | undefined;
+}
+
 /** Reads and checks one manifest: the manifest, or everything that is wrong with it in the order of the checks. */
-export function readManifest(path: string): { manifest: Manifest } | { problems: ManifestProblem[] } {
+export function readManifest(path: string): { manifest: Manifest } | BadManifest {
   const file = resolve(path);
-  const at = (message: string, line = 1): { problems: ManifestProblem[] } => ({ problems: [{ file, line, code: 'INVALID_MANIFEST', message }] });
+  const at = (message: string, line = 1): BadManifest => ({ problems: [{ file, line, code: 'INVALID_MANIFEST', message }] });
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -80,11 +75,18 @@ export function readManifest(path: string): { manifest: Manifest } | { problems:
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const [syntax] = document.errors;
+  if (syntax?.code === 'MULTIPLE_DOCS') return at('parse manifest: a manifest is one document, this file holds several', syntax.linePos?.[0].line);
   if (syntax) return at(`parse manifest: ${syntax.message.split('\n')[0]!.replace(/ at line \d+.*$/, '')}`, syntax.linePos?.[0].line);
   if (!isMap(document.contents)) return at('parse manifest: a manifest is a map of keys and values');
   const reader = new Reader(file, document, lines);
-  const manifest = build(reader, file);
-  return reader.problems.length > 0 ? { problems: reader.problems } : { manifest };
+  try {
+    resolveAliases(document);
+    const manifest = build(reader, file);
+    return reader.problems.length > 0 ? { problems: reader.problems, names: manifest.executable ?? manifest.process } : { manifest };
+  } catch (error) {
+    // Aliases of nothing, or of too much.
+    return at(`parse manifest: ${(error as Error).message}`);
+  }
 }
 
 function build(reader: Reader, file: string): Manifest {
@@ -178,10 +180,14 @@ function resources(reader: Reader): Resources | undefined {
   };
 }
 
+/** A kernel accounts for no less. */
+const LEAST_CPU = 0.001;
+
 /** Cores: `1.5`, or Kubernetes' `'500m'`. */
 export function parseCpu(value: unknown, option: string): number {
   const cores = typeof value === 'string' && /^\d+m$/.test(value) ? Number(value.slice(0, -1)) / 1000 : Number(value);
   if (typeof value === 'boolean' || !(cores > 0) || cores === Infinity) throw new Error(`${option} must be a positive number of cores, got: ${String(value)}`);
+  if (cores < LEAST_CPU) throw new Error(`${option} must be at least ${LEAST_CPU} cores, got: ${String(value)}`);
   return cores;
 }
 
@@ -201,6 +207,7 @@ function environment(reader: Reader): Record<string, string> {
   for (const key of reader.keys(['environment'])) {
     const value = reader.source(['environment', key]);
     if (value === undefined) reader.fault(`environment.${key} must be a text`, ['environment', key]);
+    else if (key === '' || /[=\0]/.test(key) || value.includes('\0')) reader.fault(`environment: ${JSON.stringify(key)} cannot be an environment variable`, ['environment', key]);
     else variables[key] = value;
   }
   return variables;
@@ -214,123 +221,8 @@ function slots(reader: Reader): BackendSlot[] {
     const at = ['backend_slots', i];
     reader.refuseUnknown(at, SLOT_KEYS);
     const field = (key: string) => reader.value([...at, key]);
+    if (field('required') !== undefined && typeof field('required') !== 'boolean') reader.fault(`backend_slots[${i}].required must be true or false, got: ${String(field('required'))}`, [...at, 'required']);
     for (const key of ['name', 'type']) if (typeof field(key) !== 'string') reader.fault(`backend_slots[${i}].${key} is required`, [...at, key]);
     return { name: String(field('name')), type: String(field('type')), required: field('required') === true, configSchema: field('config_schema') === undefined ? undefined : String(field('config_schema')) };
   });
 }
-
-type Path = readonly (string | number)[];
-
-/** Values of a document by path; collects faults with their lines. */
-class Reader {
-  readonly problems: ManifestProblem[] = [];
-
-  constructor(private readonly file: string, private readonly document: Document, private readonly lines: LineCounter) {}
-
-  /** At the line of `path`, or of what is nearest above it. */
-  fault(message: string, path: Path, code: LauncherErrorCode = 'INVALID_MANIFEST'): void {
-    let line = 1;
-    for (let depth = path.length; depth > 0; depth--) {
-      const node: unknown = this.document.getIn(path.slice(0, depth), true);
-      if (!isNode(node) || !node.range) continue;
-      line = this.lines.linePos(node.range[0]).line;
-      // A map below its key begins on the next line; the key is meant.
-      if (depth < path.length || !isScalar(node)) line = this.keyLine(path.slice(0, depth)) ?? line;
-      break;
-    }
-    this.problems.push({ file: this.file, line, code, message: `validate manifest: ${message}` });
-  }
-
-  private keyLine(path: Path): number | undefined {
-    const parent: unknown = path.length === 1 ? this.document.contents : this.document.getIn(path.slice(0, -1), true);
-    const pair = isMap(parent) ? parent.items.find(({ key }) => isScalar(key) && key.value === path.at(-1)) : undefined;
-    return pair && isScalar(pair.key) && pair.key.range ? this.lines.linePos(pair.key.range[0]).line : undefined;
-  }
-
-  value(path: Path): unknown {
-    const node: unknown = this.document.getIn(path, true);
-    const value: unknown = isNode(node) ? (node.toJS(this.document) as unknown) : node;
-    return value === null ? undefined : value;
-  }
-
-  /** A scalar as it stands in the file: `1.0` stays `1.0`. */
-  source(path: Path): string | undefined {
-    const node: unknown = this.document.getIn(path, true);
-    if (!isScalar(node)) return undefined;
-    return typeof node.value === 'string' ? node.value : node.value === null ? '' : (node.source ?? String(node.value));
-  }
-
-  text(key: string): string | undefined {
-    const value = this.value([key]);
-    if (value === undefined) return undefined;
-    if (typeof value === 'object') return this.fault(`${key} must be a text`, [key]), undefined;
-    return this.source([key]);
-  }
-
-  required(key: string): string | undefined {
-    const text = this.text(key);
-    if (!text && this.value([key]) === undefined) this.fault(`${key} is required`, [key]);
-    else if (text === '') this.fault(`${key} is required`, [key]);
-    return text || undefined;
-  }
-
-  keys(path: Path): string[] {
-    const value = this.value(path);
-    if (value === undefined) return [];
-    if (typeof value !== 'object' || Array.isArray(value)) return this.fault(`${path.join('.')} must be a map`, path), [];
-    return Object.keys(value as object);
-  }
-
-  texts(path: Path): string[] {
-    const value = this.value(path);
-    if (value === undefined) return [];
-    if (!Array.isArray(value) || value.some((item) => typeof item === 'object')) return this.fault(`${path.join('.')} must be a list of texts`, path), [];
-    return value.map((_, i) => this.source([...path, i]) ?? '');
-  }
-
-  section(key: string, known: readonly string[]): boolean {
-    if (this.value([key]) === undefined) return false;
-    this.refuseUnknown([key], known);
-    return true;
-  }
-
-  refuseUnknown(path: Path, known: readonly string[]): void {
-    const keys = path.length === 0 ? Object.keys(this.document.toJS() as object) : this.keys(path);
-    for (const key of keys) {
-      if (known.includes(key)) continue;
-      const near = closest(key, known);
-      this.fault(`unknown key '${[...path, key].join('.')}'${near ? `; did you mean '${near}'?` : ''}`, [...path, key]);
-    }
-  }
-
-  quantity(key: string, parse: (value: unknown, option: string) => number): number | undefined {
-    const value = this.value(['resources', key]);
-    if (value === undefined) return undefined;
-    try {
-      return parse(value, `resources.${key}`);
-    } catch (error) {
-      this.fault((error as Error).message, ['resources', key]);
-      return undefined;
-    }
-  }
-
-  probeTimes(): ProbeTimes {
-    const names = { interval: 'interval', timeout: 'timeout', failureThreshold: 'failure_threshold', successThreshold: 'success_threshold', initialDelay: 'initial_delay', startupTimeout: 'startup_timeout' };
-    const options: Record<string, unknown> = { interval: '30s' };
-    for (const [option, key] of Object.entries(names)) {
-      const value = this.value(['healthcheck', key]);
-      if (value === undefined) continue;
-      try {
-        resolveProbeOptions({ [option]: value } as never, 'healthcheck');
-        options[option] = value;
-      } catch (error) {
-        this.fault((error as Error).message.replace(`healthcheck.${option}`, `healthcheck.${key}`), ['healthcheck', key]);
-      }
-    }
-    return resolveProbeOptions(options as never, 'healthcheck');
-  }
-}
-
-/** All that is wrong with a manifest, as one error. */
-export const manifestError = (problems: readonly ManifestProblem[]): LauncherError =>
-  new LauncherError(problems[0]!.code, problems.map(problemText).join('\n'), { context: { file: problems[0]!.file, line: problems[0]!.line } });

@@ -1,6 +1,6 @@
 // What the launcher counts, as Prometheus text and as JSON. Names are those of the seed.
 // The exposition is written by hand: one documented name ends in `_total` without being a counter, which Prometheus' own linter
-// accepts of an untyped metric only, and prom-client has none.
+// accepts of an untyped metric only, and prom-client has none. The same numbers stand in `pattern_launcher_processes`, a gauge.
 import { LEVEL_TITLES, type IsolationLevel } from './ids.js';
 
 /** Durations that the percentiles are made of. */
@@ -96,6 +96,7 @@ export class LauncherMetrics {
     };
     const by = (label: string, values: Iterable<[string, number]>) => Array.from(values, ([key, value]): [string, number] => [`{${label}="${escapeLabel(key)}"}`, value]);
     metric('processes_total', 'untyped', 'Total number of processes', by('state', [['running', counts.running], ['terminating', counts.terminating], ['failed', counts.failed]]));
+    metric('processes', 'gauge', 'Number of processes by state', by('state', [['running', counts.running], ['terminating', counts.terminating], ['failed', counts.failed]]));
     metric('isolation_level', 'gauge', 'Number of processes by isolation level', by('level', Object.entries(counts.isolation)));
     metric('process_starts_total', 'counter', 'Total process starts', by('pattern_isolation', this.#counters.starts));
     metric('process_stops_total', 'counter', 'Total process stops', by('pattern_isolation', this.#counters.stops));

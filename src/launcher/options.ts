@@ -14,7 +14,7 @@ export interface LauncherOptions {
   patternsDir?: string | undefined;
   /** For patterns whose manifest names no level, when the request names none. Default `namespace`. */
   defaultIsolation?: IsolationLevel | undefined;
-  /** How often each process is looked at, besides its health check. Default 30 s, at least 1 s. */
+  /** A process whose health check has a longer interval is looked at this often all the same. Default 30 s, at least 1 s. */
   resyncInterval?: Duration | undefined;
   /** The longest wait before a restart. Default 5 s. */
   backOffPeriod?: Duration | undefined;
@@ -36,7 +36,7 @@ export interface LauncherOptions {
   stateDir?: string | undefined;
   /** What becomes of processes that a predecessor left in `stateDir`. `adopt` also lets executables of this launcher survive its death. Default `stop`. */
   leftovers?: 'stop' | 'adopt' | undefined;
-  /** How often orphans of this launcher are looked for. Default 60 s. */
+  /** How often orphans of this launcher are looked for. Default 60 s, at least 1 s. */
   orphanInterval?: Duration | undefined;
   /** Reload when a manifest changes. Default false. */
   watch?: boolean | undefined;
@@ -66,10 +66,12 @@ export interface ResolvedLauncherOptions {
   readonly clock: Clock;
 }
 
-const OPTIONS: readonly (keyof LauncherOptions)[] = [
+export const LAUNCHER_OPTIONS: readonly (keyof LauncherOptions)[] = [
   'preset', 'patternsDir', 'defaultIsolation', 'resyncInterval', 'backOffPeriod', 'gracePeriod', 'stableAfter', 'cpuLimit', 'memoryLimit', 'enforce',
   'maxProcesses', 'portRange', 'stateDir', 'leftovers', 'orphanInterval', 'watch', 'log', 'onOutput', 'clock',
 ];
+
+export const SERVE_OPTIONS = ['host', 'grpcPort', 'metricsPort', 'token', 'tls'];
 
 export const PRESETS = {
   development: { resyncInterval: '5s', backOffPeriod: '1s', defaultIsolation: 'namespace' },
@@ -78,11 +80,8 @@ export const PRESETS = {
 
 /** @throws LauncherError INVALID_CONFIGURATION, INVALID_ISOLATION_LEVEL */
 export function resolveLauncherOptions(given: LauncherOptions = {}): ResolvedLauncherOptions {
-  for (const name of Object.keys(given)) {
-    if ((OPTIONS as readonly string[]).includes(name)) continue;
-    const near = closest(name, OPTIONS);
-    throw invalid(`unknown option '${name}'${near ? `; did you mean '${near}'?` : ''}`, name);
-  }
+  for (const name of SERVE_OPTIONS) if (name in given) throw invalid(`unknown option '${name}'; it belongs to launcher.serve()`, name);
+  refuseUnknown(given, LAUNCHER_OPTIONS);
   const { preset } = given;
   if (preset !== undefined && !(preset in PRESETS)) throw invalid(`preset must be development or production, got ${String(preset)}`, 'preset');
   const own = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as LauncherOptions;
@@ -97,7 +96,11 @@ export function resolveLauncherOptions(given: LauncherOptions = {}): ResolvedLau
   if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 1 && to <= 65535 && from <= to)) throw invalid(`portRange must lie within 1 and 65535, got ${from} to ${to}`, 'portRange');
   if (leftovers !== 'stop' && leftovers !== 'adopt') throw invalid(`leftovers must be stop or adopt, got ${String(leftovers)}`, 'leftovers');
   if (leftovers === 'adopt' && stateDir === undefined) throw invalid('leftovers: adopt needs a stateDir, where processes are remembered', 'leftovers');
-  if (stateDir === '') throw invalid('state directory cannot be empty', 'stateDir');
+  if (stateDir !== undefined && (typeof stateDir !== 'string' || stateDir === '')) throw invalid('state directory cannot be empty', 'stateDir');
+  if (typeof watch !== 'boolean') throw invalid(`watch must be true or false, got ${String(watch)}`, 'watch');
+  for (const name of ['log', 'onOutput'] as const) if (options[name] !== undefined && typeof options[name] !== 'function') throw invalid(`${name} must be a function`, name);
+  const orphanInterval = duration(options.orphanInterval ?? '60s', 'orphanInterval');
+  if (orphanInterval < 1000) throw invalid(`orphan interval must be at least 1 second, got ${formatDuration(orphanInterval)}`, 'orphanInterval');
   const log = options.log ?? ((line: string) => void process.stderr.write(`${timestamp()} ${line}\n`));
   return {
     patternsDir,
@@ -111,7 +114,7 @@ export function resolveLauncherOptions(given: LauncherOptions = {}): ResolvedLau
     portRange,
     stateDir,
     leftovers,
-    orphanInterval: duration(options.orphanInterval ?? '60s', 'orphanInterval'),
+    orphanInterval,
     watch,
     log,
     onOutput: options.onOutput ?? (({ id, line }) => log(`[${id}] ${line}`)),
@@ -138,7 +141,17 @@ function checked<T>(option: string, read: () => T, message?: string): T {
   }
 }
 
-const duration = (value: Duration, option: string): number => checked(option, () => parseDuration(value, option));
+/** Milliseconds. @throws LauncherError INVALID_CONFIGURATION */
+export const duration = (value: Duration, option: string): number => checked(option, () => parseDuration(value, option));
+
+/** Nothing that somebody wrote is ignored. @throws LauncherError INVALID_CONFIGURATION */
+export function refuseUnknown(given: object, known: readonly string[], what = ''): void {
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue;
+    const near = closest(name, known);
+    throw invalid(`${what}unknown option '${name}'${near ? `; did you mean '${near}'?` : ''}`, name);
+  }
+}
 
 const invalid = (message: string, option: string, cause?: unknown) => new LauncherError('INVALID_CONFIGURATION', message, { context: { option }, cause });
 

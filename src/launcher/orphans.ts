@@ -1,7 +1,9 @@
 // Processes that nobody owns any more. What is ours is proved, never guessed: by a record with pid and start time, or by the
 // mark of one start (`MIMAS_LAUNCH`) in its environment. Other launchers' and other people's processes carry other marks.
 import { readdirSync, readFileSync } from 'node:fs';
-import { processFacts } from '../runtime/group-members.js';
+import { deadline } from '../runtime/deadline.js';
+import { groupEmptied, processFacts } from '../runtime/group-members.js';
+import { signalGroup } from '../runtime/process-group.js';
 import { identityOf, isSame, type Identity } from './identity.js';
 
 /** The environment variable with `<instance>.<number of the start>`. */
@@ -14,22 +16,27 @@ export interface Marked extends Identity {
   readonly launch: string;
 }
 
-/** All processes of this user that carry a mark of `instance`. Empty where there is no `/proc`. */
-export function findMarked(instance: string): Marked[] {
+/** All processes of this user that carry a mark of one of `instances`. Empty where there is no `/proc`. */
+export function findMarked(instances: ReadonlySet<string>): Marked[] {
   let pids: string[];
   try {
     pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   } catch {
     return [];
   }
-  const needle = `${LAUNCH_MARK}=${instance}.`;
   return pids.flatMap((name) => {
     const pid = Number(name);
     if (pid === process.pid) return [];
-    const mark = environment(pid)?.split('\0').find((variable) => variable.startsWith(needle));
-    return mark === undefined ? [] : [{ ...identityOf(pid), launch: mark.slice(LAUNCH_MARK.length + 1) }];
+    const mark = environment(pid)?.split('\0').find((variable) => variable.startsWith(`${LAUNCH_MARK}=`))?.slice(LAUNCH_MARK.length + 1);
+    return mark !== undefined && instances.has(instanceOf(mark)) ? [{ ...identityOf(pid), launch: mark }] : [];
   });
 }
+
+/** The launcher that made the mark. */
+export const instanceOf = (launch: string): string => launch.slice(0, launch.lastIndexOf('.'));
+
+/** Whatever carries the mark of this one start. */
+export const markedBy = (launch: string): Marked[] => findMarked(new Set([instanceOf(launch)])).filter((marked) => marked.launch === launch);
 
 function environment(pid: number): string | undefined {
   try {
@@ -40,30 +47,37 @@ function environment(pid: number): string | undefined {
   }
 }
 
-/** SIGTERM, the grace, SIGKILL, to the process and to its group if it leads one. Looks who it is before each signal. */
+/**
+ * SIGTERM, the grace, SIGKILL, to the process and, if it leads one, to its group; resolves when nobody of it is left. False when
+ * that process is not there any more: then nobody is signalled.
+ */
 export async function endOrphan(identity: Identity, grace: number = ORPHAN_GRACE_MS, hurry?: AbortSignal): Promise<boolean> {
   if (!isSame(identity)) return false;
   const { pid } = identity;
-  const target = processFacts(pid)?.group === pid ? -pid : pid;
-  const started = performance.now();
-  const wanted = () => (performance.now() - started < grace && !hurry?.aborted ? 'SIGTERM' : 'SIGKILL');
-  let sent: string | undefined;
-  while (isSame(identity)) {
-    const signal = wanted();
-    // SIGKILL as often as it takes; the polite one once.
-    if (signal !== sent || signal === 'SIGKILL') send(target, signal);
-    sent = signal;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  const polite = grace > 0 && !hurry?.aborted;
+  const over = deadline(polite ? grace : 0, hurry);
+  try {
+    if (processFacts(pid)?.group === pid) {
+      // The number stays the group's for as long as anybody is in it, whether its leader lives or not.
+      if (polite) signalGroup(pid, 'SIGTERM');
+      if (!polite || !(await groupEmptied(pid, over.signal))) await groupEmptied(pid, undefined, () => void signalGroup(pid, 'SIGKILL'));
+      return true;
+    }
+    if (polite) signalOne(identity, 'SIGTERM');
+    while (isSame(identity)) {
+      if (!polite || over.signal.aborted) signalOne(identity, 'SIGKILL');
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    return true;
+  } finally {
+    over.done();
   }
-  // The leader was ours until now, and a group keeps its number while anybody is in it.
-  if (target < 0 && processFacts(pid) === undefined) send(target, 'SIGKILL');
-  return true;
 }
 
-function send(target: number, signal: NodeJS.Signals): void {
-  if (Math.abs(target) <= 1) return;
+function signalOne(identity: Identity, signal: NodeJS.Signals): void {
+  if (!isSame(identity)) return;
   try {
-    process.kill(target, signal);
+    process.kill(identity.pid, signal);
   } catch {
     // It has just ended.
   }

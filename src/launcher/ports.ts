@@ -1,11 +1,12 @@
-// Ports that are really free and never given out twice: tried by binding, and claimed in a file that other launchers on this
-// machine respect for as long as the claimant lives.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Ports that are really free and never given out twice: claimed in a folder that other launchers of this user respect for as
+// long as the claimant lives, then tried by binding. A claim is a file that names its claimant, so nobody ever removes another's.
+import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { nanoid } from 'nanoid';
 import { LauncherError } from './errors.js';
-import { isSame, myself, parseIdentity } from './identity.js';
+import { isSame, myself, type Identity } from './identity.js';
 
 export interface PortRange {
   readonly from: number;
@@ -16,65 +17,100 @@ export interface PortRange {
 export const DEFAULT_RANGE: PortRange = { from: 50051, to: 65535 };
 /** Wildcards and loopback, both families: who listens on any of them would clash. */
 const HOSTS = ['127.0.0.1', '0.0.0.0', '::'];
+/** Two that claim a port at once both step back, so a range may look full for a moment. */
+const SCANS = 3;
 
 export class Ports {
   readonly #mine = new Set<number>();
   readonly #folder: string;
+  readonly #name = claimName(myself(), nanoid(8));
 
   constructor(private readonly range: PortRange = DEFAULT_RANGE, folder?: string) {
-    this.#folder = folder ?? join(tmpdir(), `mimas-ports-${userId()}`);
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    this.#folder = folder ?? join(tmpdir(), `mimas-ports-${userInfo().uid}`);
   }
 
-  /** A free port: `preferred` if that is free. It is this launcher's until released. @throws LauncherError PORT_ALLOCATION_FAILED */
+  /** A free port: `preferred` if that is free. It is the caller's until released. @throws LauncherError PORT_ALLOCATION_FAILED */
   async take(preferred?: number): Promise<number> {
     if (preferred !== undefined && (await this.#try(preferred))) return preferred;
-    for (let port = this.range.from; port <= this.range.to; port++) if (await this.#try(port)) return port;
-    throw new LauncherError('PORT_ALLOCATION_FAILED', `no free port between ${this.range.from} and ${this.range.to}`, { context: { from: this.range.from, to: this.range.to, taken: this.#mine.size } });
+    const { from, to } = this.range;
+    for (let scan = 0; scan < SCANS; scan++) {
+      for (let port = from; port <= to; port++) if (await this.#try(port)) return port;
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+    }
+    throw new LauncherError('PORT_ALLOCATION_FAILED', `no free port between ${from} and ${to}`, { context: { from, to, taken: this.#mine.size } });
   }
 
-  /** Counts ports that a process already listens on as this launcher's. */
-  adopt(ports: readonly number[]): void {
-    for (const port of ports) if (!this.#mine.has(port)) this.#claim(port);
+  /** Takes ports on which a process of the caller's listens already; answers those that are the caller's now. */
+  adopt(ports: readonly number[]): number[] {
+    return ports.filter((port) => !this.#mine.has(port) && this.#claim(port));
   }
 
-  release(...ports: readonly number[]): void {
-    for (const port of ports) if (this.#mine.delete(port)) rmSync(this.#file(port), { force: true });
+  /** Only by whom they were given to. */
+  release(ports: readonly number[]): void {
+    for (const port of ports) {
+      if (!this.#mine.delete(port)) continue;
+      rmSync(join(this.#claims(port), this.#name), { force: true });
+      try {
+        rmdirSync(this.#claims(port));
+      } catch {
+        // Others look at it, too.
+      }
+    }
   }
 
   close(): void {
-    this.release(...this.#mine);
+    this.release([...this.#mine]);
   }
 
   async #try(port: number): Promise<boolean> {
     // The claim first: from here on no other take, here or in another launcher, looks at this port.
     if (this.#mine.has(port) || !this.#claim(port)) return false;
     if (await isFree(port)) return true;
-    this.release(port);
+    this.release([port]);
     return false;
   }
 
   #claim(port: number): boolean {
-    const file = this.#file(port);
-    for (let attempt = 0; attempt < 2; attempt++) {
-      try {
-        writeFileSync(file, JSON.stringify(myself()), { flag: 'wx', mode: 0o600 });
-        this.#mine.add(port);
-        return true;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new LauncherError('PORT_ALLOCATION_FAILED', `${file}: ${(error as Error).message}`, { cause: error });
-        const holder = parseIdentity(readText(file));
-        if (holder && isSame(holder)) return false;
-        // Its claimant is gone.
-        rmSync(file, { force: true });
-      }
-    }
+    const folder = this.#claims(port);
+    this.#write(folder);
+    this.#mine.add(port);
+    // Whoever claims writes first and looks then, so of two at once at least one sees the other.
+    const rivals = readdirSync(folder).filter((name) => name !== this.#name);
+    const living = rivals.filter((name) => {
+      const holder = claimant(name);
+      if (holder && isSame(holder)) return true;
+      rmSync(join(folder, name), { force: true });
+      return false;
+    });
+    if (living.length === 0) return true;
+    this.release([port]);
     return false;
   }
 
-  #file(port: number): string {
-    return join(this.#folder, String(port));
+  #write(folder: string): void {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        writeFileSync(join(folder, this.#name), '', { mode: 0o600 });
+        return;
+      } catch (error) {
+        // Somebody has just removed the folder because it was empty.
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT' && attempt < 10) continue;
+        throw new LauncherError('PORT_ALLOCATION_FAILED', `ports cannot be claimed: ${(error as Error).message}`, { context: { folder }, suggestion: 'Make the folder writable, or set TMPDIR to one that is', cause: error });
+      }
+    }
   }
+
+  #claims(port: number): string {
+    return join(this.#folder, `port-${port}`);
+  }
+}
+
+const claimName = ({ pid, startTicks, boot }: Identity, unique: string): string => [pid, startTicks, boot, unique.replaceAll('.', '_')].join('.');
+
+function claimant(name: string): Identity | undefined {
+  const [pid, startTicks, boot] = name.split('.');
+  return pid && startTicks && boot ? { pid: Number(pid), startTicks, boot } : undefined;
 }
 
 export async function isFree(port: number): Promise<boolean> {
@@ -89,13 +125,3 @@ function canListen(port: number, host: string): Promise<boolean> {
     server.listen({ port, host, exclusive: true, ipv6Only: host === '::' }, () => server.close(() => resolve(true)));
   });
 }
-
-const readText = (file: string): string => {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-};
-
-const userId = (): number => userInfo().uid;

@@ -1,20 +1,22 @@
 // The patterns that can be launched: one for each folder with a manifest.yaml. Bad manifests are told and do not hide the
 // others; a reload that fails leaves the old set as it was.
-import { existsSync, readdirSync, watch, type FSWatcher } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { closest } from '../errors.js';
 import { LauncherError } from './errors.js';
-import { manifestError, problemText, readManifest, type Manifest, type ManifestProblem } from './manifest.js';
+import { readManifest, type Manifest } from './manifest.js';
+import { manifestError, problemText, type ManifestProblem } from './manifest-reader.js';
+import { PatternsWatcher } from './patterns-watcher.js';
 
 export const MANIFEST_FILE = 'manifest.yaml';
-/** Editors write a file in several steps. */
-const WATCH_QUIET_MS = 100;
 
 export interface Discovery {
   readonly patterns: ReadonlyMap<string, Manifest>;
   readonly problems: readonly ManifestProblem[];
   /** Subfolders without a manifest. */
   readonly skipped: readonly string[];
+  /** The manifests, good and bad, and the files that they name. */
+  readonly files: ReadonlySet<string>;
 }
 
 /** Reads all manifests below `dir`. @throws LauncherError when there is no such directory, or nothing usable in it */
@@ -30,6 +32,7 @@ export function discoverPatterns(dir: string): Discovery {
   const patterns = new Map<string, Manifest>();
   const problems: ManifestProblem[] = [];
   const skipped: string[] = [];
+  const files = new Set<string>();
   for (const folder of folders) {
     const file = join(root, folder, MANIFEST_FILE);
     if (!existsSync(file)) {
@@ -37,6 +40,8 @@ export function discoverPatterns(dir: string): Discovery {
       continue;
     }
     const read = readManifest(file);
+    const named = 'problems' in read ? read.names : (read.manifest.executable ?? read.manifest.process);
+    for (const one of [file, named]) if (one !== undefined) files.add(one);
     if ('problems' in read) problems.push(...read.problems);
     else {
       const first = patterns.get(read.manifest.name);
@@ -48,14 +53,13 @@ export function discoverPatterns(dir: string): Discovery {
     const why = problems.length > 0 ? `\n${problems.map(problemText).join('\n')}` : '';
     throw new LauncherError(problems[0]?.code ?? 'INVALID_CONFIGURATION', `no patterns discovered in directory: ${root}${why}`, { context: { patternsDir: root, problems: problems.length } });
   }
-  return { patterns, problems, skipped };
+  return { patterns, problems, skipped, files };
 }
 
 export class PatternRegistry {
   readonly dir: string;
   #current: Discovery;
-  #watcher: FSWatcher | undefined;
-  #quiet: NodeJS.Timeout | undefined;
+  #watcher: PatternsWatcher | undefined;
 
   /** @throws LauncherError what `discoverPatterns` throws */
   constructor(dir: string) {
@@ -103,25 +107,18 @@ export class PatternRegistry {
     return (this.#current = discoverPatterns(this.dir));
   }
 
-  /** Reloads when something below the directory changes. */
+  /** Reloads when a manifest, or an executable that one names, comes, changes or goes. */
   watch(onReload: (discovery: Discovery) => void, onError: (error: LauncherError) => void): void {
-    const changed = () => {
-      clearTimeout(this.#quiet);
-      this.#quiet = setTimeout(() => {
-        try {
-          onReload(this.reload());
-        } catch (error) {
-          onError(error as LauncherError);
-        }
-      }, WATCH_QUIET_MS);
-      this.#quiet.unref();
-    };
-    this.#watcher = watch(this.dir, { recursive: true, persistent: false }, changed);
-    this.#watcher.on('error', (error) => onError(new LauncherError('INTERNAL_ERROR', `watching ${this.dir}: ${error.message}`, { cause: error })));
+    this.#watcher = new PatternsWatcher(this.dir, () => this.#current.files, () => {
+      try {
+        onReload(this.reload());
+      } catch (error) {
+        onError(error as LauncherError);
+      }
+    }, (error) => onError(new LauncherError('INTERNAL_ERROR', `watching ${this.dir}: ${error.message}`, { cause: error })));
   }
 
   close(): void {
     this.#watcher?.close();
-    clearTimeout(this.#quiet);
   }
 }

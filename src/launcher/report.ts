@@ -43,15 +43,15 @@ export interface HealthReport {
 }
 
 export function processInfo(process: LaunchedProcess, state: ProcessState, restartCount: number, now: number): ProcessInfo {
-  const { id, key, manifest, lastError, upSince } = process;
+  const { id, key, manifest, lastError, upSince, ports } = process;
   return {
     processId: id,
     pattern: key.pattern,
     version: manifest.version,
     state,
-    address: state === 'FAILED' ? '' : process.address,
-    grpcPort: process.grpcPort,
-    healthPort: process.healthPort,
+    address: state === 'FAILED' || !ports ? '' : `localhost:${ports.grpc}`,
+    grpcPort: ports?.grpc,
+    healthPort: ports?.health,
     healthy: state === 'RUNNING' && process.healthy,
     isolation: key.level,
     namespace: key.namespace ?? '',

@@ -1,6 +1,7 @@
 // What a launcher leaves for its successor: who it is, and each process with pid and start time. One living launcher a folder.
 // Invariant: a process that is running is in the folder; a record may outlive its process, and is then recognised as stale.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LauncherError } from './errors.js';
 import { isSame, myself, parseIdentity, type Identity } from './identity.js';
@@ -20,36 +21,58 @@ export interface ProcessRecord extends Identity {
   readonly startedAt: number;
 }
 
-interface Owner extends Identity { readonly instance: string }
+interface Owner extends Identity {
+  readonly instance: string;
+  /** Who owned the folder before, back to the last graceful end; the latest first. */
+  readonly lineage: readonly string[];
+}
+
+/** More killed launchers in a row are not remembered. */
+const LONGEST_LINEAGE = 100;
 
 export class StateFolder {
   readonly path: string;
-  /** The instance that owned the folder before, if there was one. */
-  readonly predecessor: string | undefined;
+  /** The instances that owned the folder before and were killed, the latest first. What they started may still run. */
+  readonly lineage: readonly string[];
+  readonly #instance: string;
 
-  /** @throws LauncherError when another launcher lives in this folder */
+  /** @throws LauncherError when another launcher lives in this folder, or it cannot be written */
   constructor(path: string, instance: string) {
     this.path = resolve(path);
-    mkdirSync(this.#processes, { recursive: true, mode: 0o700 });
-    mkdirSync(this.logs, { recursive: true, mode: 0o700 });
-    const before = this.#owner();
-    if (before && isSame(before) && before.instance !== instance) {
-      throw new LauncherError('INVALID_CONFIGURATION', `state folder ${this.path} belongs to a running launcher (pid ${before.pid})`, { context: { stateDir: this.path, pid: before.pid }, suggestion: 'Give each launcher a state folder of its own' });
+    this.#instance = instance;
+    try {
+      for (const folder of [this.#processes, this.logs]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      this.lineage = this.#takePossession();
+    } catch (error) {
+      if (error instanceof LauncherError) throw error;
+      throw new LauncherError('INVALID_CONFIGURATION', `state folder ${this.path} cannot be used: ${(error as Error).message}`, { context: { stateDir: this.path }, suggestion: 'Give a folder that can be written', cause: error });
     }
-    this.predecessor = before?.instance;
-    write(join(this.path, 'launcher.json'), { ...myself(), instance } satisfies Owner);
   }
 
   get logs(): string {
     return join(this.path, 'logs');
   }
 
+  /** Where the output of a process goes that is to survive its launcher. */
+  logFile(id: string): string {
+    // No two ids share one.
+    const name = encodeURIComponent(id);
+    return join(this.logs, `${name.length <= 200 ? name : createHash('sha256').update(id).digest('hex')}.log`);
+  }
+
   get #processes(): string {
     return join(this.path, 'processes');
   }
 
+  get #lock(): string {
+    return join(this.path, 'launcher.json');
+  }
+
   put(record: ProcessRecord): void {
-    write(this.#file(record.launch), record);
+    const file = this.#file(record.launch);
+    // In one step: who reads sees all of it or nothing.
+    writeFileSync(`${file}.tmp`, JSON.stringify(record), { mode: 0o600 });
+    renameSync(`${file}.tmp`, file);
   }
 
   remove(launch: string): void {
@@ -58,7 +81,7 @@ export class StateFolder {
 
   /** All that is recorded. What cannot be read is dropped: nothing can be proved by it. */
   records(): ProcessRecord[] {
-    return readdirSync(this.#processes).filter((name) => name.endsWith('.json')).flatMap((name) => {
+    return readdirSync(this.#processes).flatMap((name) => {
       const file = join(this.#processes, name);
       const parsed = parse(file);
       // Under its own name, or it could not be removed by that.
@@ -68,19 +91,46 @@ export class StateFolder {
     });
   }
 
-  /** Gives the folder up. */
+  /** Gives the folder up, if it is still this launcher's. */
   close(): void {
-    rmSync(join(this.path, 'launcher.json'), { force: true });
+    if (ownerIn(this.#lock)?.instance === this.#instance) rmSync(this.#lock, { force: true });
   }
 
-  #owner(): Owner | undefined {
+  /** Of several launchers that come at once, one gets it: a link is made by one only. Answers its lineage. */
+  #takePossession(): string[] {
+    const mine = `${this.#lock}.${this.#instance}`;
+    const aside = `${mine}.old`;
+    let lineage: string[] = [];
     try {
-      const text = readFileSync(join(this.path, 'launcher.json'), 'utf8');
-      const identity = parseIdentity(text);
-      return identity && { ...identity, instance: String((JSON.parse(text) as Owner).instance) };
-    } catch {
-      return undefined;
+      for (;;) {
+        writeFileSync(mine, JSON.stringify({ ...myself(), instance: this.#instance, lineage } satisfies Owner), { mode: 0o600 });
+        try {
+          linkSync(mine, this.#lock);
+          return lineage;
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+        }
+        this.#refuseLiving(ownerIn(this.#lock));
+        try {
+          renameSync(this.#lock, aside);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
+          throw error;
+        }
+        // Between the look and the move somebody else may have come: theirs goes back.
+        const moved = ownerIn(aside);
+        if (moved && isSame(moved)) linkSync(aside, this.#lock);
+        this.#refuseLiving(moved);
+        if (moved) lineage = [moved.instance, ...moved.lineage].slice(0, LONGEST_LINEAGE);
+      }
+    } finally {
+      for (const file of [mine, aside]) rmSync(file, { force: true });
     }
+  }
+
+  #refuseLiving(owner: Owner | undefined): void {
+    if (!owner || !isSame(owner)) return;
+    throw new LauncherError('INVALID_CONFIGURATION', `state folder ${this.path} belongs to a running launcher (pid ${owner.pid})`, { context: { stateDir: this.path, pid: owner.pid }, suggestion: 'Give each launcher a state folder of its own' });
   }
 
   #file(launch: string): string {
@@ -88,17 +138,22 @@ export class StateFolder {
   }
 }
 
-/** In one step: who reads sees the old or the new, never half of it. */
-function write(file: string, value: object): void {
-  writeFileSync(`${file}.tmp`, JSON.stringify(value), { mode: 0o600 });
-  renameSync(`${file}.tmp`, file);
+function ownerIn(file: string): Owner | undefined {
+  try {
+    const text = readFileSync(file, 'utf8');
+    const identity = parseIdentity(text);
+    const { instance, lineage } = JSON.parse(text) as Partial<Owner>;
+    return identity && { ...identity, instance: String(instance), lineage: Array.isArray(lineage) ? lineage.map(String) : [] };
+  } catch {
+    return undefined;
+  }
 }
 
 function parse(file: string): ProcessRecord | undefined {
   try {
     const text = readFileSync(file, 'utf8');
     const record = JSON.parse(text) as ProcessRecord;
-    return parseIdentity(text) && typeof record.id === 'string' && typeof record.launch === 'string' && typeof record.pattern === 'string' ? record : undefined;
+    return parseIdentity(text) && ['id', 'launch', 'pattern', 'level', 'namespace', 'session'].every((key) => typeof record[key as keyof ProcessRecord] === 'string') && typeof record.config === 'object' && record.config !== null && [record.grpcPort, record.healthPort, record.startedAt].every(Number.isFinite) ? record : undefined;
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 // The health check of one replica, as the Prober understands it: ports by number, looks taken where the component runs.
 import type { Check, CheckResult } from '../runtime/probes.js';
+import { deadline } from '../runtime/deadline.js';
 import { resolveProbeOptions, runCheck } from '../runtime/probes.js';
 import { Prober, type ProberOptions } from '../runtime/prober.js';
 import type { Component, HealthCheck } from './model.js';
@@ -47,11 +48,13 @@ async function askItself(running: Running): Promise<CheckResult> {
 async function lookInside(check: Check, timeout: number, signal: AbortSignal, running: Running): Promise<CheckResult> {
   if (check.type !== 'exec') return runCheck(check, timeout, signal);
   const command = [check.command, ...(check.args ?? [])];
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
+  const limit = deadline(timeout, signal);
   try {
-    const code = await running.exec(command, limit);
-    return { ok: code === 0, message: limit.aborted ? `${command.join(' ')} did not end within ${timeout} ms` : `${command.join(' ')} ended with ${code}` };
+    const code = await running.exec(command, limit.signal);
+    return { ok: code === 0, message: limit.signal.aborted ? `${command.join(' ')} did not end within ${timeout} ms` : `${command.join(' ')} ended with ${code}` };
   } catch (error) {
     return { ok: false, message: (error as Error).message };
+  } finally {
+    limit.done();
   }
 }

@@ -4,6 +4,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, statSync } from 'node:fs';
 import { ProcessStartError } from '../errors.js';
+import { deadline } from './deadline.js';
 import { environmentOf } from './environment.js';
 import { groupEmptied } from './group-members.js';
 import { guard, unguard } from './guardian.js';
@@ -12,7 +13,6 @@ import { signalGroup } from './process-group.js';
 
 /** Output that explains a death may arrive just after it, ms. */
 const OUTPUT_GRACE_MS = 50;
-const NEVER = new AbortController().signal;
 
 export interface ExecutableOptions {
   /** For messages. */
@@ -124,18 +124,20 @@ export class Executable {
   }
 
   /** SIGTERM, the grace, SIGKILL, all to the whole group; resolves when nobody of it is left. */
-  async stop({ grace, hurry = NEVER, signal = 'SIGTERM' }: StopOptions): Promise<void> {
-    if (!this.#gone && grace > 0 && !hurry.aborted) {
+  async stop({ grace, hurry, signal = 'SIGTERM' }: StopOptions): Promise<void> {
+    if (!this.#gone && grace > 0 && !hurry?.aborted) {
       this.signal(signal);
-      const over = AbortSignal.any([hurry, AbortSignal.timeout(Math.min(grace, 2 ** 31 - 1))]);
-      if (await groupEmptied(this.pid, over)) return this.#settle();
+      const over = deadline(grace, hurry);
+      const emptied = await groupEmptied(this.pid, over.signal);
+      over.done();
+      if (emptied) return this.#settle();
     }
     await this.kill();
   }
 
   /** SIGKILL until nobody is left in the group. */
   async kill(): Promise<void> {
-    if (!this.#gone) await groupEmptied(this.pid, NEVER, () => void this.signal('SIGKILL'));
+    if (!this.#gone) await groupEmptied(this.pid, undefined, () => void this.signal('SIGKILL'));
     await this.#settle();
   }
 

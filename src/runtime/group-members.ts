@@ -40,24 +40,24 @@ export function livingMembers(group: number): number[] | undefined {
 }
 
 /** Resolves with true when nobody living is left in the group, with false when `stop` aborts first. `onPoll` runs before each look. */
-export async function groupEmptied(group: number, stop: AbortSignal, onPoll: () => void = () => {}): Promise<boolean> {
+export async function groupEmptied(group: number, stop: AbortSignal | undefined, onPoll: () => void = () => {}): Promise<boolean> {
   for (let polls = 0; ; polls++) {
     onPoll();
     if (!signalGroup(group, 0)) return true;
     if (polls >= POLLS_BEFORE_LOOKING && polls % POLLS_BEFORE_LOOKING === 0 && livingMembers(group)?.length === 0) return true;
-    if (stop.aborted) return false;
+    if (stop?.aborted) return false;
     await pause(POLL_MS, stop);
   }
 }
 
-function pause(ms: number, stop: AbortSignal): Promise<void> {
+function pause(ms: number, stop: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
-      stop.removeEventListener('abort', done);
+      stop?.removeEventListener('abort', done);
       resolve();
     };
     const timer = setTimeout(done, ms);
-    stop.addEventListener('abort', done, { once: true });
+    stop?.addEventListener('abort', done, { once: true });
   });
 }

@@ -37,6 +37,7 @@ export class Prober {
   #timer: object | undefined;
   #deadline: object | undefined;
   #last: CheckResult = { ok: false, message: 'it was not looked at yet' };
+  #looking: Promise<void> | undefined;
   #ready: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #stopped = false;
 
@@ -84,6 +85,18 @@ export class Prober {
     if (check.type === 'log' && this.#state.status === 'starting' && check.pattern.test(text)) this.#observe({ ok: true, message: `it printed ${JSON.stringify(text)}` });
   }
 
+  /** Looks now instead of at its time, if its times are further apart than `interval` ms. Nothing while it is not well for the first time, or is being looked at. */
+  lookNow(interval: number): void {
+    if (this.#stopped || this.#ready || this.#looking || !this.#timer || this.#options.times.interval <= interval) return;
+    this.#clock.clearTimeout(this.#timer);
+    this.#begin();
+  }
+
+  /** Resolves when no look is under way. */
+  async ended(): Promise<void> {
+    await this.#looking;
+  }
+
   stop(reason: Error = new DOMException('the watching was stopped', 'AbortError')): void {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -105,7 +118,11 @@ export class Prober {
   }
 
   #schedule(ms: number): void {
-    this.#timer = this.#clock.setTimeout(() => void this.#look(), ms, { unref: this.#ready === undefined });
+    this.#timer = this.#clock.setTimeout(() => this.#begin(), ms, { unref: this.#ready === undefined });
+  }
+
+  #begin(): void {
+    this.#looking = this.#look().finally(() => (this.#looking = undefined));
   }
 
   async #look(): Promise<void> {

@@ -100,7 +100,7 @@ export async function runCheck(check: Check, timeout: number, signal?: AbortSign
     case 'tcp':
       return lookTcp(check, timeout, signal);
     case 'exec':
-      return lookExec(check, timeout);
+      return lookExec(check, timeout, signal);
     case 'log':
       return { ok: false, message: `no line matched ${String(check.pattern)} yet` };
   }
@@ -130,22 +130,31 @@ function lookHttp({ host = LOOPBACK, port, path, status }: Extract<Check, { type
 
 function lookTcp({ host = LOOPBACK, port }: Extract<Check, { type: 'tcp' }>, timeout: number, signal: AbortSignal | undefined): Promise<CheckResult> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port, ...(signal && { signal }) });
+    const socket = connect({ host, port });
     const settle = (ok: boolean, message: string) => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', cut);
       socket.destroy();
       resolve({ ok, message: `tcp ${host}:${port} ${message}` });
     };
     const timer = setTimeout(() => settle(false, `did not accept within ${timeout} ms`), timeout);
+    const cut = () => settle(false, 'is looked at no more');
+    // Not as an option of `connect`: that never takes its listener away, and keeps each socket for as long as the signal lives.
+    if (signal?.aborted) cut();
+    signal?.addEventListener('abort', cut, { once: true });
     socket.once('connect', () => settle(true, 'accepts connections'));
     socket.on('error', (error) => settle(false, error.message));
   });
 }
 
-async function lookExec({ command, args, cwd, env }: Extract<Check, { type: 'exec' }>, timeout: number): Promise<CheckResult> {
+async function lookExec({ command, args, cwd, env }: Extract<Check, { type: 'exec' }>, timeout: number, stop: AbortSignal | undefined): Promise<CheckResult> {
   try {
     const started = await Executable.start({ name: 'probe', command, args, cwd, env });
+    const cut = () => void started.kill();
+    if (stop?.aborted) cut();
+    stop?.addEventListener('abort', cut, { once: true });
     const inTime = await within(started.exited, timeout);
+    stop?.removeEventListener('abort', cut);
     // A probe that hangs is ended with all it started.
     await started.kill();
     if (!inTime) return { ok: false, message: `${command} did not end within ${timeout} ms` };

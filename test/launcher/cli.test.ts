@@ -60,6 +60,9 @@ describe('mimas launch and mimas patterns', () => {
     expect(asked('list')).toEqual({ status: 0, stdout: '', stderr: 'no processes\n' });
     expect(asked('launch', 'nothing')).toMatchObject({ status: 1, stderr: 'mimas: pattern not found: nothing\n' });
     expect(asked('launch', 'dies', '--namespace', 'x')).toMatchObject({ status: 3, stderr: 'mimas: failed to launch process: process ns:x:dies died: exit code 7\n' });
+    expect(asked('launch', 'hello-pattern', '--namespace', 'x', '--config', 'NOVALUE')).toMatchObject({ status: 2, stderr: expect.stringContaining('--config: "NOVALUE" is not name=value') });
+    for (const grace of ['soon', '0', '1.5', '500ms']) expect(asked('stop', 'ns:x:p', '--grace', grace)).toMatchObject({ status: 2, stderr: expect.stringContaining('--grace') });
+    expect(asked('stop', 'ns:x:p', '--grace', '2s')).toMatchObject({ status: 1, stderr: 'mimas: process not found: ns:x:p\n' });
     expect(asked('launch', 'hello-pattern', '--isolation', 'session', '--namespace', 'x', '--json')).toMatchObject({ status: 2, stderr: '{"error":{"code":"MISSING_SESSION_ID","message":"session_id is required for SESSION isolation"}}\n' });
   });
 
@@ -67,6 +70,7 @@ describe('mimas launch and mimas patterns', () => {
     [['--patterns-dir', '/no/such/dir'], 'patterns directory not found: /no/such/dir'],
     [['--grpc-port', 'x'], '--grpc-port must be a port from 0 to 65535, got x'],
     [['--resync-interval', '10ms'], 'resync interval must be at least 1 second, got 10ms'],
+    [['--host', '0.0.0.0'], 'Give a token, or tls with a ca that callers must be signed by'],
   ])('launch %s is wrong usage', (args, message) => {
     const dir = temporaryFolder();
     addPattern(dir, 'p');

@@ -1,11 +1,7 @@
-// The quick start of the seed, step by step, as examples/launcher tells it; and the page about the launcher.
+// The quick start of the seed, step by step, as examples/launcher tells it.
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { LAUNCHER_ERROR_CODES, readManifest } from 'mimas/launcher';
 import { root } from '../helpers/compile.js';
-import { addPattern, temporaryFolder } from './helpers.js';
 
 it('examples/launcher tells the story of the quick start, and leaves nothing behind', { timeout: 40_000 }, () => {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', './dist/register.js', 'examples/launcher/story.ts'], { cwd: root, encoding: 'utf8', timeout: 35_000 });
@@ -42,17 +38,4 @@ it('examples/launcher tells the story of the quick start, and leaves nothing beh
     expect(next, `${String(expected)} after line ${at + 1} of\n${stdout}`).toBeGreaterThan(at);
     at = next;
   }
-});
-
-const page = readFileSync(join(root, 'docs/launcher.md'), 'utf8');
-
-it('docs/launcher.md names every error code, and no other', () => {
-  const named = [...page.matchAll(/^\| `([A-Z_]+)` \|/gm)].map((match) => match[1]!);
-  expect(named.toSorted()).toEqual(Object.keys(LAUNCHER_ERROR_CODES).toSorted());
-});
-
-it('the manifest with every key in docs/launcher.md is valid', () => {
-  const text = /```yaml\n([\s\S]*?)```/.exec(page)![1]!;
-  const folder = addPattern(temporaryFolder(), 'p', { manifest: text.replace(/executable: \S+/, 'executable: ./run') });
-  expect(readManifest(join(folder, 'manifest.yaml'))).toMatchObject({ manifest: { name: 'hello-pattern', backendSlots: [{ name: 'store' }] } });
 });

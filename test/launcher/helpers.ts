@@ -62,6 +62,9 @@ export async function startOver(dir: string, options: LauncherOptions = {}): Pro
   return { launcher, dir, logs, output };
 }
 
+/** The first of 100 ports below those that the system gives out, which no other test program that runs beside this one uses. */
+export const ownPorts = (): number => 12_000 + (process.pid % 200) * 100;
+
 /** It runs. One that has ended and was not reaped yet (init is slow here) does not. */
 export function alive(pid: number | undefined): boolean {
   if (pid === undefined || pid <= 1) throw new Error(`not a pid to ask about: ${pid}`);

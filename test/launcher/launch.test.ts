@@ -7,7 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { createProcessManager } from 'mimas';
 import { createLauncher, processIdOf } from 'mimas/launcher';
 import { Ports } from '../../dist/launcher/ports.js';
-import { addPattern, alive, failure, has, HEALTH, nodeServer, start, startOver, temporaryFolder, until } from './helpers.js';
+import { addPattern, alive, failure, has, HEALTH, nodeServer, ownPorts, start, startOver, temporaryFolder, until } from './helpers.js';
+import { crash, program } from './programs.js';
 
 describe('isolation', () => {
   it('14. NAMESPACE: ns1, ns2, ns1 are two processes, ns:ns1 and ns:ns2', async () => {
@@ -87,6 +88,9 @@ describe('isolation', () => {
     [{ isolation: 'session', session: 'a' }, 'MISSING_NAMESPACE', 'namespace is required for SESSION isolation'],
     [{ isolation: 'galaxy' }, 'INVALID_ISOLATION_LEVEL', 'invalid isolation_level: galaxy (must be none, namespace, or session)'],
     [{ isolation: 'none', config: { 'A=B': 'x' } }, 'INVALID_CONFIGURATION', 'config: "A=B" cannot be an environment variable'],
+    [{ isolation: 'none', sessionId: 'x' }, 'INVALID_CONFIGURATION', "launch: unknown option 'sessionId'; did you mean 'session'?"],
+    [{ namespace: 5 }, 'INVALID_CONFIGURATION', 'namespace must be a text'],
+    [{ namespace: 'x', gracePeriod: 'soon' }, 'INVALID_CONFIGURATION', expect.stringContaining('gracePeriod')],
     [{ isolation: 'namespace', namespace: 'x'.repeat(257) }, 'INVALID_CONFIGURATION', 'namespace is longer than 256 characters'],
   ])('%o is refused', async (request, code, message) => {
     const { launcher } = await start({ p: {} });
@@ -114,6 +118,35 @@ describe('environment', () => {
   });
 });
 
+describe('what cannot be started', () => {
+  it('an interpreter that is not there is told as what it is', async () => {
+    const { launcher } = await start({ p: { script: '#!/no/such/interpreter\n' } });
+    const error = await failure(launcher.launch({ pattern: 'p', namespace: 'x' }));
+    expect([error.code, error.message]).toEqual(['PROCESS_START_FAILED', expect.stringMatching(/spawn .*run ENOENT \(the file is there; the interpreter in its first line is not\)$/)]);
+    expect(launcher.list()).toEqual([]);
+  });
+
+  it('an environment that is too large is a failed start, not the end of the launcher', async () => {
+    const { launcher } = await start({ p: {} });
+    const error = await failure(launcher.launch({ pattern: 'p', namespace: 'x', config: { BIG: 'x'.repeat(3 << 20) } }));
+    expect([error.code, error.message]).toEqual(['PROCESS_START_FAILED', expect.stringContaining('E2BIG')]);
+    expect((await launcher.launch({ pattern: 'p', namespace: 'x' })).state).toBe('RUNNING');
+  });
+});
+
+it('the token of the launcher is not handed to patterns; one that a request gives is', async () => {
+  process.env['MIMAS_TOKEN'] = 'the-token-of-the-launcher';
+  try {
+    const { launcher, output } = await start({ p: { script: '#!/bin/sh\necho "token=$MIMAS_TOKEN"\nexec sleep 60\n' } });
+    await launcher.launch({ pattern: 'p', namespace: 'a' });
+    await launcher.launch({ pattern: 'p', namespace: 'b', config: { MIMAS_TOKEN: 'given' } });
+    await until(() => output.length === 2);
+    expect(output.toSorted()).toEqual(['ns:a:p| token=', 'ns:b:p| token=given']);
+  } finally {
+    delete process.env['MIMAS_TOKEN'];
+  }
+});
+
 describe('ports', () => {
   it('are never shared: not with a listener, not with another launcher, and not twice', async () => {
     const server = createServer();
@@ -129,20 +162,40 @@ describe('ports', () => {
     server.close();
   });
 
+  it('claims of programs that run beside each other are respected, those of dead ones are not', { timeout: 20_000 }, async () => {
+    const folder = temporaryFolder();
+    const from = ownPorts() + 21;
+    const ports = JSON.stringify(new URL('../../dist/launcher/ports.js', import.meta.url).href);
+    const take = () => program<number[]>(`
+      const { Ports } = await import(${ports});
+      const ports = new Ports({ from: ${from}, to: ${from + 79} }, ${JSON.stringify(folder)});
+      console.log(JSON.stringify(await Promise.all(Array.from({ length: 20 }, () => ports.take()))));
+      setInterval(() => {}, 1000);`);
+    const programs = await Promise.all([take(), take(), take()]);
+    const taken = programs.flatMap(({ told }) => told);
+    expect(new Set(taken).size).toBe(60);
+    await Promise.all(programs.map(({ child }) => crash(child)));
+    const { told } = await take();
+    expect(told).toHaveLength(20);
+    expect(Math.max(...told)).toBeLessThan(from + 20);
+  });
+
   it('prefer what is asked for, and say when there are none', async () => {
-    const ports = new Ports({ from: 42_100, to: 42_101 }, temporaryFolder());
-    expect(await ports.take(42_109)).toBe(42_109);
-    expect([await ports.take(), await ports.take()]).toEqual([42_100, 42_101]);
+    const from = ownPorts();
+    const ports = new Ports({ from, to: from + 1 }, temporaryFolder());
+    expect(await ports.take(from + 9)).toBe(from + 9);
+    expect([await ports.take(), await ports.take()]).toEqual([from, from + 1]);
     await expect(ports.take()).rejects.toMatchObject({ code: 'PORT_ALLOCATION_FAILED' });
-    ports.release(42_100);
-    expect(await ports.take()).toBe(42_100);
+    ports.release([from]);
+    expect(await ports.take()).toBe(from);
   });
 
   it('a manifest’s health port is taken when it is free, else another', async () => {
-    const health = HEALTH.replace('healthcheck:\n', 'healthcheck:\n  port: 42117\n');
+    const port = ownPorts() + 20;
+    const health = HEALTH.replace('healthcheck:\n', `healthcheck:\n  port: ${port}\n`);
     const { launcher } = await start({ p: { script: nodeServer(), health } });
-    expect((await launcher.launch({ pattern: 'p', namespace: 'a' })).healthPort).toBe(42_117);
-    expect((await launcher.launch({ pattern: 'p', namespace: 'b' })).healthPort).not.toBe(42_117);
+    expect((await launcher.launch({ pattern: 'p', namespace: 'a' })).healthPort).toBe(port);
+    expect((await launcher.launch({ pattern: 'p', namespace: 'b' })).healthPort).not.toBe(port);
   });
 });
 
@@ -212,6 +265,7 @@ Process({ name: 'greeter', version: '1.0.0' })(Greeter);
     expect(await fromElsewhere.greet('me')).toBe('hello me from ns:a:greeter');
     process.kill(info.pid!, 'SIGKILL');
     await until(() => launcher.status('ns:a:greeter')?.restartCount === 1 && launcher.status('ns:a:greeter')?.healthy);
+    expect(await greeter.greet('again')).toBe('hello again from ns:a:greeter');
     expect(await launcher.proxy<{ greet(who: string): string }>('ns:a:greeter').greet('again')).toBe('hello again from ns:a:greeter');
     await launcher.terminate('ns:a:greeter');
     expect(launcher.list()).toEqual([]);
@@ -227,6 +281,10 @@ describe('options', () => {
     [{ memoryLimit: '' }, 'memory limit cannot be empty'],
     [{ leftovers: 'adopt' }, 'leftovers: adopt needs a stateDir, where processes are remembered'],
     [{ patternDir: 'x' }, "unknown option 'patternDir'; did you mean 'patternsDir'?"],
+    [{ orphanInterval: 0 }, 'orphan interval must be at least 1 second, got 0ms'],
+    [{ watch: 'yes' }, 'watch must be true or false, got yes'],
+    [{ log: 'x' }, 'log must be a function'],
+    [{ grpcPort: 0 }, "unknown option 'grpcPort'; it belongs to launcher.serve()"],
     [{ preset: 'staging' }, 'preset must be development or production, got staging'],
   ])('%o is refused by name', async (options, message) => {
     const error = await failure(createLauncher(options as never));

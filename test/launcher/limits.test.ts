@@ -1,9 +1,10 @@
 // Limits kept by the kernel, where this machine lets us; the files that would be written where it does not.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Cgroup, detectCgroups, wrapInCgroup } from '../../dist/launcher/cgroups.js';
-import { failure, start, temporaryFolder, until } from './helpers.js';
+import { addPattern, failure, start, startOver, temporaryFolder, until } from './helpers.js';
 
 const here = detectCgroups();
 const real = here.parents.memory !== undefined && here.parents.cpu !== undefined;
@@ -34,6 +35,27 @@ describe.skipIf(!real)('real cgroups', () => {
     expect(existsSync(join(here.parents.memory!, name))).toBe(false);
   });
 
+  it('a Mimas process runs inside, too, and its heap is limited as well', async () => {
+    const dir = temporaryFolder();
+    const folder = addPattern(dir, 'm', { manifest: 'name: m\nversion: 1.0.0\nprocess: ./m.process.mjs\nresources: {memory_limit: 200Mi, enforce: strict}\n' });
+    writeFileSync(join(folder, 'm.process.mjs'), `import { Process, Public } from '${join(import.meta.dirname, '../../dist/index.js')}';
+import { getHeapStatistics } from 'node:v8';
+export default class M { heap() { return getHeapStatistics().heap_size_limit; } }
+Public()(M.prototype, 'heap', Object.getOwnPropertyDescriptor(M.prototype, 'heap'));
+Process({ name: 'm', version: '1.0.0' })(M);
+`);
+    const { launcher } = await startOver(dir);
+    const { pid, processId } = await launcher.launch({ pattern: 'm', namespace: 'x' });
+    const [, name] = /(mimas-[\w-]+)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))!;
+    const limit = readFileSync(join(here.parents.memory!, name!, here.version === 1 ? 'memory.limit_in_bytes' : 'memory.max'), 'utf8');
+    expect(Number(limit)).toBe(200 << 20);
+    const heap = await launcher.proxy<{ heap(): number }>(processId).heap();
+    expect(heap).toBeGreaterThan(190 << 20);
+    expect(heap).toBeLessThan(400 << 20);
+    await launcher.terminate(processId);
+    expect(existsSync(join(here.parents.memory!, name!))).toBe(false);
+  });
+
   it('half a core is half a core', async () => {
     const script = `#!${process.execPath}\nconst end = Date.now() + 600; while (Date.now() < end); console.log(process.cpuUsage().user / 1000);\nsetInterval(() => {}, 1000);\n`;
     const { launcher, output } = await start({ p: { script, manifest: manifest('{cpu_limit: 0.2}') } });
@@ -53,18 +75,30 @@ describe('where limits cannot be enforced', () => {
     expect(support.missing).toEqual(['cgroup v1 memory (not mounted)', 'cgroup v1 cpu (not mounted)']);
   });
 
-  it('strict refuses to start, best-effort warns', async () => {
-    const { LaunchedProcess } = await import('../../dist/launcher/launched-process.js');
-    const logs: string[] = [];
-    const process = (enforce: 'strict' | 'best-effort') => {
-      const context = { nextLaunch: () => 'i.1', manifest: () => undefined, ports: { take: async () => 1, release() {} }, resources: () => ({ memoryLimit: 1, enforce }), cgroups: nowhere, log: (line: string) => logs.push(line), clock: { now: () => 0 }, onFailure() {}, start: async () => { throw new Error('started'); } };
-      return new LaunchedProcess('ns:x:p', { pattern: 'p', level: 'namespace', namespace: 'x' }, { environment: {} } as never, {}, undefined, context as never);
-    };
-    const outcome = async (enforce: 'strict' | 'best-effort') => (await process(enforce).sync({ cause: 'update', signal: new AbortController().signal } as never))!.error as { code: string; message: string };
-    expect(await outcome('strict')).toMatchObject({ code: 'RESOURCE_LIMITS_UNAVAILABLE', message: 'resource limits of ns:x:p cannot be enforced: memory_limit: cgroup v1 memory (not mounted); cgroup v1 cpu (not mounted)' });
-    expect(logs).toEqual([]);
-    expect(await outcome('best-effort')).toMatchObject({ code: 'PROCESS_START_FAILED', message: 'started' });
-    expect(logs).toEqual(['WARNING: resource limits of ns:x:p cannot be enforced: memory_limit: cgroup v1 memory (not mounted); cgroup v1 cpu (not mounted)']);
+  /** As root nearly everything is writable: a launcher of a user who may not make groups is a program of its own. */
+  it.skipIf(process.getuid?.() !== 0)('strict refuses to start and leaves nothing listed, best-effort starts and warns', () => {
+    const dir = temporaryFolder();
+    chmodSync(dir, 0o777);
+    addPattern(dir, 'strict', { manifest: manifest('{memory_limit: 64Mi, enforce: strict}').replace('name: p', 'name: strict') });
+    addPattern(dir, 'lenient', { manifest: manifest('{cpu_limit: 0.5}').replace('name: p', 'name: lenient') });
+    addPattern(dir, 'plain');
+    const code = `
+      import { createLauncher } from ${JSON.stringify(import.meta.resolve('mimas/launcher'))};
+      const logs = [];
+      const asked = async (enforce, pattern) => {
+        const launcher = await createLauncher({ patternsDir: ${JSON.stringify(dir)}, log: (line) => logs.push(line), ...enforce });
+        const told = await launcher.launch({ pattern, namespace: 'x' }).then((info) => info.state, (error) => [error.code, error.message, launcher.list().length]);
+        await launcher.shutdown({ timeout: 100 });
+        return told;
+      };
+      const told = [await asked({}, 'strict'), await asked({}, 'lenient'), await asked({ cpuLimit: 1, enforce: 'strict' }, 'plain')];
+      console.log(JSON.stringify({ told, warnings: logs.filter((line) => line.startsWith('WARNING')) }));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { uid: 65534, gid: 65534, encoding: 'utf8', env: { ...process.env, TMPDIR: dir } });
+    expect(stderr).toBe('');
+    const { told, warnings } = JSON.parse(stdout) as { told: unknown[]; warnings: string[] };
+    const why = (what: string) => expect.stringMatching(new RegExp(`^resource limits of ns:x:\\w+ cannot be enforced: ${what}: cgroup v[12] memory .*cpu `)) as string;
+    expect(told).toEqual([['RESOURCE_LIMITS_UNAVAILABLE', why('memory_limit'), 0], 'RUNNING', ['RESOURCE_LIMITS_UNAVAILABLE', why('cpu_limit'), 0]]);
+    expect(warnings).toEqual([expect.stringMatching(/^WARNING: resource limits of ns:x:lenient cannot be enforced: cpu_limit: cgroup v[12] memory/)]);
   });
 });
 

@@ -1,5 +1,5 @@
 // Manifests as people write them, right and wrong.
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { discoverPatterns, readManifest } from 'mimas/launcher';
@@ -72,6 +72,14 @@ describe('readManifest', () => {
     ['an unknown key', GOOD.replace('healthcheck:', 'healthchek:'), 6, "validate manifest: unknown key 'healthchek'; did you mean 'healthcheck'?"],
     ['an unknown key further in', GOOD.replace('timeout:', 'timeuot:'), 10, "validate manifest: unknown key 'healthcheck.timeuot'; did you mean 'timeout'?"],
     ['executable and process', `${GOOD}process: ./run\n`, 19, 'validate manifest: executable and process exclude each other'],
+    ['a variable that cannot be one', GOOD.replace('LOG_LEVEL', '"A=B"'), 18, 'validate manifest: environment: "A=B" cannot be an environment variable'],
+    ['a slot that is required a little', `${GOOD}backend_slots: [{name: a, type: b, required: "yes"}]\n`, 19, 'validate manifest: backend_slots[0].required must be true or false, got: yes'],
+    ['a core count that no kernel keeps', GOOD.replace('cpu_limit: 1.0', 'cpu_limit: 0.0005'), 14, 'validate manifest: resources.cpu_limit must be at least 0.001 cores, got: 0.0005'],
+    ['a blank name', GOOD.replace('hello-pattern', '" "'), 1, 'validate manifest: name is required'],
+    ['a fault behind an alias', GOOD.replace('port: 9090', 'port: &p 0').replace('version: 1.0.0', 'version: 1.0.0').replace('LOG_LEVEL: info', 'LOG_LEVEL: *p'), 7, 'validate manifest: healthcheck.port must be between 1 and 65535, got: 0'],
+    ['an alias of nothing', GOOD.replace('1.0.0', '*nothing'), 1, 'parse manifest: *nothing stands for nothing'],
+    ['an alias of itself', GOOD.replace('LOG_LEVEL: info', 'LOG_LEVEL: &a [*a]'), 1, /^parse manifest: /],
+    ['two documents', `${GOOD}---\n${GOOD}`, 19, 'parse manifest: a manifest is one document, this file holds several'],
     ['no YAML', 'name: [', 1, /^parse manifest: /],
     ['a list', '- a\n', 1, 'parse manifest: a manifest is a map of keys and values'],
     ['nothing', '', 1, 'parse manifest: a manifest is a map of keys and values'],
@@ -142,12 +150,47 @@ describe('discovery', () => {
     expect(registry.list().map(({ name }) => name)).toEqual(['b']);
   });
 
-  it('watch mode takes up what changes', async () => {
-    const { launcher, dir } = await start({ a: {} }, { watch: true });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  it('aliases mean what they stand for, whole sections included', () => {
+    const { manifest } = read('name: &n p\nversion: *n\nexecutable: ./run\nenvironment: &e {A: "1"}\nhealthcheck: {path: /h, port: 81}\n');
+    expect(manifest).toMatchObject({ name: 'p', version: 'p', environment: { A: '1' }, healthcheck: { port: 81 } });
+  });
+
+  it('watch mode takes up what comes, changes, is replaced and goes', async () => {
+    const { launcher, dir, logs } = await start({ a: {} }, { watch: true });
+    const version = (name: string) => launcher.registry.peek(name)?.version;
     addPattern(dir, 'later');
-    await until(() => launcher.registry.peek('later') !== undefined, 'the new pattern is known');
+    await until(() => version('later') === '1.0.0', 'a new pattern is known');
     expect((await launcher.launch({ pattern: 'later', namespace: 'x' })).state).toBe('RUNNING');
+    const text = (v: string, executable = './run') => `name: later\nversion: ${v}\nexecutable: ${executable}\n`;
+    writeFileSync(join(dir, 'later/manifest.yaml'), text('2'));
+    await until(() => version('later') === '2', 'a change is known');
+    writeFileSync(join(dir, 'later/.manifest.swp'), text('3'));
+    renameSync(join(dir, 'later/.manifest.swp'), join(dir, 'later/manifest.yaml'));
+    await until(() => version('later') === '3', 'a manifest that an editor put in the place of the old one is known');
+    writeFileSync(join(dir, 'later/manifest.yaml'), text('4', './built'));
+    await until(() => launcher.registry.problems.length === 1, 'a bad one is told');
+    writeFileSync(join(dir, 'later/built'), '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+    await until(() => version('later') === '4', 'its executable was built');
+    renameSync(join(dir, 'later'), join(temporaryFolder(), 'old'));
+    addPattern(dir, 'later', { manifest: text('6') });
+    await until(() => version('later') === '6', 'a folder in the place of the old one is known');
+    writeFileSync(join(dir, 'later/manifest.yaml'), text('7'));
+    await until(() => version('later') === '7', 'and watched');
+    rmSync(join(dir, 'later'), { recursive: true });
+    await until(() => launcher.registry.peek('later') === undefined, 'one that is gone is known');
+    rmSync(join(dir, 'a/manifest.yaml'));
+    await until(() => logs.some((line) => line.startsWith('Reload failed, the old patterns stay: no patterns discovered')), 'nothing is left');
+    expect(version('a')).toBe('1.0.0');
+  });
+
+  it('watch mode is not moved by what patterns write beside their manifest, nor kept from reading by it', async () => {
+    const { launcher, dir, logs } = await start({ a: { script: '#!/bin/sh\nwhile :; do echo x >> data; mkdir -p sub; touch sub/manifest; sleep 0.02; done\n' } }, { watch: true });
+    await launcher.launch({ pattern: 'a', namespace: 'x' });
+    await until(() => existsSync(join(dir, 'a/sub/manifest')));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(logs.filter((line) => line.startsWith('Loaded'))).toEqual([]);
+    addPattern(dir, 'later');
+    await until(() => launcher.registry.peek('later') !== undefined);
   });
 
   it('an unknown pattern is told with a suggestion', async () => {

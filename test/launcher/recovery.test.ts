@@ -48,6 +48,23 @@ describe('a running pattern', () => {
     expect(launcher.exportJsonMetrics().health_check_failure_total['p']).toBeGreaterThanOrEqual(2);
   });
 
+  it('is looked at with every resync, however rarely its manifest wants it', async () => {
+    const { launcher, dir } = await start({ p: { script: FALLS_ILL.replace("require('node:http')", "require('node:fs').rmSync('ill', { force: true }); require('node:http')"), health: HEALTH.replace('50ms', '1h') } }, { resyncInterval: '1s' });
+    const before = await launcher.launch({ pattern: 'p', namespace: 'x' });
+    writeFileSync(join(dir, 'p/ill'), '');
+    await until(() => launcher.status('ns:x:p')?.restartCount === 1 && launcher.status('ns:x:p')?.healthy);
+    expect(launcher.status('ns:x:p')?.pid).not.toBe(before.pid);
+  });
+
+  it('that has been up for long enough after a failure has no errors in a row', async () => {
+    const { launcher } = await start({ p: {} }, { stableAfter: 500 });
+    kill((await launcher.launch({ pattern: 'p', namespace: 'x' })).pid);
+    await until(() => launcher.status('ns:x:p')?.restartCount === 1 && launcher.status('ns:x:p')?.healthy);
+    expect(launcher.status('ns:x:p')).toMatchObject({ errorCount: 1, lastErrorCode: 'PROCESS_CRASHED' });
+    await until(() => launcher.status('ns:x:p')?.errorCount === 0);
+    expect(launcher.status('ns:x:p')).toMatchObject({ lastErrorCode: 'PROCESS_CRASHED', restartCount: 1 });
+  });
+
   it('a restart takes the manifest as it is by then', async () => {
     const { launcher, dir, output } = await start({ p: { script: '#!/bin/sh\necho "v=$V"\nexec sleep 60\n' } });
     const { pid } = await launcher.launch({ pattern: 'p', namespace: 'x' });

@@ -1,7 +1,7 @@
 // What the launcher shows to the network, seen by clients that know nothing of it: reflection, health, status codes, HTTP.
 import { credentials, status } from '@grpc/grpc-js';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -51,6 +51,8 @@ describe('gRPC', () => {
     ['LaunchPattern', { patternName: 'ill', namespace: 'x' }, status.INTERNAL, 'failed to launch process: health check failed: health check timeout after 0.1s; last: false ended with 1', 'HEALTH_CHECK_FAILED'],
     ['TerminatePattern', { processId: 'ns:x:p' }, status.NOT_FOUND, 'process not found: ns:x:p', 'PROCESS_NOT_FOUND'],
     ['TerminatePattern', {}, status.INVALID_ARGUMENT, 'process_id is required', 'INVALID_CONFIGURATION'],
+    ['ListPatterns', { state: 99 }, status.INVALID_ARGUMENT, 'unknown state 99', 'INVALID_CONFIGURATION'],
+    ['LaunchPattern', { patternName: 'p', namespace: 'x', isolation: 99 }, status.INVALID_ARGUMENT, 'unknown isolation level 99', 'INVALID_ISOLATION_LEVEL'],
     ['GetProcessStatus', {}, status.INVALID_ARGUMENT, 'process_id is required', 'INVALID_CONFIGURATION'],
   ])('%s %o is answered with the right status', async (method, request, code, details, own) => {
     const { client } = await serve({ p: {}, dies: { script: '#!/bin/sh\nexit 4\n' }, ill: { health: 'healthcheck: {type: exec, command: ["false"], startup_timeout: 100ms}\n' } });
@@ -69,6 +71,23 @@ describe('gRPC', () => {
     await server.close();
     await until(() => seen.length === 2);
     expect(seen).toEqual(['SERVING', 'NOT_SERVING']);
+  });
+
+  it('while it shuts down it says so: NOT_SERVING, 503, UNAVAILABLE; and status is still told', async () => {
+    const { client, launcher, http, dir, output } = await serve({ p: { script: '#!/bin/sh\ntrap "while [ ! -f go ]; do sleep 0.02; done; exit 0" TERM\necho ready\nwhile :; do sleep 0.02; done\n' }, ill: { health: 'healthcheck: {type: exec, command: ["false"]}\n' } });
+    await launcher.launch({ pattern: 'p', namespace: 'x' });
+    await until(() => output.length > 0);
+    const calledOff = client.call(`${SERVICE}/LaunchPattern`, { patternName: 'ill', namespace: 'x' }).catch((error: unknown) => error);
+    await until(() => launcher.status('ns:x:ill')?.pid !== undefined);
+    const down = launcher.shutdown({ timeout: '10s' });
+    expect(await calledOff).toMatchObject({ code: status.UNAVAILABLE, details: expect.stringContaining('the launcher is shutting down') });
+    expect(await client.call('grpc.health.v1.Health/Check', { service: '' })).toEqual({ status: 'NOT_SERVING' });
+    expect([(await http('/ready')).status, (await http('/health')).status]).toEqual([503, 503]);
+    await expect(client.call(`${SERVICE}/LaunchPattern`, { patternName: 'p', namespace: 'y' })).rejects.toMatchObject({ code: status.UNAVAILABLE, details: 'the launcher is shutting down' });
+    expect(await client.call(`${SERVICE}/GetProcessStatus`, { processId: 'ns:x:p' })).toMatchObject({ process: { state: 'STATE_TERMINATING' } });
+    writeFileSync(join(dir, 'p/go'), '');
+    await down;
+    await expect(http('/ready')).rejects.toThrow();
   });
 
   it('with a token, only those who show it get in; health probes may', async () => {

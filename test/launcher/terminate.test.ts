@@ -1,9 +1,16 @@
 // Ending a pattern: politely, by force, and whoever it started along with it.
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { alive, failure, start, until } from './helpers.js';
 
 const TRAPS = '#!/bin/sh\ntrap "echo bye; sleep 0.3; echo done; exit 0" TERM\necho ready\nwhile :; do sleep 0.02; done\n';
 const DEAF = '#!/bin/sh\ntrap "" TERM\n(while :; do sleep 0.02; done) &\necho "ready $!"\nwhile :; do sleep 0.02; done\n';
+
+/** A frozen process of cgroup v1 does not die of SIGKILL until it is thawed: nothing else that cannot be killed is easily had. (v2 lets it die.) */
+const FREEZER = '/sys/fs/cgroup/freezer';
+const freezable = existsSync(join(FREEZER, 'cgroup.procs')) && process.getuid?.() === 0;
+if (!freezable) console.warn('SKIPPED: no freezer of cgroup v1 that is writable, so there is no process that cannot be killed');
 
 describe('terminate', () => {
   it('20. a pattern that traps SIGTERM ends by itself within its grace, and is not found afterwards (ProcessTermination)', async () => {
@@ -69,6 +76,48 @@ describe('terminate', () => {
     await launcher.terminate('ns:x:p');
     expect((await launching).message).toMatch(/ns:x:p/);
     expect(launcher.list()).toEqual([]);
+  });
+
+  it.skipIf(!freezable)('what the kernel holds does not die: TERMINATION_FAILED, it stays listed, and is gone when the kernel lets go', { timeout: 20_000 }, async () => {
+    const { launcher } = await start({ p: {} });
+    const { pid } = await launcher.launch({ pattern: 'p', namespace: 'x' });
+    const ice = join(FREEZER, `mimas-test-${process.pid}`);
+    mkdirSync(ice);
+    try {
+      writeFileSync(join(ice, 'cgroup.procs'), String(pid));
+      writeFileSync(join(ice, 'freezer.state'), 'FROZEN');
+      await until(() => readFileSync(join(ice, 'freezer.state'), 'utf8').trim() === 'FROZEN');
+      const error = await failure(launcher.terminate('ns:x:p', { force: true }));
+      expect([error.code, error.message, error.context['pid']]).toEqual(['TERMINATION_FAILED', 'process ns:x:p did not die after SIGKILL', pid]);
+      expect(launcher.status('ns:x:p')).toMatchObject({ state: 'TERMINATING', pid, healthy: false });
+      expect(alive(pid)).toBe(true);
+    } finally {
+      writeFileSync(join(ice, 'freezer.state'), 'THAWED');
+    }
+    await launcher.terminate('ns:x:p');
+    expect([alive(pid), launcher.status('ns:x:p')]).toEqual([false, undefined]);
+    rmdirSync(ice);
+  });
+
+  it('a grace of years is a grace', async () => {
+    const { launcher } = await start({ p: {} });
+    await launcher.launch({ pattern: 'p', namespace: 'x' });
+    await launcher.terminate('ns:x:p', { gracePeriod: '100000h' });
+    expect(launcher.list()).toEqual([]);
+  });
+
+  it.each([[{ gracePeriod: 'soon' }, 'gracePeriod'], [{ grace: 1 }, 'grace']])('%o is refused by name', async (request, option) => {
+    const { launcher } = await start({ p: {} });
+    await launcher.launch({ pattern: 'p', namespace: 'x' });
+    const error = await failure(launcher.terminate('ns:x:p', request as never));
+    expect([error.code, error.context['option']]).toEqual(['INVALID_CONFIGURATION', option]);
+    expect(launcher.status('ns:x:p')?.state).toBe('RUNNING');
+  });
+
+  it('a shutdown with a timeout that makes no sense is refused, and nothing is shut down', async () => {
+    const { launcher } = await start({ p: {} });
+    expect(() => launcher.shutdown({ timeout: 'later' })).toThrow(/timeout/);
+    expect((await launcher.launch({ pattern: 'p', namespace: 'x' })).state).toBe('RUNNING');
   });
 
   it('an unknown id is an error', async () => {

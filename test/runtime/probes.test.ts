@@ -1,7 +1,8 @@
 // Looks at real servers and programs; the judgement and its pace under a fake clock.
+import { getEventListeners } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ProbeState, resolveProbeOptions, runCheck, type Check, type CheckResult } from '../../src/runtime/probes.js';
 import { Prober } from '../../src/runtime/prober.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
@@ -20,6 +21,28 @@ describe('runCheck', () => {
   afterAll(() => void server.closeAllConnections());
 
   const http = (path: string, more: object = {}): Check => ({ type: 'http', port, path, ...more });
+  it.each<[string, () => Check]>([
+    ['http', () => http('/')],
+    ['tcp', () => ({ type: 'tcp', port })],
+    ['tcp where nobody listens', () => ({ type: 'tcp', port: 1 })],
+    ['exec', () => ({ type: 'exec', command: 'true' })],
+  ])('%s leaves nothing at the signal: it is the same for all looks of a long life', async (_name, check) => {
+    const { signal } = new AbortController();
+    for (let i = 0; i < 3; i++) await runCheck(check(), 1000, signal);
+    // A socket that closes takes its listener along a moment later.
+    await vi.waitFor(() => expect(getEventListeners(signal, 'abort')).toEqual([]));
+  });
+
+  it.each<[string, () => Check]>([
+    ['http', () => http('/hang')],
+    ['exec', () => ({ type: 'exec', command: 'sleep', args: ['60'] })],
+  ])('%s that is under way ends when it is called off', async (_name, check) => {
+    const controller = new AbortController();
+    const looked = runCheck(check(), 60_000, controller.signal);
+    setImmediate(() => controller.abort());
+    expect((await looked).ok).toBe(false);
+  });
+
   it.each<[string, () => Check, boolean, RegExp]>([
     ['http 200', () => http('/'), true, /answered 200/],
     ['http 302', () => http('/moved'), true, /answered 302/],

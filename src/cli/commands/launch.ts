@@ -36,7 +36,7 @@ export function register(program: Command): void {
     .option('--metrics-port <port>', 'HTTP with /metrics, /metrics.json, /health and /ready; 0 takes a free one', '9092')
     .addOption(new Option('--isolation <level>', 'for requests and manifests that name none (default: namespace)').choices(['none', 'namespace', 'session']))
     .addOption(new Option('--preset <name>', 'defaults for the options below').choices(['development', 'production']))
-    .option('--resync-interval <duration>', 'how often each process is looked at (default: 30s)')
+    .option('--resync-interval <duration>', 'look at each process at least this often (default: 30s)')
     .option('--backoff-period <duration>', 'the longest wait before a restart (default: 5s)')
     .option('--grace-period <duration>', 'from SIGTERM to SIGKILL (default: 10s)')
     .option('--state-dir <dir>', 'remembers processes for a successor; one launcher a folder')
@@ -61,9 +61,9 @@ async function run(flags: LaunchFlags): Promise<void> {
     const { createLauncher } = await import('../../launcher/index.js');
     const tls = readTls(flags);
     if (tls && !(tls.cert && tls.key)) throw usage('--tls-cert and --tls-key belong together');
-    let told: ((line: string) => void) | undefined;
-    const early: string[] = [];
-    const log = (line: string) => (told ? told(line) : void early.push(line));
+    // The first line of all holds the ports: programs read them from it. What is said before waits.
+    let early: (() => void)[] | undefined = [];
+    const tell = (name: string, detail: object) => (early ? void early.push(() => event(name, detail)) : event(name, detail));
     const launcher = await createLauncher({
       preset: flags.preset,
       patternsDir: flags.patternsDir,
@@ -77,7 +77,7 @@ async function run(flags: LaunchFlags): Promise<void> {
       memoryLimit: flags.memoryLimit,
       maxProcesses: flags.maxProcesses === undefined ? undefined : Number(flags.maxProcesses),
       watch: flags.watch,
-      ...(json && { log, onOutput: ({ id, line, stream }) => event('output', { id, stream, line }) }),
+      ...(json && { log: (line) => tell('log', { line }), onOutput: ({ id, line, stream }) => tell('output', { id, stream, line }) }),
     });
     try {
       const server = await launcher.serve({
@@ -89,10 +89,9 @@ async function run(flags: LaunchFlags): Promise<void> {
       });
       const { grpcPort, metricsPort } = server;
       if (json) {
-        // The first line of all: programs read the ports from it.
         say(JSON.stringify({ grpcPort, metricsPort }));
-        told = (line) => event('log', { line });
-        for (const line of early) told(line);
+        for (const say of early) say();
+        early = undefined;
       } else {
         say(`Launcher service started on ${server.host}:${grpcPort}, metrics on http${tls ? 's' : ''}://${server.host}:${metricsPort}/metrics`);
         say(`${launcher.registry.count} patterns: ${launcher.registry.list().map(({ name }) => name).join(', ')}`);
@@ -101,7 +100,7 @@ async function run(flags: LaunchFlags): Promise<void> {
         let asked = false;
         for (const [signal, number] of Object.entries(SIGNALS)) {
           process.on(signal, () => {
-            // Once more: now. The guardian ends what is left.
+            // Once more: now. The guardian ends what is left, or with --leftovers adopt the next launcher takes it over.
             if (asked) process.exit(SIGNAL_BASE + number);
             asked = true;
             if (!json) note('stopping; once more to leave at once');
@@ -115,6 +114,8 @@ async function run(flags: LaunchFlags): Promise<void> {
     process.exit(EXIT.done);
   } catch (error) {
     complain(error, json);
+    const { suggestion } = error as { suggestion?: string };
+    if (suggestion && !json) note(`mimas: ${suggestion}`);
     process.exitCode = (error as { code?: unknown }).code === 'INVALID_CONFIGURATION' ? EXIT.usage : exitCodeOf(error);
   }
 }

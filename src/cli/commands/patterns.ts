@@ -1,6 +1,8 @@
 // `mimas patterns`: asks a running launcher over gRPC. Any other gRPC client can do the same.
 import { Option, type Command } from 'commander';
 import type { ChannelCredentials, Client, Metadata, ServiceError } from '@grpc/grpc-js';
+import { InvalidOptionError } from '../../errors.js';
+import { parseDuration } from '../../units.js';
 import { EXIT } from '../exit-codes.js';
 import { readTls, readToken, type TlsFlags, type TokenFlags } from '../files.js';
 import { complain, note, say, toJson } from '../output.js';
@@ -44,11 +46,11 @@ export function register(program: Command): void {
     .option('--namespace <name>', 'the tenant')
     .option('--session <id>', 'the session')
     .option('--config <name=value...>', 'environment variables')
-    .option('--grace <seconds>', 'its grace when it is ended')
+    .option('--grace <seconds>', 'its grace when it is ended without one')
     .action((pattern: string, flags: Flags & { isolation?: string; namespace?: string; session?: string; config?: string[]; grace?: string }) => withLauncher(flags, async (ask) => {
       const isolation = flags.isolation === undefined ? 'ISOLATION_LEVEL_UNSPECIFIED' : `ISOLATION_${flags.isolation.toUpperCase()}`;
-      const config = Object.fromEntries((flags.config ?? []).map((pair) => [pair.split('=')[0]!, pair.split('=').slice(1).join('=')]));
-      const answer = await ask<{ processId: string; address: string; healthy: boolean }>('LaunchPattern', { patternName: pattern, isolation, namespace: flags.namespace ?? '', sessionId: flags.session ?? '', config, gracePeriodSecs: Number(flags.grace ?? 0) });
+      const config = Object.fromEntries((flags.config ?? []).map(variable));
+      const answer = await ask<{ processId: string; address: string; healthy: boolean }>('LaunchPattern', { patternName: pattern, isolation, namespace: flags.namespace ?? '', sessionId: flags.session ?? '', config, gracePeriodSecs: seconds(flags.grace) });
       if (flags.json) return say(toJson(answer));
       say('✓ Pattern launched successfully!');
       say(`  Process ID: ${answer.processId}`);
@@ -59,7 +61,7 @@ export function register(program: Command): void {
     .option('--grace <seconds>', 'from SIGTERM to SIGKILL')
     .option('--force', 'SIGKILL at once')
     .action((processId: string, flags: Flags & { grace?: string; force?: boolean }) => withLauncher(flags, async (ask) => {
-      const answer = await ask<{ success: boolean; error: string }>('TerminatePattern', { processId, gracePeriodSecs: Number(flags.grace ?? 0), force: flags.force ?? false });
+      const answer = await ask<{ success: boolean; error: string }>('TerminatePattern', { processId, gracePeriodSecs: seconds(flags.grace), force: flags.force ?? false });
       if (flags.json) say(toJson(answer));
       else if (answer.success) say(`${processId} is stopped`);
       else note(`mimas: ${answer.error}`);
@@ -78,6 +80,20 @@ export function register(program: Command): void {
       }
       say(flags.json ? toJson(info) : JSON.stringify(info, null, 2));
     }));
+}
+
+function variable(pair: string): [string, string] {
+  const at = pair.indexOf('=');
+  if (at < 1) throw new InvalidOptionError(`--config: ${JSON.stringify(pair)} is not name=value`, { option: '--config' });
+  return [pair.slice(0, at), pair.slice(at + 1)];
+}
+
+/** The message has whole seconds, and 0 for the default. */
+function seconds(grace: string | undefined): number {
+  if (grace === undefined) return 0;
+  const ms = /^\d+$/.test(grace) ? Number(grace) * 1000 : parseDuration(grace, '--grace');
+  if (ms >= 1000 && ms % 1000 === 0) return ms / 1000;
+  throw new InvalidOptionError(`--grace: ${JSON.stringify(grace)} is not a whole number of seconds of at least 1 (--force ends it at once)`, { option: '--grace' });
 }
 
 async function withLauncher(flags: Flags, act: (ask: Ask) => Promise<void>): Promise<void> {
