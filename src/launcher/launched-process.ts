@@ -6,7 +6,7 @@ import type { SyncContext, SyncResult, TerminatingContext } from '../supervisor/
 import { Prober } from '../runtime/prober.js';
 import type { Check, CheckResult, ProbeTimes } from '../runtime/probes.js';
 import { resolveProbeOptions } from '../runtime/probes.js';
-import { Cgroup, cgroupName, removeLeftCgroup, type CgroupSupport } from './cgroups.js';
+import { Cgroup, cgroupName, removeLeftCgroup, type CgroupSupport } from '../runtime/cgroups.js';
 import { LauncherError, toLauncherError } from './errors.js';
 import { identityOf } from './identity.js';
 import type { LaunchKey } from './ids.js';

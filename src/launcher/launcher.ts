@@ -8,7 +8,7 @@ import { Supervisor } from '../supervisor/supervisor.js';
 import { within } from '../runtime/within.js';
 import type { Remote } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
-import { detectCgroups, removeLeftCgroup, type CgroupSupport } from './cgroups.js';
+import { detectCgroups, removeLeftCgroup, type CgroupSupport } from '../runtime/cgroups.js';
 import { LauncherError } from './errors.js';
 import { isSame } from './identity.js';
 import { checkLevel, LEVEL_TITLES, processIdOf, type IsolationLevel } from './ids.js';

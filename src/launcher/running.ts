@@ -5,7 +5,7 @@ import type { LineListener } from '../runtime/output.js';
 import type { CheckResult } from '../runtime/probes.js';
 import type { ManagedProcess } from '../manager/managed-process.js';
 import type { ProcessManager } from '../manager/process-manager.js';
-import { wrapInCgroup, type Cgroup } from './cgroups.js';
+import { wrapInCgroup, type Cgroup } from '../runtime/cgroups.js';
 import { isSame, type Identity } from './identity.js';
 import type { Manifest } from './manifest.js';
 import { endOrphan } from './orphans.js';

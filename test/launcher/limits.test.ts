@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Cgroup, detectCgroups, wrapInCgroup } from '../../dist/launcher/cgroups.js';
+import { Cgroup, detectCgroups, wrapInCgroup } from '../../dist/runtime/cgroups.js';
 import { failure, start, temporaryFolder, until } from './helpers.js';
 
 const here = detectCgroups();

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { cgroupName, detectCgroups } from '../../dist/launcher/cgroups.js';
+import { cgroupName, detectCgroups } from '../../dist/runtime/cgroups.js';
 import { endOrphan } from '../../dist/launcher/orphans.js';
 import { identityOf, isSame } from '../../dist/launcher/identity.js';
 import { addPattern, alive, failure, kill, start, startOver, temporaryFolder, until } from './helpers.js';
