@@ -4,14 +4,17 @@ import type Docker from 'dockerode';
 import { Output, type LineListener } from '../runtime/output.js';
 import { within } from '../runtime/within.js';
 import { formatBytes } from '../units.js';
-import { ignoreMissing, isBusy, removeContainer } from './docker-engine.js';
-import type { Exit, Running, StopSteps } from './orchestrator.js';
+import { ignoreMissing, isBusy, isLost, removeContainer } from './docker-engine.js';
+import { execIn } from './container-exec.js';
+import type { Exit, Running, StopSteps, Usage } from './orchestrator.js';
 import type { Port } from './model.js';
 
 const OUTPUT_GRACE_MS = 500;
 const SIGNAL_BASE = 128;
 const SIGKILL = 9;
 const LOOPBACK = '127.0.0.1';
+const NS_PER_MS = 1e6;
+const HEALTH_LIMIT_MS = 10_000;
 
 export interface ContainerFacts {
   readonly index: number;
@@ -19,12 +22,15 @@ export interface ContainerFacts {
   readonly network: string;
   readonly stopSignal: NodeJS.Signals;
   readonly memory: number | undefined;
+  /** Asks a Mimas process how it is. */
+  readonly askHealth: readonly string[] | undefined;
 }
 
 export class Container implements Running {
   readonly pid: number | undefined;
   readonly container: string;
   readonly exited: Promise<Exit>;
+  readonly health?: () => Promise<void>;
   readonly #container: Docker.Container;
   readonly #output: Output;
   readonly #facts: ContainerFacts;
@@ -39,6 +45,12 @@ export class Container implements Running {
     this.container = container.id;
     this.exited = exited;
     this.pid = pid;
+    const { askHealth } = facts;
+    if (!askHealth) return;
+    this.health = async () => {
+      const { code, output: said } = await execIn(container, askHealth, AbortSignal.timeout(HEALTH_LIMIT_MS));
+      if (code !== 0) throw new Error(said.trim() || `its health could not be asked for: exit code ${code}`);
+    };
   }
 
   /** Leaves nothing behind when it fails. */
@@ -72,20 +84,17 @@ export class Container implements Running {
     return { host: this.#address, port };
   }
 
-  async exec(command: readonly string[], signal: AbortSignal): Promise<number> {
-    const exec = await this.#container.exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true });
-    const stream = await exec.start({});
-    stream.resume();
-    const abort = () => stream.destroy();
-    signal.addEventListener('abort', abort, { once: true });
-    await new Promise((resolve) => {
-      stream.on('end', resolve);
-      stream.on('close', resolve);
-      stream.on('error', resolve);
-    });
-    signal.removeEventListener('abort', abort);
-    return (await exec.inspect()).ExitCode ?? -1;
+  /** The memory without the files that the kernel merely keeps at hand, as `docker stats` counts. */
+  async usage(): Promise<Usage> {
+    const { cpu_stats: cpu, memory_stats: memory } = await this.#container.stats({ stream: false, 'one-shot': true });
+    const cached = memory.stats?.inactive_file ?? (memory.stats as { total_inactive_file?: number } | undefined)?.total_inactive_file ?? 0;
+    return { cpu: cpu.cpu_usage.total_usage / NS_PER_MS, memory: Math.max(0, (memory.usage ?? 0) - cached) };
   }
+
+  async exec(command: readonly string[], signal: AbortSignal): Promise<number> {
+    return (await execIn(this.#container, command, signal)).code;
+  }
+
 
   async stop({ grace, hurry }: StopSteps): Promise<void> {
     const over = hurry.aborted ? Promise.resolve() : new Promise<void>((resolve) => hurry.addEventListener('abort', () => resolve(), { once: true }));
@@ -103,7 +112,7 @@ export class Container implements Running {
 
   async #signal(signal: string): Promise<void> {
     // It may have ended just now.
-    await this.#container.kill({ signal }).catch((error: unknown) => isBusy(error) || ignoreMissing(error));
+    await this.#container.kill({ signal }).catch((error: unknown) => isBusy(error) || isLost(error) || ignoreMissing(error));
   }
 
   #remove(): Promise<void> {
@@ -111,7 +120,10 @@ export class Container implements Running {
       await this.#signal('SIGKILL');
       await within(this.exited, OUTPUT_GRACE_MS * 4);
       await this.#output.ended(OUTPUT_GRACE_MS);
-      await removeContainer(this.#container);
+      // When the engine is gone, nothing can be removed: the orchestrator says so in the end.
+      await removeContainer(this.#container).catch((error: unknown) => {
+        if (!isLost(error)) throw error;
+      });
     })());
   }
 }
