@@ -101,7 +101,8 @@ function checkObject(doc: Document, node: YAMLMap, shape: Extract<Shape, { kind:
 /** With what `<<` merges in. */
 function entriesOf(doc: Document, map: YAMLMap): Pair[] {
   return map.items.flatMap((pair): Pair[] => {
-    if (keyOf(pair.key) !== '<<') return [pair];
+    // The parser makes a symbol of it.
+    if (!isScalar(pair.key) || !(pair.key.value === '<<' || typeof pair.key.value === 'symbol')) return [pair];
     const found = isAlias(pair.value) ? pair.value.resolve(doc) : pair.value;
     const sources = isSeq(found) ? found.items.map((one) => (isAlias(one) ? one.resolve(doc) : one)) : [found];
     return sources.flatMap((one) => (isMap(one) ? entriesOf(doc, one).filter(({ key }) => !map.has(keyOf(key))) : []));

@@ -4,7 +4,7 @@ import type Docker from 'dockerode';
 import { Output, type LineListener } from '../runtime/output.js';
 import { within } from '../runtime/within.js';
 import { formatBytes } from '../units.js';
-import { ignoreMissing, isBusy, isLost, removeContainer } from './docker-engine.js';
+import { ignoreMissing, isBusy, isLost, LABEL, removeContainer } from './docker-engine.js';
 import { execIn } from './container-exec.js';
 import type { Exit, Running, StopSteps, Usage } from './orchestrator.js';
 import type { Port } from './model.js';
@@ -15,6 +15,7 @@ const SIGKILL = 9;
 const LOOPBACK = '127.0.0.1';
 const NS_PER_MS = 1e6;
 const HEALTH_LIMIT_MS = 10_000;
+const LOST_AFTER_MS = 5000;
 
 export interface ContainerFacts {
   readonly index: number;
@@ -55,7 +56,7 @@ export class Container implements Running {
 
   /** Leaves nothing behind when it fails. */
   static async start(engine: Docker, spec: Docker.ContainerCreateOptions, facts: ContainerFacts, onLine: LineListener): Promise<Container> {
-    const container = await engine.createContainer(spec);
+    const container = await create(engine, spec);
     try {
       const output = new Output(onLine);
       // Before it starts, so that its first line is not missed.
@@ -68,7 +69,8 @@ export class Container implements Running {
       stream.on('error', end);
       output.tap(stdout, 'stdout');
       output.tap(stderr, 'stderr');
-      const exited = exitOf(container, container.wait({ condition: 'next-exit' }) as Promise<{ StatusCode: number }>, facts);
+      const lost = new Promise<void>((resolve) => stream.once('close', resolve));
+      const exited = exitOf(container, container.wait({ condition: 'next-exit' }) as Promise<{ StatusCode: number }>, lost, facts);
       await container.start();
       const { State, NetworkSettings } = await container.inspect();
       return new Container(container, output, exited, facts, { pid: State.Pid || undefined, address: NetworkSettings.Networks[facts.network]?.IPAddress ?? LOOPBACK });
@@ -99,8 +101,7 @@ export class Container implements Running {
   async stop({ grace, hurry }: StopSteps): Promise<void> {
     const over = hurry.aborted ? Promise.resolve() : new Promise<void>((resolve) => hurry.addEventListener('abort', () => resolve(), { once: true }));
     if (grace > 0 && !hurry.aborted) {
-      await this.#signal(this.#facts.stopSignal);
-      await within(Promise.race([this.exited, over]), grace);
+      if (await this.#signal(this.#facts.stopSignal)) await within(Promise.race([this.exited, over]), grace);
     }
     await this.#remove();
   }
@@ -110,9 +111,15 @@ export class Container implements Running {
     await this.#remove();
   }
 
-  async #signal(signal: string): Promise<void> {
-    // It may have ended just now.
-    await this.#container.kill({ signal }).catch((error: unknown) => isBusy(error) || isLost(error) || ignoreMissing(error));
+  /** False when nobody hears it: it may have ended just now, or the engine is gone. */
+  async #signal(signal: string): Promise<boolean> {
+    try {
+      await this.#container.kill({ signal });
+      return true;
+    } catch (error) {
+      if (!isBusy(error) && !isLost(error)) ignoreMissing(error);
+      return false;
+    }
   }
 
   #remove(): Promise<void> {
@@ -128,8 +135,24 @@ export class Container implements Running {
   }
 }
 
-async function exitOf(container: Docker.Container, waiting: Promise<{ StatusCode: number }>, { memory }: ContainerFacts): Promise<Exit> {
+/** One of that name that could not be removed while the engine was gone makes way, when it is this owner's. */
+async function create(engine: Docker, spec: Docker.ContainerCreateOptions): Promise<Docker.Container> {
   try {
+    return await engine.createContainer(spec);
+  } catch (error) {
+    const left = isBusy(error) && spec.name !== undefined ? engine.getContainer(spec.name) : undefined;
+    const owner = await left?.inspect().then(({ Config }) => Config.Labels[LABEL.owner], () => undefined);
+    if (left === undefined || owner !== spec.Labels?.[LABEL.owner]) throw error;
+    await removeContainer(left);
+    return engine.createContainer(spec);
+  }
+}
+
+/** The engine ends both connections with the container; when only the one for output has ended, and the other does not follow, the engine is gone. */
+async function exitOf(container: Docker.Container, waiting: Promise<{ StatusCode: number }>, lost: Promise<void>, { memory }: ContainerFacts): Promise<Exit> {
+  try {
+    const known = await Promise.race([waiting.then(() => true), lost.then(() => within(waiting, LOST_AFTER_MS))]);
+    if (!known) return { code: null, signal: null, reason: 'the connection to the container engine was lost' };
     const { StatusCode: code } = await waiting;
     const state = await container.inspect().then(({ State }) => State, () => undefined);
     const killed = code === SIGNAL_BASE + SIGKILL;

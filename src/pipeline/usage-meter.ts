@@ -3,7 +3,7 @@ import type { Usage } from './orchestrator.js';
 import type { ComponentUnit } from './unit.js';
 
 /** Two readings closer than this say little, ms. */
-const SHORTEST = 200;
+const SHORTEST = 400;
 /** An older reading tells of the past, ms. */
 const LONGEST = 10_000;
 
