@@ -57,8 +57,9 @@ export class LogFile {
     let lines: string[] = [];
     for (let n = 0; lines.length < count && n <= this.rotation().maxFiles; n++) {
       const older = textOf(n === 0 ? this.path : `${this.path}.${n}`);
-      if (older === undefined) break;
-      lines = [...older.split('\n').slice(0, -1), ...lines];
+      // Just after a rotation there is no current one.
+      if (older === undefined && n > 0) break;
+      lines = [...(older ?? '').split('\n').slice(0, -1), ...lines];
     }
     return count === 0 ? [] : lines.slice(-count);
   }

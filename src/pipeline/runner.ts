@@ -352,7 +352,8 @@ export class PipelineRunner {
   #endIfOver(): void {
     if (this.#stop || this.#launching > 0) return;
     const all = this.#roster.all();
-    if (all.length > 0 && all.every((unit) => unit.ended)) void this.stop(all.some((unit) => unit.state === 'failed') ? 'failed' : 'completed');
+    // A change of its files may still mend what is watched.
+    if (all.length > 0 && all.every((unit) => unit.ended && !(unit.state === 'failed' && unit.component.watch))) void this.stop(all.some((unit) => unit.state === 'failed') ? 'failed' : 'completed');
   }
 
   async #end(reason?: string): Promise<void> {

@@ -327,7 +327,7 @@ function settled(signal: AbortSignal): Promise<void> {
   });
 }
 
-const describe = ({ code, signal, reason }: Exit): string => `${signal ? `was ended by ${signal}` : `exited with code ${code}`}${reason ? ` (${reason})` : ''}`;
+const describe = ({ code, signal, reason }: Exit): string => `${signal ? `was ended by ${signal}` : code === null ? 'was lost' : `exited with code ${code}`}${reason ? ` (${reason})` : ''}`;
 
 /** `max_restarts` means what it says: the breaker of the supervisor does not come before it. */
 function policyOf({ condition, maxRestarts, window, backoff }: Restart): RestartPolicyOptions {
