@@ -1,4 +1,5 @@
 // `mimas run pipeline.yaml` at a real terminal (a pty of script(1)): the live table, Ctrl+C, colours; and without one.
+/* oxlint-disable no-control-regex */
 // Where script(1) is missing the tests that need a terminal are skipped, and say so.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -36,7 +36,14 @@ function show(status: PipelineStatus, json: boolean | undefined): void {
 export const ps = ({ pipeline, json }: OperationFlags) => guarded(json, async () => {
   const names = pipeline === undefined ? await runningPipelines() : [await choosePipeline(pipeline)];
   if (names.length === 0 && !json) note('no pipeline runs here');
-  for (const name of names) show(await statusOfPipeline(name), json);
+  // One that does not answer hides none of the others.
+  for (const answer of await Promise.allSettled(names.map(statusOfPipeline))) {
+    if (answer.status === 'fulfilled') show(answer.value, json);
+    else {
+      complain(answer.reason, json);
+      process.exitCode = exitCodeOfPipeline(answer.reason);
+    }
+  }
 });
 
 /** Operations that are answered with the new state. */
