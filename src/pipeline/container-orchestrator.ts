@@ -41,9 +41,11 @@ export class ContainerOrchestrator implements Orchestrator {
   }
 
   async prepare(pipeline: PipelineSpec, preparation: Preparation): Promise<void> {
-    this.#pipeline = pipeline;
+    // Of a new version that cannot be had, nothing is taken over.
+    this.#pipeline ??= pipeline;
     const engine = (this.#engine ??= await connectEngine());
     await Promise.all([...pullsOf(pipeline)].map(([image, pull]) => ensureImage(engine, image, pull, preparation)));
+    this.#pipeline = pipeline;
     if (this.#network !== undefined) return;
     await this.#clearLeftovers(engine, pipeline.name);
     this.#guard(pipeline.name);

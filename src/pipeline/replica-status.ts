@@ -19,6 +19,7 @@ export function statusOf(unit: ComponentUnit, registered: string | undefined, us
     cpu: running ? used?.cpu : undefined,
     memory: running ? used?.memory : undefined,
     ports: component.ports.map(({ port }) => (running ? running.reach(port).port : port)),
-    registered,
+    // Who is down may not have been missed yet.
+    registered: running ? registered : undefined,
   };
 }

@@ -68,6 +68,8 @@ export class PipelineRunner {
   #failure: ComponentFailedError | undefined;
   #stop: Promise<void> | undefined;
   #launching = 0;
+  /** When the first start was over. */
+  #upAt = Infinity;
   /** Settles, without rejecting, when the last change that was asked for is over. */
   #turn: Promise<unknown> = Promise.resolve();
   /** Settles, without rejecting, when the preparation is over: before that there is nothing to clear away. */
@@ -144,6 +146,7 @@ export class PipelineRunner {
       if (this.#failure) throw this.#failure;
       return;
     }
+    this.#upAt = performance.now();
     this.#setPhase('started');
     this.#endIfOver();
   }
@@ -260,7 +263,7 @@ export class PipelineRunner {
     const first = from === 'starting' || (from === 'pending' && state === 'starting');
     this.events.emit('component', { id, component: unit.component.id, state, from, first, check: unit.passed, restarts, ...(running?.pid === undefined ? {} : { pid: running.pid }), ...(detail === undefined ? {} : { detail }) });
     // One that somebody changed or restarted and that does not come up is told of, but takes nobody along.
-    const asked = this.#phase === 'started' && !unit.everUp;
+    const asked = this.#phase === 'started' && unit.isNewSince(this.#upAt);
     if (state === 'failed' && this.#spec.onFailure === 'stop' && !asked && !this.#stop) {
       this.#failure = unit.error;
       void this.stop('failed');

@@ -49,6 +49,8 @@ export class ComponentUnit implements Replica {
   #turn = 0;
   #latest: Promise<void> = Promise.resolve();
   #startedAt: number | undefined;
+  /** When this life, restarts included, began. */
+  #since = 0;
   restarts = 0;
 
   constructor(
@@ -83,6 +85,10 @@ export class ComponentUnit implements Replica {
   get everUp(): boolean {
     return this.#everUp;
   }
+  /** This life, restarts included, began after `moment` and is still within the window that its restarts are counted in. */
+  isNewSince(moment: number): boolean {
+    return this.#since > moment && performance.now() - this.#since < this.#component.restart.window;
+  }
   get startedAt(): number | undefined {
     return this.#startedAt;
   }
@@ -99,6 +105,7 @@ export class ComponentUnit implements Replica {
   async start(): Promise<void> {
     const { supervisor } = this.context;
     this.#living = true;
+    this.#since = performance.now();
     this.#lastExit = undefined;
     this.#error = undefined;
     this.#detail = undefined;
