@@ -49,15 +49,19 @@ fi
 mkdir -p "$state/users"
 touch "$state/users/$user"
 
-if ! curl -sf --unix-socket "$socket" http://docker/images/local-node/json >/dev/null; then
+# Beside what Node needs: librt, which the TypeScript loader's binary asks for. An image without it is an older one.
+if ! curl -sf --unix-socket "$socket" http://docker/images/local-node/json | grep -q '"mimas.with":"librt"'; then
   root="$(mktemp -d)"
   trap 'rm -rf "$root"' EXIT
   node="$(readlink -f "$(command -v node)")"
   for file in $(ldd "$node" | grep -oE '/[^ ]+\.so[^ ]*'); do mkdir -p "$root$(dirname "$file")"; cp -L "$file" "$root$file"; done
   mkdir -p "$root/usr/bin" "$root/bin" "$root/tmp" "$root/etc"
+  rt="$(dirname "$(ldd "$node" | grep -oE '/[^ ]+/libc\.so[^ ]*' | head -1)")/librt.so.1"
+  mkdir -p "$root$(dirname "$rt")"
+  cp -L "$rt" "$root$rt"
   cp "$node" "$root/usr/bin/node"
   cp /bin/busybox "$root/bin/busybox"
   ln -s busybox "$root/bin/sh"
-  tar -C "$root" -cf - . | curl -sf --unix-socket "$socket" -X POST -H 'Content-Type: application/x-tar' --data-binary @- "http://docker/images/create?fromSrc=-&repo=local-node&changes=ENTRYPOINT%20%5B%22%2Fusr%2Fbin%2Fnode%22%5D" >/dev/null
+  tar -C "$root" -cf - . | curl -sf --unix-socket "$socket" -X POST -H 'Content-Type: application/x-tar' --data-binary @- "http://docker/images/create?fromSrc=-&repo=local-node&changes=ENTRYPOINT%20%5B%22%2Fusr%2Fbin%2Fnode%22%5D&changes=LABEL%20mimas.with%3Dlibrt" >/dev/null
 fi
 echo "DOCKER_HOST=unix://$socket"

@@ -36,3 +36,14 @@ export function complain(error: unknown, json: boolean | undefined): void {
     if (tail && !error.message.includes(tail)) note(tail.replace(/^/gm, '    '));
   } else note(`mimas: ${String(error)}`);
 }
+
+/** Hears when nobody reads what is printed any more, the terminal is gone, say; without it that is an error nobody catches. */
+export function onHangUp(listener: () => void): void {
+  let heard = false;
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', () => {
+      if (!heard) listener();
+      heard = true;
+    });
+  }
+}

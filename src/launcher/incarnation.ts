@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { Prober } from '../runtime/prober.js';
 import { resolveProbeOptions, type Check, type CheckResult, type ProbeTimes } from '../runtime/probes.js';
-import { Cgroup, cgroupName, removeLeftCgroup } from './cgroups.js';
+import { Cgroup, cgroupName, removeLeftCgroup } from '../runtime/cgroups.js';
 import { LauncherError } from './errors.js';
 import { identityOf } from './identity.js';
 import type { LaunchKey } from './ids.js';

@@ -1,6 +1,6 @@
 // What a launched process needs of its launcher.
 import type { Clock } from '../supervisor/clock.js';
-import type { CgroupSupport } from './cgroups.js';
+import type { CgroupSupport } from '../runtime/cgroups.js';
 import type { LauncherError } from './errors.js';
 import type { LaunchedProcess } from './launched-process.js';
 import type { Manifest, Resources } from './manifest.js';

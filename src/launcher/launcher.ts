@@ -8,7 +8,7 @@ import { Supervisor } from '../supervisor/supervisor.js';
 import { within } from '../runtime/within.js';
 import type { Remote } from '../types.js';
 import type { Duration } from '../units.js';
-import { detectCgroups, type CgroupSupport } from './cgroups.js';
+import { detectCgroups, type CgroupSupport } from '../runtime/cgroups.js';
 import { LauncherError } from './errors.js';
 import { checkLevel, processIdOf, type IsolationLevel } from './ids.js';
 import type { LaunchedContext } from './launched-context.js';

@@ -7,7 +7,7 @@ import type { CheckResult } from '../runtime/probes.js';
 import { within } from '../runtime/within.js';
 import type { ManagedProcess } from '../manager/managed-process.js';
 import type { ProcessManager } from '../manager/process-manager.js';
-import { wrapInCgroup, type Cgroup } from './cgroups.js';
+import { wrapInCgroup, type Cgroup } from '../runtime/cgroups.js';
 import { isSame } from './identity.js';
 import type { Manifest } from './manifest.js';
 import { endOrphan, markedBy } from './orphans.js';

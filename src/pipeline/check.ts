@@ -1,5 +1,5 @@
 // Walks a YAML document along the table of schema.ts and reports what does not fit, each with its place.
-import { isAlias, isMap, isScalar, isSeq, type Document, type Node, type Scalar, type YAMLMap } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, type Document, type Node, type Pair, type Scalar, type YAMLMap } from 'yaml';
 import { closest } from '../errors.js';
 import { parseBytes, parseDuration } from '../units.js';
 import type { Shape } from './shape.js';
@@ -58,6 +58,11 @@ export function checkNode(doc: Document, raw: unknown, shape: Shape, path: strin
         report(node, path, (error as Error).message);
       }
       return;
+    case 'scalar':
+    case 'any':
+      // As it was written: 1.10 is no number here, and neither is 007.
+      if (isScalar(node) && node.source !== undefined && (found === 'number' || found === 'flag')) node.value = node.source;
+      return;
     case 'list':
       if (isSeq(node)) {
         if (node.items.length < (shape.min ?? 0)) report(node, path, `${path}: at least ${shape.min} expected`);
@@ -65,7 +70,7 @@ export function checkNode(doc: Document, raw: unknown, shape: Shape, path: strin
       }
       return;
     case 'map':
-      if (isMap(node)) for (const { key, value: item } of node.items) checkNode(doc, item, shape.of, join(path, keyOf(key)), report);
+      if (isMap(node)) for (const { key, value: item } of entriesOf(doc, node)) checkNode(doc, item, shape.of, join(path, keyOf(key)), report);
       return;
     case 'object':
       return checkObject(doc, node as YAMLMap, shape, path, report);
@@ -75,8 +80,10 @@ export function checkNode(doc: Document, raw: unknown, shape: Shape, path: strin
 function checkObject(doc: Document, node: YAMLMap, shape: Extract<Shape, { kind: 'object' }>, path: string, report: Report): void {
   const known = Object.keys(shape.fields);
   const present: string[] = [];
-  for (const { key, value } of node.items) {
+  for (const { key, value } of entriesOf(doc, node)) {
     const name = keyOf(key);
+    // Fields for anchors, as other tools have them.
+    if (path === '' && name.startsWith('x-')) continue;
     const field = Object.hasOwn(shape.fields, name) ? shape.fields[name] : undefined;
     if (!field) {
       report(key as Node, join(path, name), `${path || 'the file'}: unknown field '${name}'`, closest(name, known));
@@ -89,6 +96,17 @@ function checkObject(doc: Document, node: YAMLMap, shape: Extract<Shape, { kind:
   if (!shape.oneOf) return;
   const chosen = shape.oneOf.filter((name) => present.includes(name));
   if (chosen.length !== 1) report(node, path, `${path}: ${chosen.length === 0 ? 'one' : 'only one'} of ${shape.oneOf.join(', ')} is expected${chosen.length > 1 ? `, not ${chosen.join(' and ')}` : ''}`);
+}
+
+/** With what `<<` merges in. */
+function entriesOf(doc: Document, map: YAMLMap): Pair[] {
+  return map.items.flatMap((pair): Pair[] => {
+    // The parser makes a symbol of it.
+    if (!isScalar(pair.key) || !(pair.key.value === '<<' || typeof pair.key.value === 'symbol')) return [pair];
+    const found = isAlias(pair.value) ? pair.value.resolve(doc) : pair.value;
+    const sources = isSeq(found) ? found.items.map((one) => (isAlias(one) ? one.resolve(doc) : one)) : [found];
+    return sources.flatMap((one) => (isMap(one) ? entriesOf(doc, one).filter(({ key }) => !map.has(keyOf(key))) : []));
+  });
 }
 
 const accepts = (shape: Shape): readonly Found[] => (shape.kind === 'either' ? shape.of.flatMap(accepts) : ACCEPTS[shape.kind]);

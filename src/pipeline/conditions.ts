@@ -7,6 +7,8 @@ export interface Seen {
   readonly state: ComponentState;
   /** It has been up in this life. */
   readonly everUp: boolean;
+  /** How it ended by itself, when it ran and did. */
+  readonly lastExit: object | undefined;
   readonly detail: string | undefined;
 }
 
@@ -18,11 +20,11 @@ export function verdict(condition: Condition, replicas: readonly Seen[]): Verdic
   return verdicts.find((one) => typeof one === 'object') ?? (verdicts.every((one) => one === 'met') ? 'met' : 'not yet');
 }
 
-function judge(condition: Condition, { id, state, everUp, detail }: Seen): Verdict {
+function judge(condition: Condition, { id, state, everUp, lastExit, detail }: Seen): Verdict {
   const never = (what: string): Verdict => ({ never: `${id} ${what}` });
   if (state === 'skipped') return never('was skipped');
   if (state === 'completed') return condition === 'healthy' || condition === 'log_ready' ? never('ended before it was healthy') : 'met';
-  if (state === 'failed') return condition === 'completed' && everUp ? 'met' : never(detail ?? 'failed');
+  if (state === 'failed') return condition === 'completed' && (everUp || lastExit !== undefined) ? 'met' : never(detail ?? 'failed');
   if (state === 'stopped' || state === 'stopping') return never('was stopped');
   if (condition === 'started') return everUp ? 'met' : 'not yet';
   if (condition === 'healthy' || condition === 'log_ready') return state === 'healthy' ? 'met' : 'not yet';

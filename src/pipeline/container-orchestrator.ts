@@ -3,13 +3,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type Docker from 'dockerode';
-import { PipelineRunningError, ProcessStartError } from '../errors.js';
+import { EngineUnavailableError, PipelineRunningError, ProcessStartError } from '../errors.js';
 import { processFacts } from '../runtime/group-members.js';
 import { Container } from './container.js';
 import { containerSpec, rewriteLocalhost, type Place } from './container-spec.js';
 import { connectEngine, ensureImage, ignoreMissing, LABEL, removeAll } from './docker-engine.js';
 import type { Component, PipelineSpec } from './model.js';
-import type { Launch, Orchestrator, Preparation, Running } from './orchestrator.js';
+import { PROCESS_HOST } from './process-mounts.js';
+import type { Launch, Orchestrator, Preparation, Refusal, Running } from './orchestrator.js';
 
 const LOOPBACK = '127.0.0.1';
 const GUARDIAN = fileURLToPath(new URL('./container-guardian.js', import.meta.url));
@@ -33,15 +34,18 @@ export class ContainerOrchestrator implements Orchestrator {
     this.#rewrite = rewrite;
   }
 
-  refusal({ id, kind, image }: Component): string | undefined {
-    return image ? undefined : `${kind} ${id} has no image: it cannot run with --orchestrator container`;
+  refusals({ id, kind, image, process: file }: Component): Refusal[] {
+    if (image) return [];
+    if (file) return [{ field: 'process', message: `${id}: a process file needs an image with Node.js beside it to run with --orchestrator container, such as image: node:22-slim` }];
+    return [{ field: '', message: `${kind} ${id} has no image: it cannot run with --orchestrator container` }];
   }
 
   async prepare(pipeline: PipelineSpec, preparation: Preparation): Promise<void> {
-    this.#pipeline = pipeline;
+    // Of a new version that cannot be had, nothing is taken over.
+    this.#pipeline ??= pipeline;
     const engine = (this.#engine ??= await connectEngine());
-    const images = new Map(pipeline.components.map((component) => [component.image!, component]));
-    await Promise.all([...images].map(([image, { pull }]) => ensureImage(engine, image, pull, preparation)));
+    await Promise.all([...pullsOf(pipeline)].map(([image, pull]) => ensureImage(engine, image, pull, preparation)));
+    this.#pipeline = pipeline;
     if (this.#network !== undefined) return;
     await this.#clearLeftovers(engine, pipeline.name);
     this.#guard(pipeline.name);
@@ -63,7 +67,7 @@ export class ContainerOrchestrator implements Orchestrator {
     const network = this.#network!;
     const place: Place = { pipeline, network, owner: this.#owner, host: this.#local() ? this.#gateway! : 'host-gateway' };
     const rewritten = this.#rewrite ? Object.fromEntries(Object.entries(env).map(([name, value]) => [name, rewriteLocalhost(value, component, pipeline.components)])) : env;
-    const facts = { index, ports: component.ports, network, stopSignal: component.stop.signal, memory: (component.container.limits ?? component.limits)?.memory };
+    const facts = { index, ports: component.ports, network, stopSignal: component.stop.signal, memory: (component.container.limits ?? component.limits)?.memory, askHealth: component.process === undefined || component.container.command !== undefined ? undefined : ['node', PROCESS_HOST, 'health'] };
     try {
       const container = await Container.start(this.#engine!, containerSpec(replica, rewritten, place), facts, onLine);
       if (signal.aborted) await container.stop({ grace: 0, hurry: signal });
@@ -74,7 +78,16 @@ export class ContainerOrchestrator implements Orchestrator {
   }
 
   async close(): Promise<void> {
-    if (this.#engine && this.#pipeline) await removeAll(this.#engine, [`${LABEL.pipeline}=${this.#pipeline.name}`, `${LABEL.owner}=${this.#owner}`]);
+    try {
+      if (this.#engine && this.#pipeline) await removeAll(this.#engine, [`${LABEL.pipeline}=${this.#pipeline.name}`, `${LABEL.owner}=${this.#owner}`]);
+    } catch (error) {
+      throw new EngineUnavailableError(`containers or the network of ${this.#pipeline?.name} may be left, because the engine does not let them be removed (${reasonOf(error)}); the next start removes them`, { cause: error });
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #leave(): void {
     this.#network = undefined;
     this.#guardian?.stdin?.end('done\n');
     this.#guardian = undefined;
@@ -105,6 +118,16 @@ export class ContainerOrchestrator implements Orchestrator {
     this.#guardian.unref();
     (this.#guardian.stdin as unknown as { unref?(): void }).unref?.();
   }
+}
+
+/** Of several components with one image, who wants it pulled has his way. */
+function pullsOf({ components }: PipelineSpec): Map<string, Component['pull']> {
+  const pulls = new Map<string, Component['pull']>();
+  const eagerness = ['never', 'missing', 'always'] as const;
+  for (const { image, pull } of components) {
+    if (image !== undefined && eagerness.indexOf(pull) >= eagerness.indexOf(pulls.get(image) ?? 'never')) pulls.set(image, pull);
+  }
+  return pulls;
 }
 
 const reasonOf = (error: unknown): string => (error as { json?: { message?: string } }).json?.message ?? (error as Error).message;

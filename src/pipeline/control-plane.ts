@@ -1,9 +1,10 @@
 // The control plane over gRPC: flowctl.v1.ControlPlaneService in front of the registry, with reflection.
 // gRPC is loaded when it is first listened; nothing else of a pipeline needs it.
-import { createServer } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { handleUnaryCall, sendUnaryData, Server, ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { InvalidOptionError, UnitNotFoundError } from '../errors.js';
+import type { ControlPlanePlace } from './orchestrator.js';
 import { Registry, type ComponentInfo, type HealthName, type Registration, type RegistryOptions, type TypeName } from './registry.js';
 
 /** Beside this file; the build copies it. */
@@ -30,8 +31,11 @@ export class ControlPlane {
     this.registry = new Registry(options);
   }
 
-  /** Resolves with the port, the same on all `hosts`. @throws InvalidOptionError when it is taken */
-  async listen(hosts: readonly string[]): Promise<number> {
+  /**
+   * Resolves with what components are told: an address with a port that is the same on all hosts, and none of `reserved`.
+   * @throws InvalidOptionError when it is taken
+   */
+  async listen({ listen: hosts, tell }: ControlPlanePlace, reserved: ReadonlySet<number> = new Set()): Promise<string> {
     const grpc = await import('@grpc/grpc-js');
     const loader = await import('@grpc/proto-loader');
     const { ReflectionService } = await import('@grpc/reflection');
@@ -53,11 +57,24 @@ export class ControlPlane {
     this.#server = server;
     const [first = '127.0.0.1', ...others] = this.#options.hosts ?? hosts;
     // Asked beforehand: gRPC would print the refusal itself.
-    const free = wanted === 0 || (await isFree(first, wanted));
-    if (!free && !elsewhere) throw new InvalidOptionError(`the control plane cannot listen on ${first}:${wanted}, which is taken; --control-plane-port 0 takes a free port`, { option: 'controlPlane.port' });
-    const port = await bind(first, free ? wanted : 0);
+    const needed = reserved.has(wanted);
+    const free = !needed && (wanted === 0 || (await isFree(first, wanted)));
+    if (!free && !elsewhere) throw new InvalidOptionError(`the control plane cannot listen on ${first}:${wanted}, which ${needed ? 'a component has' : 'is taken'}; --control-plane-port 0 takes a free port`, { option: 'controlPlane.port' });
+    const port = await this.#bindFree(bind, first, free ? wanted : 0, reserved);
     for (const host of others) await bind(host, port);
-    return port;
+    // An address that somebody chose is one that components can only be told, unless it means all or this machine.
+    const chosen = this.#options.hosts?.[0];
+    const told = chosen === undefined || ['0.0.0.0', '::', '127.0.0.1', '::1', 'localhost'].includes(chosen) ? tell : chosen;
+    return `http://${told.includes(':') ? `[${told}]` : told}:${port}`;
+  }
+
+  /** The system may hand out a port that a component will want. */
+  async #bindFree(bind: (host: string, port: number) => Promise<number>, host: string, wanted: number, reserved: ReadonlySet<number>): Promise<number> {
+    if (wanted !== 0) return bind(host, wanted);
+    for (;;) {
+      const port = await freePort(host);
+      if (!reserved.has(port)) return bind(host, port);
+    }
   }
 
   async close(): Promise<void> {
@@ -93,6 +110,17 @@ export class ControlPlane {
       },
     };
   }
+}
+
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, host, () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
 }
 
 function isFree(host: string, port: number): Promise<boolean> {

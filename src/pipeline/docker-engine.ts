@@ -23,10 +23,14 @@ export const isMissing = (error: unknown): boolean => (error as { statusCode?: n
 /** Removal of it has begun already. */
 export const isBusy = (error: unknown): boolean => (error as { statusCode?: number }).statusCode === 409;
 
+/** The engine itself does not answer. */
+export const isLost = (error: unknown): boolean => (error as { statusCode?: number }).statusCode === undefined;
+
 /** Makes sure that an image is here. @throws EngineUnavailableError when it is not and cannot be brought here */
-export async function ensureImage(engine: Docker, image: string, pull: 'missing' | 'always' | 'never', { signal, onProgress }: { signal: AbortSignal; onProgress: (message: string) => void }): Promise<void> {
+export async function ensureImage(engine: Docker, name: string, pull: 'missing' | 'always' | 'never', { signal, onProgress }: { signal: AbortSignal; onProgress: (message: string) => void }): Promise<void> {
+  const image = withTag(name);
   if (pull !== 'always' && (await hasImage(engine, image))) return;
-  if (pull === 'never') throw new EngineUnavailableError(`image ${image} is not here, and pull is never`);
+  if (pull === 'never') throw new EngineUnavailableError(`image ${name} is not here, and pull is never`);
   onProgress(`Pulling ${image}`);
   try {
     const stream = await engine.pull(image, { abortSignal: signal });
@@ -48,6 +52,9 @@ export async function ensureImage(engine: Docker, image: string, pull: 'missing'
     throw new EngineUnavailableError(`image ${image} cannot be pulled: ${(error as Error).message}`, { cause: error });
   }
 }
+
+/** Without a tag the engine would bring all there are. */
+const withTag = (image: string): string => (/[:@][^/]*$/.test(image) ? image : `${image}:latest`);
 
 async function hasImage(engine: Docker, image: string): Promise<boolean> {
   try {

@@ -24,6 +24,10 @@ export interface ReplicaStatus {
   exitCode: number | null | undefined;
   /** Milliseconds since it was started, while it runs. */
   uptime: number | undefined;
+  /** Percent of one core, over the last seconds; with all that it has started. */
+  cpu: number | undefined;
+  /** Resident, bytes; with all that it has started. */
+  memory: number | undefined;
   ports: number[];
   /** What the control plane heard of it. */
   registered: string | undefined;

@@ -18,11 +18,11 @@ function schemaOf(shape: Shape): Json {
 function typed(shape: Shape): Json {
   switch (shape.kind) {
     case 'text':
-      return shape.values ? { enum: [...shape.values] } : { type: 'string', ...(shape.pattern ? { anyOf: [{ pattern: shape.pattern.source }, VARIABLE] } : {}) };
+      return shape.values ? { anyOf: [{ enum: [...shape.values] }, VARIABLE] } : { type: 'string', ...(shape.pattern ? { anyOf: [{ pattern: shape.pattern.source }, VARIABLE] } : {}) };
     case 'number':
       return { anyOf: [{ type: shape.integer ? 'integer' : 'number', ...(shape.min === undefined ? {} : { minimum: shape.min }), ...(shape.max === undefined ? {} : { maximum: shape.max }) }, VARIABLE] };
     case 'flag':
-      return { type: 'boolean' };
+      return { anyOf: [{ type: 'boolean' }, VARIABLE] };
     case 'duration':
       return { anyOf: [{ type: 'number', minimum: 0 }, { type: 'string', pattern: '^\\s*\\d+(\\.\\d+)?\\s*(ms|s|m|h|d)?\\s*$' }, VARIABLE] };
     case 'size':
@@ -39,6 +39,7 @@ function typed(shape: Shape): Json {
       return {
         type: 'object',
         additionalProperties: false,
+        ...(shape === PIPELINE ? { patternProperties: { '^x-': {} } } : {}),
         properties: Object.fromEntries(Object.entries(shape.fields).map(([name, field]) => [name, schemaOf(field)])),
         ...(shape.required?.length ? { required: [...shape.required] } : {}),
         ...(shape.oneOf ? { oneOf: shape.oneOf.map((name) => ({ required: [name] })) } : {}),

@@ -1,5 +1,6 @@
 // The log of one component on disk: appended line by line, rotated by size, written behind the component's back.
 // Invariant: a slow disk costs lines (counted in the file), never memory or the component's time.
+import { readFileSync } from 'node:fs';
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -24,7 +25,8 @@ export class LogFile {
 
   constructor(
     readonly path: string,
-    private readonly rotation: Rotation,
+    /** Asked for each time: a new version of the pipeline may bring another. */
+    private readonly rotation: () => Rotation,
   ) {}
 
   /** Why nothing can be written, when nothing can. */
@@ -46,6 +48,20 @@ export class LogFile {
   /** Resolves when all lines so far are in the file. */
   async flush(): Promise<void> {
     while (this.#work) await this.#work;
+  }
+
+  /** The last lines that were written, of older files as well; what comes after this call's promise resolves is not among them. */
+  async tail(count: number): Promise<string[]> {
+    await this.flush();
+    // From here on in one go: a line that comes now is heard of as an event.
+    let lines: string[] = [];
+    for (let n = 0; lines.length < count && n <= this.rotation().maxFiles; n++) {
+      const older = textOf(n === 0 ? this.path : `${this.path}.${n}`);
+      // Just after a rotation there is no current one.
+      if (older === undefined && n > 0) break;
+      lines = [...(older ?? '').split('\n').slice(0, -1), ...lines];
+    }
+    return count === 0 ? [] : lines.slice(-count);
   }
 
   async close(): Promise<void> {
@@ -76,12 +92,13 @@ export class LogFile {
     }
     const handle = (this.#handle ??= await this.#open());
     let text = '';
-    while (this.#waiting.length > 0 && (text === '' || this.#size + text.length < this.rotation.maxSize)) text += this.#waiting.shift()!;
+    const { maxSize } = this.rotation();
+    while (this.#waiting.length > 0 && (text === '' || this.#size + text.length < maxSize)) text += this.#waiting.shift()!;
     this.#waitingBytes = this.#waiting.reduce((sum, line) => sum + line.length, 0);
     const bytes = Buffer.from(text);
     await handle.write(bytes);
     this.#size += bytes.length;
-    if (this.#size >= this.rotation.maxSize) await this.#rotate();
+    if (this.#size >= maxSize) await this.#rotate();
   }
 
   async #open(): Promise<FileHandle> {
@@ -93,9 +110,17 @@ export class LogFile {
   async #rotate(): Promise<void> {
     await this.#handle?.close();
     this.#handle = undefined;
-    const { maxFiles } = this.rotation;
+    const { maxFiles } = this.rotation();
     if (maxFiles === 0) return void (await rm(this.path, { force: true }));
     for (let n = maxFiles - 1; n >= 1; n--) await rename(`${this.path}.${n}`, `${this.path}.${n + 1}`).catch(() => {});
     await rename(this.path, `${this.path}.1`);
+  }
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
   }
 }

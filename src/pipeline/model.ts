@@ -1,4 +1,5 @@
 // A pipeline as the runner works with it: checked, defaults filled in, durations in milliseconds, sizes in bytes, paths absolute.
+import type { Problem } from './problems.js';
 
 export type Kind = 'source' | 'processor' | 'sink' | 'pipeline';
 /** What a dependent waits for. `log_ready` is `healthy` of a log-line check. */
@@ -70,9 +71,13 @@ export interface ContainerOverrides {
 }
 
 export interface Limits {
-  /** Cores. */
+  /** Cores, at most. */
   readonly cpu: number | undefined;
   readonly memory: number | undefined;
+  /** Cores that it gets when there is a run on them. */
+  readonly cpuRequest: number | undefined;
+  /** Bytes that are taken from it last. */
+  readonly memoryRequest: number | undefined;
 }
 
 export interface Component {
@@ -119,6 +124,8 @@ export interface PipelineSpec {
   readonly log: { readonly maxSize: number; readonly maxFiles: number };
   /** In the order of the file: sources, processors, sinks, pipelines. */
   readonly components: readonly Component[];
+  /** Where a field of a component (or, with an empty id, of the file) stands: for what is refused after the file was read. */
+  readonly locate?: ((id: string, field: string) => Omit<Problem, 'message'>) | undefined;
 }
 
 /** The id of replica number `index`, from 0: the first keeps the component's own, so that scaling up never renames. */

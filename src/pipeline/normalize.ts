@@ -1,10 +1,9 @@
 // From what was written (and checked) to what the runner works with: short forms spelled out, defaults filled in, paths made absolute.
+import { homedir } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import { parseBytes, parseDuration } from '../units.js';
 import type { Check, Component, Condition, ContainerOverrides, Dependency, HealthCheck, Kind, Limits, Port, Restart, RestartName, Volume, Watch } from './model.js';
-
-/** A value as YAML gave it. Its shape has been checked along schema.ts. */
-export type Written = any;
+import type { Written } from './written.js';
 
 export interface Surroundings {
   readonly folder: string;
@@ -14,130 +13,158 @@ export interface Surroundings {
 }
 
 const DEFAULT_GRACE = 10_000;
-const time = (value: Written, fallback: number): number => (value === undefined || value === null ? fallback : parseDuration(value));
-const texts = (value: Written): Record<string, string> => Object.fromEntries(Object.entries(value ?? {}).map(([key, one]) => [key, one === null ? '' : String(one)]));
-const listOf = (value: Written): Written[] => (value === undefined || value === null ? [] : Array.isArray(value) ? value : [value]);
+const time = (value: Written, fallback: number): number => (value.missing ? fallback : parseDuration(value.amount()!));
 
 export function normalizeComponent(kind: Kind, written: Written, { folder, env, envFile }: Surroundings): Component {
-  const path = (value: string | undefined) => (value === undefined ? undefined : isAbsolute(value) ? value : resolve(folder, value));
-  const healthPort: number | undefined = written.health_port;
-  const restart = restartOf(written.restart_policy);
+  const at = (name: string) => written.get(name);
+  const path = (value: string) => (isAbsolute(value) ? value : resolve(folder, value));
+  const pathAt = (name: string) => (at(name).missing ? undefined : path(at(name).text()!));
+  const healthPort = at('health_port').number();
+  const restart = restartOf(at('restart_policy'));
   return {
-    id: written.id,
+    id: at('id').text()!,
     kind,
-    name: written.name,
-    description: written.description,
-    image: written.image,
-    pull: written.pull ?? 'missing',
-    binary: path(written.binary),
-    command: commandOf(written.command),
-    args: listOf(written.args).map(String),
-    process: path(written.process),
-    workingDir: written.working_dir,
-    inputs: listOf(written.inputs),
-    inputEventTypes: listOf(written.input_event_types),
-    outputEventTypes: listOf(written.output_event_types),
-    env: { ...env, ...configEnv(written.config), ...Object.assign({}, ...listOf(written.env_file).map((one: string) => envFile(path(one)!))), ...texts(written.env) },
-    ports: listOf(written.ports).map(portOf),
+    name: at('name').text(),
+    description: at('description').text(),
+    image: at('image').text(),
+    pull: at('pull').word() ?? 'missing',
+    binary: pathAt('binary'),
+    command: commandOf(at('command')),
+    args: at('args').texts(),
+    process: pathAt('process'),
+    workingDir: at('working_dir').text(),
+    inputs: at('inputs').texts(),
+    inputEventTypes: at('input_event_types').texts(),
+    outputEventTypes: at('output_event_types').texts(),
+    env: { ...env, ...configEnv(at('config')), ...Object.assign({}, ...at('env_file').texts().map((one) => envFile(path(one)))), ...at('env').record() },
+    ports: at('ports').list().map(portOf),
     healthPort,
-    healthCheck: healthCheckOf(written.health_check, healthPort, restart),
-    dependsOn: dependenciesOf(written.depends_on),
+    healthCheck: healthCheckOf(at('health_check'), healthPort, restart),
+    dependsOn: dependenciesOf(at('depends_on')),
     restart,
-    successExitCodes: [0, ...listOf(written.success_exit_codes)],
-    stop: { signal: written.stop?.signal ?? 'SIGTERM', gracePeriod: time(written.stop?.grace_period, DEFAULT_GRACE) },
-    replicas: written.replicas ?? 1,
-    limits: limitsOf(written.resources),
-    volumes: listOf(written.volumes).map((one) => volumeOf(one, folder)),
-    watch: watchOf(written.watch, folder),
-    container: containerOf(written.container),
+    successExitCodes: [0, ...at('success_exit_codes').list().map((one) => one.number()!)],
+    stop: { signal: at('stop').get('signal').word() ?? 'SIGTERM', gracePeriod: time(at('stop').get('grace_period'), DEFAULT_GRACE) },
+    replicas: at('replicas').number() ?? 1,
+    limits: limitsOf(at('resources')),
+    volumes: at('volumes').list().map((one) => volumeOf(one, folder)),
+    watch: watchOf(at('watch'), folder),
+    container: containerOf(at('container')),
   };
 }
 
 /** A text is for the shell, a list is run as it is. */
 function commandOf(value: Written): string[] | undefined {
-  if (value === undefined || value === null) return undefined;
-  return typeof value === 'string' ? ['/bin/sh', '-c', value] : value.map(String);
+  if (value.missing) return undefined;
+  return value.isText ? ['/bin/sh', '-c', value.text()!] : value.texts();
 }
 
 const configEnv = (config: Written): Record<string, string> =>
-  Object.fromEntries(Object.entries(config ?? {}).map(([key, value]) => [key.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replace(/[^A-Za-z0-9]+/g, '_').toUpperCase(), typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '')]));
+  Object.fromEntries(config.entries().map(([key, value]) => [key.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replace(/[^A-Za-z0-9]+/g, '_').toUpperCase(), value.scalar()]));
 
-function portOf(value: Written): Port {
-  const entry = typeof value === 'number' ? { containerPort: value } : value;
-  const port: number = entry.containerPort ?? entry.port;
-  return { name: entry.name, port, hostPort: entry.hostPort ?? port, hostIp: entry.host_ip ?? '127.0.0.1', protocol: (entry.protocol ?? 'tcp').toLowerCase(), env: entry.env };
+function portOf(entry: Written): Port {
+  const port = entry.number() ?? entry.get('containerPort').number() ?? entry.get('port').number()!;
+  return {
+    name: entry.get('name').text(),
+    port,
+    hostPort: entry.get('hostPort').number() ?? port,
+    hostIp: entry.get('host_ip').text() ?? '127.0.0.1',
+    protocol: entry.get('protocol').text()?.toLowerCase() === 'udp' ? 'udp' : 'tcp',
+    env: entry.get('env').text(),
+  };
 }
 
-function healthCheckOf(value: Written, healthPort: number | undefined, restart: Restart): HealthCheck | undefined {
-  if (value === undefined || value === null) {
-    if (healthPort === undefined) return undefined;
-    value = '/health';
-  }
-  const entry = typeof value === 'string' ? { http: value } : value;
+function healthCheckOf(entry: Written, healthPort: number | undefined, restart: Restart): HealthCheck | undefined {
+  if (entry.missing && healthPort === undefined) return undefined;
+  const http = entry.missing ? '/health' : entry.text();
   return {
-    check: checkOf(entry, healthPort),
-    interval: time(entry.interval, 5_000),
-    timeout: time(entry.timeout, 2_000),
-    startTimeout: time(entry.start_timeout, 30_000),
-    failureThreshold: entry.failure_threshold ?? 3,
-    onUnhealthy: entry.on_unhealthy ?? (restart.condition === 'no' ? 'report' : 'restart'),
+    check: http === undefined ? checkOf(entry, healthPort) : urlCheck(http, healthPort),
+    interval: time(entry.get('interval'), 5_000),
+    timeout: time(entry.get('timeout'), 2_000),
+    startTimeout: time(entry.get('start_timeout'), 30_000),
+    failureThreshold: entry.get('failure_threshold').number() ?? 3,
+    onUnhealthy: entry.get('on_unhealthy').word() ?? (restart.condition === 'no' ? 'report' : 'restart'),
   };
 }
 
 function checkOf(entry: Written, healthPort: number | undefined): Check {
-  if (entry.log !== undefined) return { kind: 'log', pattern: entry.log };
-  if (entry.exec !== undefined) return { kind: 'exec', command: commandOf(entry.exec.command ?? entry.exec)! };
-  if (entry.tcp !== undefined) return { kind: 'tcp', host: entry.tcp.host ?? 'localhost', port: entry.tcp.port ?? entry.tcp };
-  if (typeof entry.http === 'string') {
-    if (entry.http.startsWith('/')) return { kind: 'http', host: 'localhost', port: healthPort ?? '', path: entry.http, status: undefined };
-    const url = new URL(entry.http);
-    return { kind: 'http', host: url.hostname, port: Number(url.port || 80), path: `${url.pathname}${url.search}`, status: undefined };
-  }
-  const { port = healthPort ?? '', path = '/health', host = 'localhost', status } = entry.http;
-  return { kind: 'http', host, port, path, status };
+  const [log, exec, tcp, http] = [entry.get('log'), entry.get('exec'), entry.get('tcp'), entry.get('http')];
+  if (!log.missing) return { kind: 'log', pattern: log.text()! };
+  if (!exec.missing) return { kind: 'exec', command: commandOf(exec.get('command').missing ? exec : exec.get('command'))! };
+  if (!tcp.missing) return { kind: 'tcp', host: tcp.get('host').text() ?? 'localhost', port: tcp.number() ?? tcp.get('port').amount()! };
+  if (http.isText) return urlCheck(http.text()!, healthPort);
+  return { kind: 'http', host: http.get('host').text() ?? 'localhost', port: http.get('port').amount() ?? healthPort ?? '', path: http.get('path').text() ?? '/health', status: http.get('status').number() };
+}
+
+/** A URL that makes no sense has no number for a port; semantics.ts refuses it. */
+function urlCheck(written: string, healthPort: number | undefined): Check {
+  if (written.startsWith('/')) return { kind: 'http', host: 'localhost', port: healthPort ?? '', path: written, status: undefined };
+  if (!URL.canParse(written)) return { kind: 'http', host: 'localhost', port: NaN, path: '', status: undefined };
+  const { hostname, port, pathname, search } = new URL(written);
+  return { kind: 'http', host: hostname, port: Number(port || 80), path: `${pathname}${search}`, status: undefined };
 }
 
 function dependenciesOf(value: Written): Dependency[] {
-  if (Array.isArray(value)) return value.map((id) => ({ id, condition: undefined }));
-  return Object.entries(value ?? {}).map(([id, one]: [string, Written]) => ({ id, condition: (typeof one === 'string' ? one : one.condition) as Condition }));
+  if (value.isList) return value.texts().map((id) => ({ id, condition: undefined }));
+  return value.entries().map(([id, one]) => ({ id, condition: one.word<Condition>() ?? one.get('condition').word<Condition>() }));
 }
 
-function restartOf(value: Written): Restart {
-  const entry = typeof value === 'string' ? { condition: value } : (value ?? {});
-  const condition: RestartName = entry.condition ?? 'on-failure';
-  return { condition, maxRestarts: entry.max_restarts ?? 5, window: time(entry.window, 60_000), backoff: { initial: time(entry.backoff?.initial, 200), max: time(entry.backoff?.max, 30_000) } };
+function restartOf(entry: Written): Restart {
+  const backoff = entry.get('backoff');
+  return {
+    condition: entry.word<RestartName>() ?? entry.get('condition').word<RestartName>() ?? 'on-failure',
+    maxRestarts: entry.get('max_restarts').number() ?? 5,
+    window: time(entry.get('window'), 60_000),
+    backoff: { initial: time(backoff.get('initial'), 200), max: time(backoff.get('max'), 30_000) },
+  };
 }
 
-function limitsOf(value: Written): Limits | undefined {
-  const cpu: Written = value?.limits?.cpu ?? value?.cpu;
-  const memory: Written = value?.limits?.memory ?? value?.memory;
-  if (cpu === undefined && memory === undefined) return undefined;
-  return { cpu: cpu === undefined ? undefined : typeof cpu === 'number' ? cpu : cpu.endsWith('m') ? Number(cpu.slice(0, -1)) / 1000 : Number(cpu), memory: memory === undefined ? undefined : parseBytes(memory) };
+function limitsOf(resources: Written): Limits | undefined {
+  const [limits, requests] = [resources.get('limits'), resources.get('requests')];
+  const found: Limits = {
+    cpu: coresOf(limits.get('cpu')) ?? coresOf(resources.get('cpu')),
+    memory: bytesOf(limits.get('memory')) ?? bytesOf(resources.get('memory')),
+    cpuRequest: coresOf(requests.get('cpu')),
+    memoryRequest: bytesOf(requests.get('memory')),
+  };
+  return Object.values(found).every((one) => one === undefined) ? undefined : found;
 }
 
-function volumeOf(value: Written, folder: string): Volume {
-  const entry = typeof value === 'string' ? textVolume(value) : value;
-  const target: string = entry.container_path ?? entry.mountPath ?? '';
-  const bind = entry.host_path !== undefined;
-  return { source: bind ? resolve(folder, entry.host_path) : (entry.name ?? ''), target, readOnly: entry.readonly ?? false, bind };
+const bytesOf = (value: Written): number | undefined => (value.missing ? undefined : parseBytes(value.amount()!));
+
+function coresOf(value: Written): number | undefined {
+  const text = value.text();
+  return text?.endsWith('m') ? Number(text.slice(0, -1)) / 1000 : text === undefined ? value.number() : Number(text);
 }
 
-function textVolume(value: string): Written {
-  const [source = '', target = '', mode = ''] = value.split(':');
-  const from = /^[./~]/.test(source) ? { host_path: source } : { name: source };
-  return { ...from, container_path: target, readonly: mode === 'ro' };
+function volumeOf(entry: Written, folder: string): Volume {
+  const [source = '', target = '', mode = ''] = entry.text()?.split(':') ?? [];
+  if (entry.isText) {
+    const bind = /^[./~]/.test(source);
+    return { source: bind ? folderOf(source, folder) : source, target, readOnly: mode === 'ro', bind };
+  }
+  const host = entry.get('host_path').text();
+  return {
+    source: host === undefined ? (entry.get('name').text() ?? '') : folderOf(host, folder),
+    target: entry.get('container_path').text() ?? entry.get('mountPath').text() ?? '',
+    readOnly: entry.get('readonly').flag() ?? false,
+    bind: host !== undefined,
+  };
 }
 
-function watchOf(value: Written, folder: string): Watch | undefined {
-  if (value === undefined || value === null) return undefined;
-  const entry = Array.isArray(value) ? { paths: value } : value;
-  return { paths: entry.paths.map((one: string) => resolve(folder, one)), ignore: entry.ignore ?? ['node_modules', '.git'], debounce: time(entry.debounce, 300) };
+/** `~` is the home of whoever runs it. */
+const folderOf = (written: string, folder: string): string => resolve(folder, written.replace(/^~(?=\/|$)/, homedir()));
+
+function watchOf(entry: Written, folder: string): Watch | undefined {
+  if (entry.missing) return undefined;
+  const paths = entry.isList ? entry : entry.get('paths');
+  const ignore = entry.get('ignore');
+  return { paths: paths.texts().map((one) => resolve(folder, one)), ignore: ignore.missing ? ['node_modules', '.git'] : ignore.texts(), debounce: time(entry.get('debounce'), 300) };
 }
 
-const containerOf = (value: Written): ContainerOverrides => ({
-  command: commandOf(value?.command),
-  args: value?.args?.map(String),
-  workingDir: value?.working_dir,
-  env: texts(value?.env),
-  limits: limitsOf(value?.resources),
+const containerOf = (entry: Written): ContainerOverrides => ({
+  command: commandOf(entry.get('command')),
+  args: entry.get('args').missing ? undefined : entry.get('args').texts(),
+  workingDir: entry.get('working_dir').text(),
+  env: entry.get('env').record(),
+  limits: limitsOf(entry.get('resources')),
 });

@@ -6,6 +6,9 @@ import type { PipelineEvents, PipelineStatus } from './events.js';
 import type { Reply, Request } from './operations.js';
 import { runningPipelines, socketOf } from './runtime-folder.js';
 
+/** ms */
+const ANSWER_LIMIT = 5000;
+
 export type EventListener = (name: keyof PipelineEvents, detail: PipelineEvents[keyof PipelineEvents]) => void;
 
 /** The pipeline that is meant: the one that is named, or the only one that runs. @throws PipelineNotRunningError */
@@ -41,4 +44,9 @@ export function ask(pipeline: string, request: Request, onEvent: EventListener =
   });
 }
 
-export const statusOfPipeline = async (pipeline: string): Promise<PipelineStatus> => (await ask(pipeline, { op: 'status' })) as PipelineStatus;
+/** @throws PipelineNotRunningError also when it does not answer in time: stopped, or too busy */
+export async function statusOfPipeline(pipeline: string): Promise<PipelineStatus> {
+  const answer = await ask(pipeline, { op: 'status' }, () => {}, AbortSignal.timeout(ANSWER_LIMIT));
+  if (answer === undefined) throw new PipelineNotRunningError(`pipeline ${pipeline} does not answer within ${ANSWER_LIMIT / 1000} s`);
+  return answer as PipelineStatus;
+}

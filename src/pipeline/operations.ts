@@ -1,6 +1,6 @@
 // Operations on a running pipeline over its socket: one request a connection, one JSON object a line.
 // Who can reach the socket may do everything; the folder around it keeps others out.
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { InvalidOptionError, PipelineRunningError } from '../errors.js';
@@ -29,6 +29,8 @@ export interface OperationsOptions {
 
 const EVENTS: readonly (keyof PipelineEvents)[] = ['pipeline', 'component', 'log', 'progress'];
 const DEFAULT_TAIL = 100;
+/** Bytes on their way to one reader. */
+const MOST_WAITING = 4 * 1024 ** 2;
 
 export class OperationsServer {
   readonly path: string;
@@ -68,11 +70,23 @@ export class OperationsServer {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => {});
-    createInterface({ input: socket }).once('line', (line) => void this.#answer(socket, line));
+    const lines = createInterface({ input: socket });
+    lines.on('error', () => {});
+    lines.once('line', (line) => void this.#answer(socket, line));
   }
 
   async #answer(socket: Socket, line: string): Promise<void> {
-    const send = (reply: Reply) => void (socket.writable && socket.write(`${JSON.stringify(reply)}\n`));
+    let dropped = 0;
+    const send = (reply: Reply) => {
+      if (!socket.writable) return;
+      // Who reads too slowly loses lines, and is told how many; nothing piles up here.
+      if ('event' in reply && reply.event === 'log') {
+        if (socket.writableLength > MOST_WAITING) return void dropped++;
+        if (dropped > 0) socket.write(`${JSON.stringify({ event: 'log', detail: { ...(reply.detail as PipelineEvents['log']), line: `… ${dropped} lines were left out: they were read too slowly` } })}\n`);
+        dropped = 0;
+      }
+      socket.write(`${JSON.stringify(reply)}\n`);
+    };
     try {
       const request = JSON.parse(line) as Request;
       const value = await this.#perform(request, socket, send);
@@ -89,7 +103,7 @@ export class OperationsServer {
     const runner = this.#runner;
     switch (request.op) {
       case 'status':
-        return runner.status();
+        return runner.measure();
       case 'stop':
         await runner.stopComponent(request.id);
         return runner.status();
@@ -97,8 +111,7 @@ export class OperationsServer {
         await runner.restart(request.id);
         return runner.status();
       case 'scale':
-        await runner.scale(request.id, request.replicas);
-        return runner.status();
+        return runner.scale(request.id, request.replicas);
       case 'reload':
         return runner.reload(this.#options.load());
       case 'down':
@@ -118,31 +131,18 @@ export class OperationsServer {
   }
 
   async #logs({ id, follow, tail = DEFAULT_TAIL }: Extract<Request, { op: 'logs' }>, socket: Socket, send: (reply: Reply) => void): Promise<unknown> {
-    const runner = this.#runner;
-    const files = runner.logFiles(id);
-    const ids = new Set(files.map((file) => file.id));
-    // What is printed while the files are read comes after them.
-    const meanwhile: PipelineEvents['log'][] = [];
-    let live = false;
-    const off = runner.events.on('log', (detail) => {
-      if (!ids.has(detail.id)) return;
-      if (live) send({ event: 'log', detail });
-      else meanwhile.push(detail);
-    });
+    const logs = this.#runner.logs(id);
+    const live = new Set<string>();
+    const off = this.#runner.events.on('log', (detail) => void (live.has(detail.id) && send({ event: 'log', detail })));
     socket.on('close', off);
-    await runner.flushLogs();
-    meanwhile.length = 0;
-    for (const file of files) {
-      const lines = (await readFile(file.path, 'utf8').catch(() => '')).split('\n').slice(0, -1).slice(-tail);
-      for (const line of lines) send({ event: 'log', detail: { id: file.id, stream: 'stdout', line } });
+    for (const { id: of, log } of logs) {
+      for (const line of await log.tail(tail)) send({ event: 'log', detail: { id: of, stream: 'stdout', line } });
+      // What it prints from now on is not in what was read.
+      live.add(of);
     }
-    if (!follow) {
-      off();
-      return true;
-    }
-    for (const detail of meanwhile) send({ event: 'log', detail });
-    live = true;
-    return undefined;
+    if (follow) return undefined;
+    off();
+    return true;
   }
 
   #forward(socket: Socket, send: (reply: Reply) => void, names: readonly (keyof PipelineEvents)[]): void {

@@ -17,6 +17,8 @@ export interface Exit {
   readonly reason?: string;
 }
 
+export interface Usage { readonly cpu: number; readonly memory: number }
+
 export interface StopSteps {
   /** Time to end by itself, ms; 0 kills at once. */
   readonly grace: number;
@@ -31,6 +33,8 @@ export interface Running {
   readonly exited: Promise<Exit>;
   /** Where this machine reaches a port of the component. */
   reach(port: number): { readonly host: string; readonly port: number };
+  /** What it uses with all that it has started: CPU time so far, ms, and resident memory, bytes. Undefined where nobody can tell. */
+  usage(): Promise<Usage | undefined>;
   /** Runs a command beside the component; resolves with its exit code. */
   exec(command: readonly string[], signal: AbortSignal): Promise<number>;
   /** For components that can say how they are. Rejects, with the reason, when not well. */
@@ -41,12 +45,24 @@ export interface Running {
   gone(): Promise<void>;
 }
 
+export interface Refusal {
+  /** Relative to the component, such as `resources.memory`; an empty text is the component itself. */
+  readonly field: string;
+  readonly message: string;
+}
+
 export interface Launch {
   readonly replica: Replica;
   /** The component's own variables and those that Mimas adds. */
   readonly env: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly onLine: LineListener;
+}
+
+export interface ControlPlanePlace {
+  readonly listen: readonly string[];
+  /** The host by which components reach it. */
+  readonly tell: string;
 }
 
 export interface Preparation {
@@ -56,12 +72,12 @@ export interface Preparation {
 
 export interface Orchestrator {
   readonly type: 'process' | 'container';
-  /** Why this component cannot run here; undefined when it can. */
-  refusal(component: Component): string | undefined;
+  /** What of this component cannot be done here, each with the field that says it; none when it can run. */
+  refusals(component: Component): readonly Refusal[];
   /** Before the first start: whatever all components need. Called again, before a reload, with the new pipeline. */
   prepare(pipeline: PipelineSpec, preparation: Preparation): Promise<void>;
-  /** Addresses that the control plane listens on, and the one that components are told. */
-  controlPlane(): { readonly listen: readonly string[]; readonly tell: string };
+  /** Where the control plane listens, unless somebody says otherwise. */
+  controlPlane(): ControlPlanePlace;
   start(launch: Launch): Promise<Running>;
   /** Resolves when nothing of this orchestrator is left on the machine. */
   close(): Promise<void>;

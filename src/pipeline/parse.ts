@@ -7,10 +7,13 @@ import { parseBytes } from '../units.js';
 import { checkNode, type Report } from './check.js';
 import { interpolate, parseEnvFile, type Variables } from './interpolate.js';
 import type { Component, PipelineSpec } from './model.js';
-import { normalizeComponent, type Written } from './normalize.js';
+import { normalizeComponent } from './normalize.js';
 import { invalidPipeline, type Problem } from './problems.js';
 import { PIPELINE, SECTIONS } from './schema.js';
 import { checkComponents } from './semantics.js';
+import { Written } from './written.js';
+
+const DEFAULT_LOG_SIZE = '10MB';
 
 export interface LoadOptions {
   /** Variables for `${…}`; default: this program's own. They win over files. */
@@ -61,11 +64,11 @@ export function parsePipeline(source: string, file: string, { env = process.env,
   interpolateDocument(doc, variables, report);
   if (problems.length > 0) return done();
   checkNode(doc, doc.contents, PIPELINE, '', report);
-  const written: Written = isMap(doc.contents) ? doc.toJS() : {};
+  const written = new Written(isMap(doc.contents) ? doc.toJS() : {});
   checkHead(doc, written, report);
   if (problems.length > 0) return done();
   try {
-    return done(build(doc, written, file, folder, report));
+    return done(build(doc, written, file, folder, report, (offset) => lines.linePos(offset)));
   } catch (error) {
     add(0, '', (error as Error).message);
     return done();
@@ -92,25 +95,34 @@ function interpolateDocument(doc: Document, variables: Variables, report: Report
       const before = node.value;
       node.value = interpolate(before, variables, (message, name) => report(node, '', message, name && closest(name, Object.keys(variables).filter((one) => one !== name))));
       // An unquoted value has the type that it would have had if it had been written out.
-      if (node.type === Scalar.PLAIN && node.value !== before && /^(?:-?\d+(?:\.\d+)?|true|false)$/.test(node.value as string)) node.value = JSON.parse(node.value as string);
+      if (node.type !== Scalar.PLAIN || node.value === before) return;
+      node.source = node.value as string;
+      if (/^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?|true|false)$/.test(node.source)) node.value = JSON.parse(node.source);
     },
   });
 }
 
 function checkHead(doc: Document, written: Written, report: Report): void {
   const at = (...path: string[]) => (path.length === 0 ? doc.contents : (doc.getIn(path, true) as Node | undefined) ?? doc.contents) as Node;
-  if (!written.apiVersion) report(at(), 'apiVersion', 'apiVersion is required');
-  if (written.kind !== 'Pipeline') report(at('kind'), 'kind', `kind must be 'Pipeline', got: ${written.kind ?? ''}`, typeof written.kind === 'string' ? closest(written.kind, ['Pipeline']) : undefined);
-  if (!written.metadata?.name) report(at('metadata'), 'metadata.name', 'metadata.name is required');
-  if (!written.spec?.sources?.length && !written.spec?.pipelines?.length) report(at('spec'), 'spec', 'at least one source or pipeline component is required');
+  const kind = written.get('kind').text();
+  if (!written.get('apiVersion').text()) report(at(), 'apiVersion', 'apiVersion is required');
+  if (kind !== 'Pipeline') report(at('kind'), 'kind', `kind must be 'Pipeline', got: ${kind ?? ''}`, kind === undefined ? undefined : closest(kind, ['Pipeline']));
+  if (!written.get('metadata').get('name').text()) report(at('metadata'), 'metadata.name', 'metadata.name is required');
+  if (['sources', 'pipelines'].every((section) => written.get('spec').get(section).list().length === 0)) report(at('spec'), 'spec', 'at least one source or pipeline component is required');
 }
 
-function build(doc: Document, written: Written, file: string, folder: string, report: Report): PipelineSpec {
-  const { metadata, spec } = written;
-  const env = Object.fromEntries(Object.entries(spec.env ?? {}).map(([key, value]) => [key, String(value ?? '')]));
+function build(doc: Document, written: Written, file: string, folder: string, report: Report, lineAt: (offset: number) => { line: number; col: number }): PipelineSpec {
+  const placeAt = (path: readonly (string | number)[], name: string): Omit<Problem, 'message'> => {
+    const { line, col } = lineAt(nodeAt(doc, path)?.range?.[0] ?? 0);
+    return { file, line: line || 1, column: col || 1, path: name };
+  };
+  const [metadata, spec] = [written.get('metadata'), written.get('spec')];
+  const log = spec.get('log');
+  const driver = spec.get('driver').word<'process' | 'container' | 'docker'>();
+  const env = spec.get('env').record();
   const places = new Map<Component, (string | number)[]>();
   const components = Object.entries(SECTIONS).flatMap(([section, kind]) =>
-    (spec[section] ?? []).map((one: Written, index: number) => {
+    spec.get(section).list().map((one, index) => {
       const place = ['spec', section, index];
       const component = normalizeComponent(kind, one, {
         folder,
@@ -119,7 +131,7 @@ function build(doc: Document, written: Written, file: string, folder: string, re
           try {
             return parseEnvFile(readFileSync(path, 'utf8'));
           } catch (error) {
-            report(nodeAt(doc, [...place, 'env_file']), `spec.${section}[${index}].env_file`, `${one.id}: ${(error as Error).message}`);
+            report(nodeAt(doc, [...place, 'env_file']), `spec.${section}[${index}].env_file`, `${one.get('id').text()}: ${(error as Error).message}`);
             return {};
           }
         },
@@ -130,21 +142,28 @@ function build(doc: Document, written: Written, file: string, folder: string, re
   );
   checkComponents(components, (component, field, message, suggestion) => {
     const place = places.get(component)!;
-    const inner = field.split(/[.[\]]+/).filter(Boolean).map((part) => (/^\d+$/.test(part) ? Number(part) : part));
-    report(nodeAt(doc, [...place, ...inner]), `${place[0]}.${place[1]}[${place[2]}]${field && `.${field}`}`, message, suggestion);
+    report(nodeAt(doc, [...place, ...partsOf(field)]), `${place[0]}.${place[1]}[${place[2]}]${field && `.${field}`}`, message, suggestion);
   });
+  const locate = (id: string, field: string): Omit<Problem, 'message'> => {
+    const place = [...places].find(([component]) => component.id === id)?.[1] ?? [];
+    return placeAt([...place, ...partsOf(field)], `${place.length > 0 ? `${place[0]}.${place[1]}[${place[2]}]` : ''}${field && place.length > 0 ? '.' : ''}${field}`);
+  };
   return {
     file: resolve(file),
     folder,
-    name: metadata.name,
-    description: spec.description,
-    labels: Object.fromEntries(Object.entries(metadata.labels ?? {}).map(([key, value]) => [key, String(value ?? '')])),
-    driver: spec.driver === 'docker' ? 'container' : spec.driver,
-    onFailure: spec.on_failure ?? 'stop',
-    log: { maxSize: spec.log?.max_size === undefined ? 10 * 1024 ** 2 : parseBytes(spec.log.max_size), maxFiles: spec.log?.max_files ?? 5 },
+    locate,
+    name: metadata.get('name').text()!,
+    description: spec.get('description').text(),
+    labels: metadata.get('labels').record(),
+    driver: driver === 'docker' ? 'container' : driver,
+    onFailure: spec.get('on_failure').word() ?? 'stop',
+    log: { maxSize: parseBytes(log.get('max_size').amount() ?? DEFAULT_LOG_SIZE), maxFiles: log.get('max_files').number() ?? 5 },
     components,
   };
 }
+
+/** `ports[0].env` as a path. */
+const partsOf = (field: string): (string | number)[] => field.split(/[.[\]]+/).filter(Boolean).map((part) => (/^\d+$/.test(part) ? Number(part) : part));
 
 /** The node at `path`, or the nearest one around it; a list written as `depends_on: [a]` is searched for its text. */
 function nodeAt(doc: Document, path: readonly (string | number)[]): Node | undefined {

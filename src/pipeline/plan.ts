@@ -59,3 +59,16 @@ export function plan(components: readonly Component[]): Plan | { readonly cycle:
   for (const [id, edges] of dependencies) for (const edge of edges) dependents.get(edge.id)!.push(id);
   return { order: levels.flat(), dependencies, dependents, levels };
 }
+
+/** Calls `work` for each component: for dependents before what they depend on, for independent ones at the same time. */
+export async function inReverse({ order, dependents }: Plan, work: (id: string) => Promise<void>): Promise<void> {
+  const ends = new Map<string, Promise<void>>();
+  const end = (id: string): Promise<void> => {
+    const known = ends.get(id);
+    if (known) return known;
+    const ending = Promise.all((dependents.get(id) ?? []).map(end)).then(() => work(id));
+    ends.set(id, ending);
+    return ending;
+  };
+  await Promise.all(order.map(end));
+}

@@ -1,20 +1,25 @@
 // One pipeline from start to end: components come up in the order of the plan, each when what it needs is there, and go down
 // in reverse. All of them are units of one supervisor. No data passes through here.
 // Invariant: when `done` resolves, nothing that this object started is left.
-import { join } from 'node:path';
-import { ComponentFailedError, PipelineInvalidError, UnitNotFoundError, closest } from '../errors.js';
+import { InvalidOptionError, UnitNotFoundError, type ComponentFailedError } from '../errors.js';
 import { Emitter } from '../supervisor/emitter.js';
 import { Supervisor } from '../supervisor/supervisor.js';
-import { verdict } from './conditions.js';
 import type { ControlPlane } from './control-plane.js';
+import { difference, refuseAnother } from './difference.js';
 import { environmentFor, type ControlPlaneAddress } from './environment.js';
 import type { PipelineEvents, PipelinePhase, PipelineStatus } from './events.js';
-import { LogFile } from './log-file.js';
-import type { Component, Condition, PipelineSpec } from './model.js';
+import { Gate } from './gate.js';
+import type { LogFile } from './log-file.js';
+import type { Component, PipelineSpec } from './model.js';
 import type { Orchestrator } from './orchestrator.js';
-import { plan, type Plan } from './plan.js';
+import { inReverse, plan, type Plan } from './plan.js';
+import { invalidPipeline } from './problems.js';
+import { placeOf, refusalsOf } from './refusals.js';
 import { statusOf } from './replica-status.js';
-import { ComponentUnit, type UnitContext } from './unit.js';
+import { Roster } from './roster.js';
+import { checkComponents, portsOf } from './semantics.js';
+import type { ComponentUnit, UnitContext } from './unit.js';
+import { UsageMeter } from './usage-meter.js';
 import { Watcher } from './watcher.js';
 
 export interface RunnerOptions {
@@ -30,7 +35,19 @@ export interface Outcome {
   /** 0: ended as asked, or all components completed; 1: a component failed. */
   readonly exitCode: number;
   readonly failure: ComponentFailedError | undefined;
+  /** Why something could not be cleared away; the exit code is then 1. */
+  readonly left: Error | undefined;
 }
+
+/** What a new version of the file changed. `failed`: why components did not come up. */
+export interface Changes {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+  readonly failed: readonly string[];
+}
+
+const MOST_REPLICAS = 1000;
 
 export class PipelineRunner {
   readonly events = new Emitter<PipelineEvents>();
@@ -41,16 +58,20 @@ export class PipelineRunner {
   #plan: Plan;
   readonly #options: RunnerOptions;
   readonly #supervisor: Supervisor<ComponentUnit>;
-  /** Replicas by component. */
-  readonly #units = new Map<string, ComponentUnit[]>();
-  readonly #logs = new Map<string, LogFile>();
-  readonly #watcher = new Watcher((id) => void this.restart(id).catch(() => {}));
+  readonly #roster: Roster;
+  readonly #gate: Gate;
+  readonly #meter = new UsageMeter();
+  readonly #watcher: Watcher;
   readonly #abort = new AbortController();
   #address: ControlPlaneAddress;
   #phase: PipelinePhase = 'starting';
   #failure: ComponentFailedError | undefined;
   #stop: Promise<void> | undefined;
   #launching = 0;
+  /** When the first start was over. */
+  #upAt = Infinity;
+  /** Settles, without rejecting, when the last change that was asked for is over. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** Settles, without rejecting, when the preparation is over: before that there is nothing to clear away. */
   #prepared: Promise<void> = Promise.resolve();
   #resolve!: (outcome: Outcome) => void;
@@ -58,8 +79,8 @@ export class PipelineRunner {
   /** @throws PipelineInvalidError when a component cannot run in this orchestrator */
   constructor(spec: PipelineSpec, options: RunnerOptions) {
     this.#spec = spec;
-    this.#plan = this.#planFor(spec, options.orchestrator);
     this.#options = options;
+    this.#plan = this.#planFor(spec);
     this.#address = { endpoint: undefined, heartbeat: options.heartbeatInterval ?? '10s' };
     this.done = new Promise((resolve) => (this.#resolve = resolve));
     this.#supervisor = new Supervisor<ComponentUnit>({
@@ -70,7 +91,17 @@ export class PipelineRunner {
       },
       resyncInterval: Infinity,
     });
-    this.#supervisor.on('finished', ({ id, reason, error }) => this.#unit(id)?.finished(reason, error));
+    this.#supervisor.on('finished', ({ id, reason, error }) => this.#roster.unit(id)?.finished(reason, error));
+    this.#roster = new Roster({ logDir: options.logDir, rotation: () => this.#spec.log, context: this.#context });
+    this.#gate = new Gate(this.#roster, this.events, this.#abort.signal);
+    this.#watcher = new Watcher({
+      // What components write about themselves is no change of their program.
+      never: options.logDir === undefined ? [] : [options.logDir],
+      onChange: (id, path) => {
+        this.events.emit('progress', { message: `${path} has changed: ${id} is started again` });
+        void this.restart(id).catch(() => {});
+      },
+    });
   }
 
   get spec(): PipelineSpec {
@@ -87,7 +118,13 @@ export class PipelineRunner {
   }
 
   /** Resolves when all components are up (or completed, or skipped). @throws the failure, after everything that was started has been stopped */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    const started = this.#start();
+    this.#turn = started.catch(() => {});
+    return started;
+  }
+
+  async #start(): Promise<void> {
     this.#setPhase('starting');
     const prepared = this.#prepare(this.#spec).then(() => this.#startControlPlane());
     this.#prepared = prepared.catch(() => {});
@@ -101,7 +138,7 @@ export class PipelineRunner {
       throw error;
     }
     this.#launching++;
-    for (const component of this.#spec.components) this.#adopt(component);
+    for (const component of this.#spec.components) this.#roster.adopt(component);
     await Promise.all(this.#spec.components.map((component) => this.#bringUp(component)));
     this.#launching--;
     if (this.#stop) {
@@ -109,11 +146,12 @@ export class PipelineRunner {
       if (this.#failure) throw this.#failure;
       return;
     }
+    this.#upAt = performance.now();
     this.#setPhase('started');
     this.#endIfOver();
   }
 
-  /** Dependents first, each with its grace; a second call changes nothing. Resolves when nothing is left. */
+  /** Dependents first, each with its grace; a second call changes nothing. Resolves when it is over; `done` tells how. */
   stop(reason = 'stop'): Promise<void> {
     return (this.#stop ??= this.#stopAll(reason));
   }
@@ -121,30 +159,45 @@ export class PipelineRunner {
   /** All at once, with SIGKILL. */
   async kill(): Promise<void> {
     const stopping = this.stop('kill');
-    for (const unit of this.#all()) if (this.#supervisor.getProcessStatus(unit.id)) void this.#supervisor.updateProcess({ id: unit.id, updateType: 'terminate', terminateOptions: { gracePeriod: 0 } });
+    for (const unit of this.#roster.all()) if (this.#supervisor.getProcessStatus(unit.id)) void this.#supervisor.updateProcess({ id: unit.id, updateType: 'terminate', terminateOptions: { gracePeriod: 0 } });
     await stopping;
   }
 
-  /** Ends one component (or one replica) and leaves it down. Who waits for it is skipped. */
+  /** Ends one component (or one replica) and leaves it down. Who waits for it is skipped. @throws UnitNotFoundError */
   async stopComponent(id: string): Promise<void> {
-    await Promise.all(this.#find(id).map((unit) => unit.stop()));
+    await Promise.all(this.#roster.find(id).map((unit) => unit.stop()));
     this.#endIfOver();
   }
 
-  /** Ends and starts one component (or one replica), whatever became of it. */
+  /**
+   * Ends and starts one component (or one replica) at once, whatever became of it or of what it depends on; one that still
+   * waits for its first start goes on waiting. @throws UnitNotFoundError; ComponentFailedError when it does not come up
+   */
   async restart(id: string): Promise<void> {
-    await this.#launch(() => Promise.all(this.#find(id).map((unit) => unit.restart())));
+    await this.#launch(async () => {
+      const units = this.#roster.find(id);
+      await Promise.all(units.map((unit) => unit.restart()));
+      const failed = units.find((unit) => unit.state === 'failed');
+      if (failed) throw failed.error!;
+    });
   }
 
-  /** Brings the number of replicas to `replicas`; the last ones go first. */
-  async scale(id: string, replicas: number): Promise<void> {
-    const component = this.#spec.components.find((one) => one.id === id) ?? this.#unknown(id);
-    await this.#reshape({ ...this.#spec, components: this.#spec.components.map((one) => (one === component ? { ...one, replicas } : one)) });
+  /** Brings the number of replicas to `replicas`; the last ones go first. @throws UnitNotFoundError, InvalidOptionError */
+  async scale(id: string, replicas: number): Promise<Changes> {
+    if (!Number.isInteger(replicas) || replicas < 0 || replicas > MOST_REPLICAS) throw new InvalidOptionError(`replicas: ${replicas} is not a whole number between 0 and ${MOST_REPLICAS}`, { option: 'replicas' });
+    return this.#reshape((spec) => {
+      const component = spec.components.find((one) => one.id === id) ?? this.#roster.unknown(id);
+      const components = spec.components.map((one) => (one === component ? { ...one, replicas } : one));
+      checkComponents(components, (_component, _field, message) => {
+        throw new InvalidOptionError(message, { option: 'replicas' });
+      });
+      return { ...spec, components };
+    });
   }
 
-  /** Takes a new version of the pipeline and touches only what differs. Answers what was done. */
-  async reload(spec: PipelineSpec): Promise<{ added: string[]; removed: string[]; changed: string[] }> {
-    return this.#reshape(spec);
+  /** Takes a new version of the pipeline and touches only what differs, has failed or was skipped. Answers what was done. @throws PipelineInvalidError */
+  reload(spec: PipelineSpec): Promise<Changes> {
+    return this.#reshape(() => spec);
   }
 
   status(): PipelineStatus {
@@ -159,60 +212,36 @@ export class PipelineRunner {
       endpoint: this.endpoint,
       startedAt: this.startedAt.toISOString(),
       logDir,
-      components: this.#all().map((unit) => statusOf(unit, controlPlane?.registry.get(unit.id)?.status)),
+      components: this.#ordered().map((unit) => statusOf(unit, controlPlane?.registry.get(unit.id)?.status, this.#meter.last(unit.id))),
     };
   }
 
-  /** Where the log of a component (or a replica) is. */
-  logFiles(id?: string): { id: string; path: string }[] {
-    const units = id === undefined ? this.#all() : this.#find(id);
-    return units.flatMap((unit) => (this.#logs.has(unit.id) ? [{ id: unit.id, path: this.#logs.get(unit.id)!.path }] : []));
+  /** The status with what each component uses now. */
+  async measure(): Promise<PipelineStatus> {
+    await this.#meter.read(this.#roster.all());
+    return this.status();
   }
 
-  async flushLogs(): Promise<void> {
-    await Promise.all([...this.#logs.values()].map((log) => log.flush()));
+  /** The logs of all components, or of one (or a replica). @throws UnitNotFoundError */
+  logs(id?: string): { id: string; log: LogFile }[] {
+    const units = id === undefined ? this.#ordered() : this.#roster.find(id);
+    return units.flatMap((unit) => {
+      const log = this.#roster.log(unit.id);
+      return log ? [{ id: unit.id, log }] : [];
+    });
   }
 
   // ── up ──
 
   async #bringUp(component: Component): Promise<void> {
-    const reasons = await Promise.all(this.#plan.dependencies.get(component.id)!.map(({ id, condition }) => this.#until(id, condition, component.id)));
-    const units = this.#units.get(component.id) ?? [];
-    const reason = reasons.find((one) => one !== undefined) ?? (this.#stop ? 'the pipeline is being stopped' : undefined);
-    if (reason !== undefined) {
-      for (const unit of units) if (unit.state === 'pending') unit.skip(reason);
+    const reason = await this.#gate.pass(component.id, this.#plan.dependencies.get(component.id)!);
+    const waiting = this.#roster.of(component.id).filter((unit) => unit.state === 'pending');
+    if (reason !== undefined || this.#stop) {
+      for (const unit of waiting) unit.skip(reason ?? 'the pipeline is being stopped');
       return;
     }
-    await Promise.all(units.filter((unit) => unit.state === 'pending').map((unit) => unit.start()));
+    await Promise.all(waiting.map((unit) => unit.start()));
     if (!this.#stop) this.#watcher.watch(component.id, component.watch);
-  }
-
-  /** Resolves when the condition is met, with nothing, or when it never will be, with the reason. Hears of changes; nothing is polled. */
-  #until(id: string, condition: Condition, waiting: string): Promise<string | undefined> {
-    return new Promise((resolve) => {
-      const look = () => {
-        const seen = verdict(condition, this.#units.get(id) ?? []);
-        const given = this.#units.get(waiting)?.every((unit) => unit.state !== 'pending') ? 'it was stopped while it waited' : this.#stop ? 'the pipeline is being stopped' : undefined;
-        if (seen === 'not yet' && given === undefined) return;
-        off();
-        this.#abort.signal.removeEventListener('abort', look);
-        resolve(typeof seen === 'object' ? seen.never : seen === 'met' ? undefined : given);
-      };
-      const off = this.events.on('component', look);
-      this.#abort.signal.addEventListener('abort', look, { once: true });
-      look();
-    });
-  }
-
-  #adopt(component: Component): void {
-    const units = this.#units.get(component.id) ?? [];
-    while (units.length < component.replicas) {
-      const unit = new ComponentUnit(component, units.length, this.#context);
-      units.push(unit);
-      const { logDir } = this.#options;
-      if (logDir !== undefined && !this.#logs.has(unit.id)) this.#logs.set(unit.id, new LogFile(join(logDir, `${unit.id}.log`), this.#spec.log));
-    }
-    this.#units.set(component.id, units);
   }
 
   readonly #context: UnitContext = (() => {
@@ -223,7 +252,7 @@ export class PipelineRunner {
       env: (replica) => environmentFor(replica, this.#address, this.#spec.name, this.#options.orchestrator.type === 'container'),
       onState: (unit, from) => this.#onState(unit, from),
       onLine: (unit, line, stream) => {
-        this.#logs.get(unit.id)?.write(line);
+        this.#roster.log(unit.id)?.write(line);
         this.events.emit('log', { id: unit.id, stream, line });
       },
     };
@@ -233,10 +262,12 @@ export class PipelineRunner {
     const { id, state, detail, restarts, running } = unit;
     const first = from === 'starting' || (from === 'pending' && state === 'starting');
     this.events.emit('component', { id, component: unit.component.id, state, from, first, check: unit.passed, restarts, ...(running?.pid === undefined ? {} : { pid: running.pid }), ...(detail === undefined ? {} : { detail }) });
-    if (state === 'failed' && this.#spec.onFailure === 'stop' && !this.#stop) {
-      this.#failure ??= unit.error;
-      void this.stop('failed').catch(() => {});
-    } else if (state === 'failed') this.#failure ??= unit.error;
+    // One that somebody changed or restarted and that does not come up is told of, but takes nobody along.
+    const asked = this.#phase === 'started' && unit.isNewSince(this.#upAt);
+    if (state === 'failed' && this.#spec.onFailure === 'stop' && !asked && !this.#stop) {
+      this.#failure = unit.error;
+      void this.stop('failed');
+    }
     if (unit.ended) this.#endIfOver();
   }
 
@@ -247,58 +278,54 @@ export class PipelineRunner {
   async #startControlPlane(): Promise<void> {
     const { controlPlane, orchestrator } = this.#options;
     if (!controlPlane) return;
-    const { listen, tell } = orchestrator.controlPlane();
-    const port = await controlPlane.listen(listen);
-    this.#address = { ...this.#address, endpoint: `http://${tell}:${port}` };
+    const endpoint = await controlPlane.listen(orchestrator.controlPlane(), portsOf(this.#spec));
+    this.#address = { ...this.#address, endpoint };
   }
 
   // ── change ──
 
-  async #reshape(next: PipelineSpec): Promise<{ added: string[]; removed: string[]; changed: string[] }> {
-    const nextPlan = this.#planFor(next, this.#options.orchestrator);
-    const before = new Map(this.#spec.components.map((one) => [one.id, one]));
-    const after = new Map(next.components.map((one) => [one.id, one]));
-    const removed = [...before.keys()].filter((id) => !after.has(id));
-    const added = [...after.keys()].filter((id) => !before.has(id));
-    const changed = [...after.keys()].filter((id) => before.has(id) && !same(before.get(id)!, after.get(id)!));
-    await this.#launch(async () => {
-      await this.#prepare(next);
-      const oldPlan = this.#plan;
-      await this.#takeDown(oldPlan, (unit) => removed.includes(unit.component.id) || unit.index >= (after.get(unit.component.id)?.replicas ?? 0));
-      for (const id of removed) await this.#forget(id, 0);
-      for (const id of changed) await this.#forget(id, after.get(id)!.replicas);
-      this.#spec = next;
-      this.#plan = nextPlan;
-      for (const component of next.components) this.#adopt(component);
-      const renew = changed.filter((id) => !same({ ...before.get(id)!, replicas: 0 }, { ...after.get(id)!, replicas: 0 }));
-      // What it was skipped or failed for may have gone: it is tried again, in its turn.
-      for (const unit of this.#all()) if (!renew.includes(unit.component.id) && (unit.state === 'failed' || unit.state === 'skipped')) unit.reset();
-      await Promise.all(renew.map((id) => Promise.all(this.#units.get(id)!.filter((unit) => unit.state !== 'pending').map((unit) => unit.restart(after.get(id)!)))));
-      await Promise.all(next.components.filter(({ id }) => this.#units.get(id)!.some((unit) => unit.state === 'pending')).map((component) => this.#bringUp(component)));
-      for (const id of renew) this.#watcher.watch(id, after.get(id)!.watch);
-    });
-    return { added, removed, changed };
+  /** One change at a time, and none before the first start is over. `next` makes the new version from the one that runs by then. */
+  #reshape(next: (current: PipelineSpec) => PipelineSpec): Promise<Changes> {
+    const change = this.#turn.then(() => this.#launch(() => this.#apply(next(this.#spec))));
+    this.#turn = change.catch(() => {});
+    return change;
   }
 
-  /** Drops replicas from number `keep` on; they are down already. */
-  async #forget(id: string, keep: number): Promise<void> {
-    const units = this.#units.get(id) ?? [];
-    for (const unit of units.splice(keep)) {
-      await this.#logs.get(unit.id)?.close();
-      this.#logs.delete(unit.id);
-      this.#options.controlPlane?.registry.remove(unit.id);
+  async #apply(next: PipelineSpec): Promise<Changes> {
+    refuseAnother(this.#spec, next, this.#options.orchestrator.type);
+    const nextPlan = this.#planFor(next);
+    const { added, removed, changed, renewed } = difference(this.#spec, next);
+    const after = new Map(next.components.map((one) => [one.id, one]));
+    await this.#prepare(next);
+    await this.#takeDown(this.#plan, ({ component: { id }, index }) => removed.includes(id) || renewed.includes(id) || index >= (after.get(id)?.replicas ?? 0));
+    for (const id of [...removed, ...changed]) {
+      for (const gone of await this.#roster.forget(id, after.get(id)?.replicas ?? 0)) this.#options.controlPlane?.registry.remove(gone);
     }
-    if (keep === 0 && !this.#spec.components.some((one) => one.id === id && one.replicas === 0)) this.#units.delete(id);
-    if (keep === 0) this.#watcher.unwatch(id);
-    this.#supervisor.syncKnownProcesses(this.#all().map((unit) => unit.id));
+    for (const id of removed) {
+      this.#roster.strike(id);
+      this.#watcher.unwatch(id);
+    }
+    this.#supervisor.syncKnownProcesses(this.#roster.all().map((unit) => unit.id));
+    this.#spec = next;
+    this.#plan = nextPlan;
+    for (const component of next.components) this.#roster.adopt(component);
+    for (const unit of this.#roster.all()) {
+      // What it was skipped or failed for may have gone: it is tried again, in its turn.
+      if (renewed.includes(unit.component.id)) unit.renew(after.get(unit.component.id)!);
+      else if (unit.state === 'failed' || unit.state === 'skipped') unit.reset();
+    }
+    const waiting = next.components.filter(({ id }) => this.#roster.of(id).some((unit) => unit.state === 'pending'));
+    await Promise.all(waiting.map((component) => this.#bringUp(component)));
+    const failed = waiting.flatMap(({ id }) => this.#roster.of(id).flatMap((unit) => (unit.state === 'failed' ? [unit.error!.message] : [])));
+    return { added, removed, changed, failed };
   }
 
   /** While it runs, the pipeline is not over, whatever its components say. */
-  async #launch(work: () => Promise<unknown>): Promise<void> {
+  async #launch<T>(work: () => Promise<T>): Promise<T> {
     if (this.#stop) throw new UnitNotFoundError('the pipeline is being stopped', { id: this.#spec.name });
     this.#launching++;
     try {
-      await work();
+      return await work();
     } finally {
       this.#launching--;
       this.#endIfOver();
@@ -312,72 +339,55 @@ export class PipelineRunner {
     this.#setPhase('stopping', reason);
     // Not within the event that caused it: those who wait see the state first.
     await Promise.resolve();
+    this.#failure ??= this.#roster.all().find((unit) => unit.state === 'failed')?.error;
     this.#abort.abort(new DOMException('the pipeline is being stopped', 'AbortError'));
     await this.#prepared;
     await this.#takeDown(this.#plan, () => true);
     await this.#end(reason);
   }
 
-  /** Dependents before what they depend on; independent ones at the same time. */
-  async #takeDown(order: Plan, wanted: (unit: ComponentUnit) => boolean): Promise<void> {
-    const stops = new Map<string, Promise<void>>();
-    const stopOne = (id: string): Promise<void> => {
-      const known = stops.get(id);
-      if (known) return known;
-      const stop = (async () => {
-        await Promise.all((order.dependents.get(id) ?? []).map(stopOne));
-        await Promise.all((this.#units.get(id) ?? []).filter((unit) => wanted(unit) && unit.state !== 'pending').map((unit) => unit.stop()));
-      })();
-      stops.set(id, stop);
-      return stop;
-    };
-    await Promise.all(order.order.map(stopOne));
+  #takeDown(order: Plan, wanted: (unit: ComponentUnit) => boolean): Promise<void> {
+    return inReverse(order, async (id) => {
+      await Promise.all(this.#roster.of(id).filter((unit) => wanted(unit) && unit.state !== 'pending').map((unit) => unit.stop()));
+    });
   }
 
   #endIfOver(): void {
     if (this.#stop || this.#launching > 0) return;
-    const all = this.#all();
-    if (all.length > 0 && all.every((unit) => unit.ended)) void this.stop(all.some((unit) => unit.state === 'failed') ? 'failed' : 'completed');
+    const all = this.#roster.all();
+    // A change of its files may still mend what is watched.
+    if (all.length > 0 && all.every((unit) => unit.ended && !(unit.state === 'failed' && unit.component.watch))) void this.stop(all.some((unit) => unit.state === 'failed') ? 'failed' : 'completed');
   }
 
   async #end(reason?: string): Promise<void> {
-    await this.#supervisor.shutdown();
-    await this.#options.controlPlane?.close();
-    await this.#options.orchestrator.close();
-    await Promise.all([...this.#logs.values()].map((log) => log.close()));
-    const exitCode = this.#failure || reason === undefined ? 1 : 0;
+    const { controlPlane, orchestrator } = this.#options;
+    let left: Error | undefined;
+    // Whatever cannot be cleared away keeps nothing else from being, and is told.
+    for (const step of [() => this.#supervisor.shutdown(), () => controlPlane?.close(), () => orchestrator.close(), () => this.#roster.close()]) {
+      try {
+        await step();
+      } catch (error) {
+        left ??= error as Error;
+      }
+    }
+    const exitCode = this.#failure || left || reason === undefined ? 1 : 0;
     this.#setPhase(exitCode === 0 ? 'stopped' : 'failed', reason, exitCode);
-    this.#resolve({ exitCode, failure: this.#failure });
+    this.#resolve({ exitCode, failure: this.#failure, left });
   }
 
   // ── small things ──
 
-  #planFor(spec: PipelineSpec, orchestrator: Orchestrator): Plan {
-    const refusals = spec.components.flatMap((component) => orchestrator.refusal(component) ?? []);
-    if (refusals.length > 0) throw new PipelineInvalidError(refusals.join('\n'), { problems: refusals.map((message) => ({ message })) });
+  #ordered(): ComponentUnit[] {
+    return this.#plan.order.flatMap((id) => this.#roster.of(id));
+  }
+
+  /** @throws PipelineInvalidError */
+  #planFor(spec: PipelineSpec): Plan {
+    const refusals = refusalsOf(spec, this.#options.orchestrator);
+    if (refusals.length > 0) throw invalidPipeline(refusals);
     const made = plan(spec.components);
-    if ('cycle' in made) throw new PipelineInvalidError(`components wait for each other: ${made.cycle.join(' → ')}`, { problems: [] });
+    if ('cycle' in made) throw invalidPipeline([{ ...placeOf(spec, made.cycle[0]!, ''), message: `components wait for each other: ${made.cycle.join(' → ')}` }]);
     return made;
-  }
-
-  #all(): ComponentUnit[] {
-    return this.#plan.order.flatMap((id) => this.#units.get(id) ?? []);
-  }
-
-  #unit(id: string): ComponentUnit | undefined {
-    for (const units of this.#units.values()) for (const unit of units) if (unit.id === id) return unit;
-    return undefined;
-  }
-
-  /** All replicas of a component, or one replica. */
-  #find(id: string): ComponentUnit[] {
-    const unit = this.#unit(id);
-    return this.#units.get(id) ?? (unit ? [unit] : this.#unknown(id));
-  }
-
-  #unknown(id: string): never {
-    const suggestion = closest(id, this.#all().map((unit) => unit.id));
-    throw new UnitNotFoundError(`component not found: ${id}${suggestion ? `; did you mean '${suggestion}'?` : ''}`, { id });
   }
 
   #setPhase(phase: PipelinePhase, reason?: string, exitCode?: number): void {
@@ -385,6 +395,3 @@ export class PipelineRunner {
     this.events.emit('pipeline', { name: this.#spec.name, phase, ...(reason === undefined ? {} : { reason }), ...(exitCode === undefined ? {} : { exitCode }), ...(this.endpoint === undefined ? {} : { endpoint: this.endpoint }) });
   }
 }
-
-/** Made by one function from one table: the same text means the same component. */
-const same = (a: Component, b: Component): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -3,10 +3,12 @@ import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UnauthorizedError } from '../errors.js';
+import { InvalidOptionError, UnauthorizedError } from '../errors.js';
 
 const SUFFIX = '.pipeline.sock';
 const PRIVATE = 0o077;
+/** `sun_path` without its last zero: 108 on Linux, 104 elsewhere. */
+const LONGEST_SOCKET = process.platform === 'linux' ? 107 : 103;
 
 /** `MIMAS_RUNTIME_DIR`, else a folder under `XDG_RUNTIME_DIR`, else one of this user's in the temporary folder. @throws UnauthorizedError when others could enter it */
 export function runtimeFolder(env: NodeJS.ProcessEnv = process.env): string {
@@ -20,7 +22,12 @@ export function runtimeFolder(env: NodeJS.ProcessEnv = process.env): string {
   return folder;
 }
 
-export const socketOf = (name: string, folder = runtimeFolder()): string => join(folder, `${name}${SUFFIX}`);
+/** @throws InvalidOptionError when the system cannot make a socket of such a long name */
+export function socketOf(name: string, folder = runtimeFolder()): string {
+  const path = join(folder, `${name}${SUFFIX}`);
+  if (Buffer.byteLength(path) > LONGEST_SOCKET) throw new InvalidOptionError(`${path} is too long for a socket (at most ${LONGEST_SOCKET} bytes); set MIMAS_RUNTIME_DIR to a shorter folder`, { option: 'MIMAS_RUNTIME_DIR' });
+  return path;
+}
 
 /** Names of the pipelines that run here; sockets that nobody answers at are cleared away. */
 export async function runningPipelines(folder = runtimeFolder()): Promise<string[]> {

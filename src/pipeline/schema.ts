@@ -19,8 +19,10 @@ const http = object({
   status: integer('the one status that passes; default 200 to 399', 100, 599),
 }, 'passes when a GET is answered with 200 to 399');
 
+const url = text('a URL, or a path on health_port', { pattern: /^(?:\/|http:\/\/[^/\s]+)/, expected: 'a URL that begins with http://, or a path that begins with /' });
+
 const healthCheck = object({
-  http: either([text('a URL, or a path on health_port'), http], 'a URL, a path or an object', 'an HTTP GET'),
+  http: either([url, http], 'a URL, a path or an object', 'an HTTP GET'),
   tcp: either([integer('a port', 1, 65_535), object({ port: port('the port'), host: text('default localhost') }, 'a port that accepts connections', { required: ['port'] })], 'a port or an object', 'passes when the port accepts a connection'),
   exec: either([command('the command'), object({ command: command('the command') }, 'a command', { required: ['command'] })], 'a command', 'passes when the command exits with 0; runs in the container in container mode'),
   log: text('passes once a line of output matches this regular expression'),
@@ -41,8 +43,10 @@ const portEntry = object({
   env: text('the variable that tells the component its port; needed for replicas of processes', { pattern: VARIABLE, expected: 'the name of a variable' }),
 }, 'a port', { oneOf: ['containerPort', 'port'] });
 
-const limits = object({ cpu: either([number('cores', { min: 0 }), text("'500m' is half a core")], 'cores', 'containers only: refused where it cannot be kept'), memory: size('going over it ends the component') }, 'upper limits');
-const resources = object({ limits, cpu: limits.kind === 'object' ? limits.fields['cpu']! : any(''), memory: size('short for limits.memory') }, 'limits of the component');
+const cores = (doc: string) => either([number('cores', { min: 0.001 }), text("'500m' is half a core", { pattern: /^(?:\d+m|\d+(?:\.\d+)?)$/, expected: "a number of cores, or of thousandths such as '500m'" })], 'cores', doc);
+const limits = object({ cpu: cores('so many cores at most'), memory: size('going over it ends the component') }, 'upper limits; processes have them where cgroups can be made');
+const requests = object({ cpu: cores('its share when there is a run on the cores'), memory: size('taken from it last') }, 'what it gets at least, when there is a run on it');
+const resources = object({ limits, requests, cpu: cores('short for limits.cpu'), memory: size('short for limits.memory') }, 'limits of the component; of a process file, memory is its heap');
 
 const container = object({
   command: command('instead of command'),
@@ -63,7 +67,7 @@ const fields: Readonly<Record<string, Shape>> = {
   binary: text('a program for process mode alone; the path is relative to this file'),
   command: command('what to run; in a container it replaces the entry point'),
   args: list(scalar('one argument'), 'further arguments'),
-  process: text('a Mimas process file (process mode)'),
+  process: text('a Mimas process file; in container mode it runs in image, which has Node.js'),
   working_dir: text('relative to this file; default: the folder of this file'),
   inputs: list(text('an id'), 'components that this one reads from; it starts when they are ready'),
   input_event_types: list(text('a type'), 'told to the control plane'),
@@ -73,7 +77,7 @@ const fields: Readonly<Record<string, Shape>> = {
   env_file: either([text('a file'), list(text('a file'), 'files, later ones win')], 'a file or a list of files', 'variables from files; env wins'),
   ports: list(either([integer('a port', 1, 65_535), portEntry], 'a port number or an object', 'a port'), 'ports that the component listens on'),
   health_port: integer('told as HEALTH_PORT; with no health_check, GET /health there is one', 1, 65_535),
-  health_check: either([text('a URL, or a path on health_port'), healthCheck], 'a URL, a path or an object', 'when the component is healthy'),
+  health_check: either([url, healthCheck], 'a URL, a path or an object', 'when the component is healthy'),
   depends_on: either([list(text('an id'), 'ids; each has to be ready'), map(dependency, 'id to condition')], 'a list of ids, or ids with conditions', 'further components to wait for'),
   restart_policy: either([
     text('no, always, on-failure (default) or unless-stopped', { values: RESTARTS }),
@@ -88,7 +92,7 @@ const fields: Readonly<Record<string, Shape>> = {
   stop: object({ signal: text('default SIGTERM', { values: STOP_SIGNALS }), grace_period: duration('until SIGKILL; default 10s') }, 'how it is stopped'),
   replicas: integer('how many; default 1', 0, 1000),
   resources,
-  volumes: list(either([text('source:target[:ro]'), object({
+  volumes: list(either([text('source:target[:ro]', { pattern: /^[^:]+:\/[^:]*(?::(?:ro|rw))?$/, expected: 'source:/target, source:/target:ro or source:/target:rw' }), object({
     name: text('a named volume'),
     host_path: text('a folder of this machine, relative to this file'),
     container_path: text('where it appears'),

@@ -1,6 +1,6 @@
 // What the shape of a file cannot say: names that must exist, ports that must differ, combinations that cannot work.
 import { closest } from '../errors.js';
-import { replicaId, type Component } from './model.js';
+import { replicaId, type Component, type PipelineSpec } from './model.js';
 import { plan } from './plan.js';
 
 /** `field` is relative to the component, such as `inputs[1]`; an empty text is the component itself. */
@@ -30,10 +30,11 @@ export function checkComponents(components: readonly Component[], complain: Comp
 }
 
 function checkProgram(component: Component, complain: Complain): void {
-  const { id, kind, image, command, binary, process } = component;
+  const { id, kind, image, command, binary, process, stop } = component;
   if (kind === 'pipeline' && !image) complain(component, '', `pipeline ${id} must have an image specified`);
   else if (!image && !command && !binary && !process) complain(component, '', `${kind} ${id} must have either command, image, binary or process specified`);
   if (process && (command || binary)) complain(component, 'process', `${id}: process cannot be combined with ${command ? 'command' : 'binary'}`);
+  if (process && stop.signal !== 'SIGTERM') complain(component, 'stop.signal', `${id}: a process file is asked to stop over its link; stop.signal is for programs`);
   if (binary && command) complain(component, 'binary', `${id}: binary cannot be combined with command; put what differs in containers under container`);
 }
 
@@ -49,7 +50,7 @@ function checkReferences(component: Component, byId: ReadonlyMap<string, Compone
     const field = `depends_on.${id}`;
     const wanted = byId.get(id);
     if (!wanted) complain(component, field, `${component.kind} ${component.id} depends on unknown component ${id}`, closest(id, byId.keys()));
-    else if (condition === 'healthy' && !wanted.healthCheck) complain(component, field, `${component.id} waits for ${id} to be healthy, but ${id} has no health_check`);
+    else if (condition === 'healthy' && !wanted.healthCheck && !wanted.process) complain(component, field, `${component.id} waits for ${id} to be healthy, but ${id} has no health_check`);
     else if (condition === 'log_ready' && wanted.healthCheck?.check.kind !== 'log') complain(component, field, `${component.id} waits for a line of ${id}, but ${id} has no health_check.log`);
     else if (condition?.startsWith('completed') && (wanted.restart.condition === 'always' || wanted.restart.condition === 'unless-stopped')) {
       complain(component, field, `${component.id} waits for ${id} to complete, but restart_policy ${wanted.restart.condition} starts it again`);
@@ -60,6 +61,7 @@ function checkReferences(component: Component, byId: ReadonlyMap<string, Compone
 function checkHealth(component: Component, complain: Complain): void {
   const check = component.healthCheck?.check;
   if (!check) return;
+  if (check.kind === 'http' && Number.isNaN(check.port)) return complain(component, 'health_check', `${component.id}: health_check.http is not a URL that makes sense`);
   if (check.kind === 'log') {
     try {
       new RegExp(check.pattern);
@@ -71,6 +73,16 @@ function checkHealth(component: Component, complain: Complain): void {
     if (check.port === '') complain(component, 'health_check', `${component.id}: health_check.http needs a port, or health_port`);
     else if (!names.includes(check.port)) complain(component, 'health_check', `${component.id}: no port is called ${check.port}`, closest(check.port, names));
   }
+}
+
+/** Ports of this machine that components have for themselves. */
+export function portsOf({ components }: Pick<PipelineSpec, 'components'>): ReadonlySet<number> {
+  const own = components.flatMap(({ ports, healthPort, healthCheck, replicas }) => {
+    const check = healthCheck?.check;
+    const checked = check && (check.kind === 'http' || check.kind === 'tcp') ? Number(check.port) : NaN;
+    return [...ports.flatMap(({ hostPort }) => Array.from({ length: Math.max(1, replicas) }, (_, n) => hostPort + n)), healthPort ?? NaN, checked];
+  });
+  return new Set(own.filter((port) => !Number.isNaN(port)));
 }
 
 function checkPorts(components: readonly Component[], complain: Complain): void {

@@ -43,7 +43,14 @@ export class ComponentUnit implements Replica {
   #everUp = false;
   #passed = false;
   #again = false;
+  /** A life has begun and is not Finished. */
+  #living = false;
+  /** Who asks last has his way: the number and the end of the last restart or stop that was asked for. */
+  #turn = 0;
+  #latest: Promise<void> = Promise.resolve();
   #startedAt: number | undefined;
+  /** When this life, restarts included, began. */
+  #since = 0;
   restarts = 0;
 
   constructor(
@@ -78,6 +85,10 @@ export class ComponentUnit implements Replica {
   get everUp(): boolean {
     return this.#everUp;
   }
+  /** This life, restarts included, began after `moment` and is still within the window that its restarts are counted in. */
+  isNewSince(moment: number): boolean {
+    return this.#since > moment && performance.now() - this.#since < this.#component.restart.window;
+  }
   get startedAt(): number | undefined {
     return this.#startedAt;
   }
@@ -91,44 +102,66 @@ export class ComponentUnit implements Replica {
   // ── what the runner asks for ──
 
   /** Resolves when it is up, has completed, or has failed: look at `state`. */
-  async start(component: Component = this.#component): Promise<void> {
+  async start(): Promise<void> {
     const { supervisor } = this.context;
-    this.#component = component;
+    this.#living = true;
+    this.#since = performance.now();
+    this.#lastExit = undefined;
     this.#error = undefined;
     this.#detail = undefined;
     this.#everUp = false;
     this.#passed = false;
-    await supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: policyOf(component.restart) });
+    await supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: policyOf(this.#component.restart) });
     // Given up within the start: what it is called is known at Finished.
     if (supervisor.isTerminated(this.id) && !supervisor.isFinished(this.id)) await supervisor.whenFinished(this.id);
   }
 
-  async stop(gracePeriod = this.#component.stop.gracePeriod): Promise<void> {
-    const { supervisor } = this.context;
+  stop(gracePeriod = this.#component.stop.gracePeriod): Promise<void> {
+    this.#turn++;
     this.#again = false;
-    if (!supervisor.getProcessStatus(this.id) || this.ended) {
+    return (this.#latest = this.#end(gracePeriod));
+  }
+
+  /** One that waits for its first start goes on waiting. */
+  restart(): Promise<void> {
+    if (!this.#living && this.#state === 'pending') return Promise.resolve();
+    return (this.#latest = this.#endAndStart(++this.#turn));
+  }
+
+  async #end(gracePeriod: number): Promise<void> {
+    if (!this.#living) {
       if (!this.ended) this.#set('stopped');
       return;
     }
-    await supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod } });
+    const { supervisor } = this.context;
+    void supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod } });
     await supervisor.whenFinished(this.id);
   }
 
-  async restart(component: Component = this.#component): Promise<void> {
-    const { supervisor } = this.context;
-    if (!this.ended && supervisor.getProcessStatus(this.id)) {
+  async #endAndStart(turn: number): Promise<void> {
+    if (this.#living) {
       this.#again = true;
-      void supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod: this.#component.stop.gracePeriod } });
-      await supervisor.whenFinished(this.id);
-      this.#again = false;
+      await this.#end(this.#component.stop.gracePeriod);
     }
+    // Stopped, or restarted once more, in the meantime.
+    if (turn !== this.#turn) return this.#latest;
+    this.#again = false;
     this.restarts++;
-    await this.start(component);
+    await this.start();
   }
 
   /** As if it had never been started. */
   reset(): void {
+    this.#error = undefined;
     this.#set('pending');
+  }
+
+  /** It is down; its next start will be that of another version. */
+  renew(component: Component): void {
+    const before = this.#state !== 'pending';
+    this.#component = component;
+    if (before) this.restarts++;
+    this.reset();
   }
 
   skip(reason: string): void {
@@ -167,6 +200,7 @@ export class ComponentUnit implements Replica {
 
   /** Hears from the supervisor that this life is over. */
   finished(reason: EndReason, error: Error | undefined): void {
+    this.#living = false;
     if (this.#again) return this.#set('restarting');
     if (reason === 'completed' || reason === 'terminal') return this.#set('completed');
     if (reason === 'terminate' || reason === 'shutdown' || reason === 'not-desired') return this.#set('stopped');
@@ -300,7 +334,7 @@ function settled(signal: AbortSignal): Promise<void> {
   });
 }
 
-const describe = ({ code, signal, reason }: Exit): string => `${signal ? `was ended by ${signal}` : `exited with code ${code}`}${reason ? ` (${reason})` : ''}`;
+const describe = ({ code, signal, reason }: Exit): string => `${signal ? `was ended by ${signal}` : code === null ? 'was lost' : `exited with code ${code}`}${reason ? ` (${reason})` : ''}`;
 
 /** `max_restarts` means what it says: the breaker of the supervisor does not come before it. */
 function policyOf({ condition, maxRestarts, window, backoff }: Restart): RestartPolicyOptions {

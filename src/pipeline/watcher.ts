@@ -1,23 +1,29 @@
 // Files that restart a component when they change. Many changes in a row are one.
 import { watch as watchPath, statSync, type FSWatcher } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import type { Watch } from './model.js';
 
 interface Watched { readonly watchers: FSWatcher[]; timer: NodeJS.Timeout | undefined }
 
+export interface WatcherOptions {
+  /** Folders whose files never count. */
+  readonly never?: readonly string[];
+  onChange(id: string, path: string): void;
+}
+
 export class Watcher {
   readonly #watched = new Map<string, Watched>();
 
-  constructor(private readonly onChange: (id: string) => void) {}
+  constructor(private readonly options: WatcherOptions) {}
 
   watch(id: string, options: Watch | undefined): void {
     this.unwatch(id);
     if (!options) return;
     const watched: Watched = { watchers: [], timer: undefined };
-    const changed = (path: string) => {
-      if (options.ignore.some((part) => path.includes(part))) return;
+    const changed = (path: string, name: string) => {
+      if (options.ignore.some((part) => name.includes(part)) || this.options.never?.some((folder) => path === folder || path.startsWith(folder + sep))) return;
       clearTimeout(watched.timer);
-      watched.timer = setTimeout(() => this.onChange(id), options.debounce);
+      watched.timer = setTimeout(() => this.options.onChange(id, path), options.debounce);
       watched.timer.unref();
     };
     for (const path of options.paths) watched.watchers.push(...watchOne(path, changed));
@@ -38,12 +44,12 @@ export class Watcher {
 }
 
 /** A file is watched through its folder: editors replace files, and the watch of a replaced file sees nothing more. */
-function watchOne(path: string, changed: (path: string) => void): FSWatcher[] {
+function watchOne(path: string, changed: (path: string, name: string) => void): FSWatcher[] {
   try {
     const folder = statSync(path).isDirectory();
     const watcher = folder
-      ? watchPath(path, { recursive: true }, (_event, name) => changed(String(name ?? '')))
-      : watchPath(dirname(path), (_event, name) => void (name === basename(path) && changed(name)));
+      ? watchPath(path, { recursive: true }, (_event, name) => changed(join(path, String(name ?? '')), String(name ?? '')))
+      : watchPath(dirname(path), (_event, name) => void (name === basename(path) && changed(path, name)));
     watcher.on('error', () => {});
     return [watcher];
   } catch (error) {

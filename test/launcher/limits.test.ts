@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Cgroup, detectCgroups, wrapInCgroup } from '../../dist/launcher/cgroups.js';
+import { Cgroup, detectCgroups, wrapInCgroup } from '../../dist/runtime/cgroups.js';
 import { addPattern, failure, start, startOver, temporaryFolder, until } from './helpers.js';
 
 const here = detectCgroups();
@@ -71,7 +71,7 @@ describe('where limits cannot be enforced', () => {
 
   it('what is missing is known by name', () => {
     const support = nowhere();
-    expect(Cgroup.gaps({ memoryLimit: 1, cpuLimit: 1, cpuRequest: 1, enforce: 'strict' }, support)).toEqual(['memory_limit', 'cpu_limit', 'cpu_request']);
+    expect(Cgroup.gaps({ memoryLimit: 1, cpuLimit: 1, cpuRequest: 1 }, support)).toEqual(['memory_limit', 'cpu_limit', 'cpu_request']);
     expect(support.missing).toEqual(['cgroup v1 memory (not mounted)', 'cgroup v1 cpu (not mounted)']);
   });
 
@@ -112,7 +112,7 @@ it('cgroup v2: the files of one group for both controllers (a folder stands in f
   }
   const support = detectCgroups(root, '0::/user/session\n');
   expect(support).toEqual({ version: 2, parents: { memory: join(root, 'user'), cpu: join(root, 'user') }, missing: [] });
-  const group = new Cgroup('mimas-1', { cpuLimit: 1.5, cpuRequest: 1, memoryLimit: 1 << 20, memoryRequest: 1 << 19, enforce: 'strict' }, support);
+  const group = new Cgroup('mimas-1', { cpuLimit: 1.5, cpuRequest: 1, memoryLimit: 1 << 20, memoryRequest: 1 << 19 }, support);
   const folder = join(root, 'user/mimas-1');
   expect(group.entrances).toEqual([join(folder, 'cgroup.procs')]);
   expect(['cpu.max', 'cpu.weight', 'memory.max', 'memory.low'].map((file) => readFileSync(join(folder, file), 'utf8'))).toEqual(['150000 100000', '40', '1048576', '524288']);

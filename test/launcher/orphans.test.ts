@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { cgroupName, detectCgroups } from '../../dist/launcher/cgroups.js';
+import { cgroupName, detectCgroups } from '../../dist/runtime/cgroups.js';
 import { endOrphan } from '../../dist/launcher/orphans.js';
 import { identityOf, isSame } from '../../dist/launcher/identity.js';
 import { addPattern, alive, failure, kill, start, startOver, temporaryFolder, until } from './helpers.js';

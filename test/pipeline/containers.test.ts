@@ -1,36 +1,13 @@
 // The same pipelines as containers of a real Docker engine, which scripts/docker-for-tests.sh starts.
 // Without an engine these tests are skipped, and say so.
-import { execFileSync } from 'node:child_process';
-import { createServer } from 'node:http';
-import Docker from 'dockerode';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../helpers/compile.js';
-import { component, eventually, freePorts, makeProject as makeNamedProject, type Part } from './helpers.js';
+import { available, boxed, containers, docker, makeProject, NAME, networks, PLAIN, serving, socket } from './engine.js';
+import { eventually, freePorts } from './helpers.js';
+import { serveImage } from './registry-server.js';
 
-const socket = join(tmpdir(), `mimas-docker-${process.getuid?.() ?? 0}`, 'docker.sock');
-const docker = new Docker({ socketPath: socket });
-const available = await docker.getImage('local-node').inspect().then(() => true, () => false);
-if (!available) console.warn('\n*** SKIPPED: no container engine. Container tests need one: run scripts/docker-for-tests.sh first. ***\n');
-
-/** The engine may serve another run of these tests at the same time. */
-const NAME = `test-${process.pid}`;
-const MINE = { label: [`mimas.pipeline=${NAME}`] };
-const containers = () => docker.listContainers({ all: true, filters: MINE });
-const networks = () => docker.listNetworks({ filters: MINE });
-const folder = dirname(component);
-type Stages = Parameters<ReturnType<typeof makeNamedProject>['write']>[0];
-
-function makeProject() {
-  const project = makeNamedProject();
-  return { ...project, write: (stages: Stages) => project.write(stages, {}, NAME) };
-}
-
-const boxed = (id: string, more: Partial<Part> = {}): Part => ({ id, image: 'local-node', pull: 'never', command: ['node', '/app/component.mjs'], volumes: [`${folder}:/app:ro`], ...more });
-const serving = (id: string, port: number, more: Partial<Part> = {}): Part => boxed(id, { health_check: { http: `http://localhost:${port}/health`, interval: '100ms' }, ports: [port], ...more, env: { PORT: port, HOST: '0.0.0.0', ...more.env } });
-const PLAIN = ['--orchestrator', 'container', '--plain', '--no-control-plane'];
 let before: string | undefined;
 
 describe.skipIf(!available)('containers', { timeout: 60_000 }, () => {
@@ -150,35 +127,6 @@ describe.skipIf(!available)('containers', { timeout: 60_000 }, () => {
     expect(run.lines).toContain('a | pulled');
   });
 });
-
-/** A registry with one image of one layer, busybox: as much of the protocol as a pull needs. */
-async function serveImage() {
-  const { createHash } = await import('node:crypto');
-  const work = join(tmpdir(), `mimas-image-${process.pid}`);
-  mkdirSync(join(work, 'bin'), { recursive: true });
-  execFileSync('cp', ['/bin/busybox', join(work, 'bin/busybox')]);
-  const layer = execFileSync('tar', ['-C', work, '-cf', '-', 'bin'], { maxBuffer: 64e6 });
-  rmSync(work, { recursive: true });
-  const digest = (data: Buffer) => `sha256:${createHash('sha256').update(data).digest('hex')}`;
-  const config = Buffer.from(JSON.stringify({ architecture: process.arch === 'arm64' ? 'arm64' : 'amd64', os: 'linux', config: {}, rootfs: { type: 'layers', diff_ids: [digest(layer)] } }));
-  const TYPE = 'application/vnd.docker.distribution.manifest.v2+json';
-  const manifest = Buffer.from(JSON.stringify({
-    schemaVersion: 2,
-    mediaType: TYPE,
-    config: { mediaType: 'application/vnd.docker.container.image.v1+json', size: config.length, digest: digest(config) },
-    layers: [{ mediaType: 'application/vnd.docker.image.rootfs.diff.tar', size: layer.length, digest: digest(layer) }],
-  }));
-  const blobs = new Map([config, layer, manifest].map((data) => [digest(data), data]));
-  const server = createServer(({ url = '', method }, response) => {
-    if (url === '/v2/') return response.end('{}');
-    const data = url.includes('/manifests/') ? manifest : blobs.get(url.split('/').at(-1)!);
-    if (!data) return response.writeHead(404).end();
-    response.writeHead(200, { 'content-type': data === manifest ? TYPE : 'application/octet-stream', 'content-length': data.length, 'docker-content-digest': digest(data) });
-    return response.end(method === 'HEAD' ? undefined : data);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { port: (server.address() as { port: number }).port, close: () => server.close() };
-}
 
 it.skipIf(!available)('the example gives the same result as containers', { timeout: 60_000 }, async () => {
   const { runExample } = await import('./example.js');

@@ -24,7 +24,7 @@ function clientFor(port: number | string) {
 async function serve(options = {}) {
   const plane = new ControlPlane({ port: 0, ...options });
   open.push(plane);
-  const port = await plane.listen(['127.0.0.1']);
+  const port = new URL(await plane.listen({ listen: ['127.0.0.1'], tell: 'localhost' })).port;
   return { plane, port, call: clientFor(port) };
 }
 

@@ -49,10 +49,10 @@ export function makeProject() {
     pids: () => journal().filter(([what]) => what === 'start' || what === 'helper').map(([, , pid]) => Number(pid)),
     write: (stages: { sources?: Part[]; processors?: Part[]; sinks?: Part[] }, spec: object = {}, name = 'test') => writeFileSync(file, JSON.stringify({ apiVersion: 'mimas/v1', kind: 'Pipeline', metadata: { name }, spec: { ...spec, ...stages } })),
     /** Runs a command to its end. */
-    mimas(...args: string[]) {
-      const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { cwd: folder, encoding: 'utf8', timeout: 30_000, env });
-      return { status, stdout, stderr };
-    },
+    mimas: (...args: string[]) => runCommand(args, folder, env),
+    mimasWith: (other: NodeJS.ProcessEnv, ...args: string[]) => runCommand(args, folder, other),
+    /** Of a mimas that runs containers. */
+    guardiansOf: (pid: number) => childrenOf(pid).filter((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('container-guardian')),
     start: (...args: string[]) => startCommand(args, folder, env),
     log: (id: string) => readFileSync(join(folder, 'logs', `${id}.log`), 'utf8'),
     /** Resolves when the journal fits. */
@@ -69,6 +69,13 @@ export function makeProject() {
       }),
   };
 }
+
+function runCommand(args: string[], cwd: string, env: NodeJS.ProcessEnv) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { cwd, encoding: 'utf8', timeout: 30_000, env });
+  return { status, stdout, stderr };
+}
+
+const childrenOf = (pid: number): number[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 
 function startCommand(args: string[], cwd: string, env: NodeJS.ProcessEnv) {
   const child = spawn(process.execPath, [bin, ...args], { cwd, env });

@@ -28,7 +28,7 @@ describe('a running pipeline', () => {
     const first = stateOf(project, 'a')!;
     expect(first).toMatchObject({ state: 'running', restarts: 0 });
     expect(alive(first.pid!)).toBe(true);
-    expect(project.mimas('ps').stdout).toMatch(/^test \(process, pid \d+\): started\nNAME +KIND +STATE +PID[^\n]*\na +source +running +\d+ +0 /);
+    expect(project.mimas('ps').stdout).toMatch(/^test \(process, pid \d+\): started\nNAME +KIND +STATE +PID[^\n]*\na +source +running +\d+ +\d+\.\d% +\d+\.?\d* MB +0 /);
     expect(project.mimas('stop', 'a').status).toBe(0);
     expect(stateOf(project, 'a')).toMatchObject({ state: 'stopped' });
     expect(alive(first.pid!)).toBe(false);

@@ -43,6 +43,11 @@ describe('problems', () => {
     ['  sources:\n    - {id: a, command: x, ports: [80]}\n    - {id: b, command: x, ports: [‸80]}', 'b: port 80 belongs to a'],
     ['  pipelines:\n    - ‸{id: a, command: x}', 'pipeline a must have an image specified'],
     ['  sources:\n    - ‸{id: a, command: x, depends_on: [b]}\n    - {id: b, command: x, depends_on: [c]}\n    - {id: c, command: x, depends_on: [a]}', 'components wait for each other: a → b → c → a'],
+    ['  sources:\n    - {id: a, command: x, health_check: ‸https://localhost/}', "spec.sources[0].health_check: 'https://localhost/' is not a URL that begins with http://, or a path that begins with /"],
+    ['  sources:\n    - {id: a, command: x, health_check: ‸http://localhost:99999/}', 'a: health_check.http is not a URL that makes sense'],
+    ['  sources:\n    - {id: a, command: x, resources: {cpu: ‸lots}}', "spec.sources[0].resources.cpu: 'lots' is not a number of cores, or of thousandths such as '500m'"],
+    ['  sources:\n    - {id: a, image: x, volumes: [‸"a:/b:rx"]}', "spec.sources[0].volumes[0]: 'a:/b:rx' is not source:/target, source:/target:ro or source:/target:rw"],
+    ['  sources:\n    - {id: a, process: x.js, stop: {signal: ‸SIGINT}}', 'a: a process file is asked to stop over its link; stop.signal is for programs'],
     ['  sources:\n    - {id: a, command: ‸"${NOPE}"}', 'variable NOPE is not set; ${NOPE:-default} gives a default, $${NOPE} is the text itself'],
   ])('of components, where ‸ stands: %#', (marked, expected) => {
     const before = `${HEAD}spec:\n${marked}`.split('‸')[0]!.split('\n');
@@ -83,6 +88,19 @@ describe('variables', () => {
   it('keep the type that the text would have had', () => {
     const { pipeline } = parse(`${HEAD}spec:\n  sources:\n    - id: a\n      command: x\n      ports:\n        - \${PORT:-80}\n      env:\n        N: "\${PORT:-80}"`, { PORT: '8080' });
     expect(pipeline?.components[0]).toMatchObject({ ports: [{ port: 8080 }], env: { N: '8080' } });
+  });
+
+  it('keep the text they were written with, where a text is what is wanted', () => {
+    const { pipeline } = parse(`${HEAD}spec:\n  sources:\n    - id: a\n      command: x\n      config: {protocolVersion: 2.0, deep: {n: 1}}\n      env:\n        A: 1.10\n        B: 007\n        C: true\n        D: 0x1F\n        E: \${V}\n        F: \${Z}\n        G: null\n`, { V: '3.140', Z: '0012' });
+    expect(pipeline?.components[0]!.env).toEqual({ A: '1.10', B: '007', C: 'true', D: '0x1F', E: '3.140', F: '0012', G: '', PROTOCOL_VERSION: '2.0', DEEP: '{"n":1}' });
+  });
+
+  it('may be shared by anchors, merges and fields that begin with x-; what is merged in is checked as well', () => {
+    const shared = (field: string) => `${HEAD}x-common: &common {env: {A: "1", B: "2"}, ${field}}\nspec:\n  sources:\n    - {<<: *common, id: a, command: x}\n    - {<<: [*common], id: b, command: y, env: {A: "3"}}\n`;
+    const { pipeline, problems: none } = parse(shared('replicas: 0'));
+    expect(none).toEqual([]);
+    expect(pipeline!.components.map(({ id, env, replicas }) => [id, env, replicas])).toEqual([['a', { A: '1', B: '2' }, 0], ['b', { A: '3' }, 0]]);
+    expect(problems(shared('replica: 0'))[0]).toBe("p.yaml:5:43: spec.sources[0]: unknown field 'replica'; did you mean 'replicas'?");
   });
 
   it('come from .env files', () => {

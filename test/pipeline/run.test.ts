@@ -364,12 +364,13 @@ describe('on a terminal', () => {
 });
 
 describe('refusals', () => {
-  it('an image alone cannot run as a process, and limits that cannot be kept are refused', () => {
+  it('an image alone cannot run as a process: refused by run and by validate, where it stands in the file', () => {
     const project = makeProject();
-    project.write({ sources: [{ id: 'boxed', image: 'x' }, plain('limited', { resources: { memory: '1GB' } })] });
-    const { status, stderr } = project.mimas('run', 'pipeline.yaml', ...PLAIN);
-    expect(status).toBe(2);
-    expect(stderr).toBe('source boxed has only an image: it needs --orchestrator container, or a command\nlimited: resources.memory cannot be kept for a program; put it under container.resources\n');
+    writeFileSync(project.file, 'apiVersion: mimas/v1\nkind: Pipeline\nmetadata: { name: test }\nspec:\n  sources:\n    - id: boxed\n      image: x\n');
+    const refusal = 'pipeline.yaml:7:14: source boxed has only an image: it needs --orchestrator container, or a command\n';
+    expect(project.mimas('run', 'pipeline.yaml', ...PLAIN)).toEqual({ status: 2, stdout: '', stderr: refusal });
+    expect(project.mimas('validate', 'pipeline.yaml', '--orchestrator', 'process')).toEqual({ status: 2, stdout: '', stderr: refusal });
+    expect(project.mimas('validate', 'pipeline.yaml').status).toBe(0);
   });
 
   it('without a container engine there is one clear error', () => {

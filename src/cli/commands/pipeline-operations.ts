@@ -2,9 +2,11 @@
 import type { PipelineEvents, PipelineStatus } from '../../pipeline/events.js';
 import { ask, choosePipeline, statusOfPipeline } from '../../pipeline/operations-client.js';
 import type { Request } from '../../pipeline/operations.js';
+import type { Changes } from '../../pipeline/runner.js';
 import { runningPipelines } from '../../pipeline/runtime-folder.js';
+import { InvalidOptionError, PipelineNotRunningError } from '../../errors.js';
 import { EXIT } from '../exit-codes.js';
-import { complain, note, say } from '../output.js';
+import { complain, note, onHangUp, say } from '../output.js';
 import { Narrator } from '../pipeline/narrator.js';
 import { exitCodeOfPipeline } from '../pipeline/report.js';
 import { statusTable } from '../pipeline/table.js';
@@ -15,6 +17,8 @@ export interface LogsFlags extends OperationFlags { follow?: boolean; tail: stri
 const colour = (): boolean => process.stdout.isTTY === true && !process.env['NO_COLOR'];
 
 async function guarded(json: boolean | undefined, work: () => Promise<void>): Promise<void> {
+  // `mimas logs -f | head` is no error.
+  onHangUp(() => process.exit(EXIT.done));
   try {
     await work();
   } catch (error) {
@@ -32,15 +36,31 @@ function show(status: PipelineStatus, json: boolean | undefined): void {
 export const ps = ({ pipeline, json }: OperationFlags) => guarded(json, async () => {
   const names = pipeline === undefined ? await runningPipelines() : [await choosePipeline(pipeline)];
   if (names.length === 0 && !json) note('no pipeline runs here');
-  for (const name of names) show(await statusOfPipeline(name), json);
+  // One that does not answer hides none of the others.
+  for (const answer of await Promise.allSettled(names.map(statusOfPipeline))) {
+    if (answer.status === 'fulfilled') show(answer.value, json);
+    else {
+      complain(answer.reason, json);
+      process.exitCode = exitCodeOfPipeline(answer.reason);
+    }
+  }
 });
 
 /** Operations that are answered with the new state. */
 const operate = (request: Request, { pipeline, json }: OperationFlags) => guarded(json, async () => {
-  const answer = await ask(await choosePipeline(pipeline), request);
+  const name = await choosePipeline(pipeline);
+  let answer = await ask(name, request);
+  if (request.op === 'scale') {
+    const { failed } = answer as Changes;
+    for (const message of failed) note(`mimas: ${message}`);
+    if (failed.length > 0) process.exitCode = EXIT.failed;
+    answer = await statusOfPipeline(name);
+  }
   if (request.op === 'reload') {
-    const { added, removed, changed } = answer as Record<'added' | 'removed' | 'changed', string[]>;
+    const { added, removed, changed, failed } = answer as Changes;
+    if (failed.length > 0) process.exitCode = EXIT.failed;
     if (json) return say(JSON.stringify(answer));
+    for (const message of failed) note(`mimas: ${message}`);
     const parts = Object.entries({ added, removed, changed }).flatMap(([what, ids]) => (ids.length > 0 ? [`${what} ${ids.join(', ')}`] : []));
     return say(parts.length > 0 ? parts.join('; ') : 'nothing has changed');
   }
@@ -60,10 +80,12 @@ export function scale(id: string, replicas: string, flags: OperationFlags): Prom
 }
 
 export const logs = (id: string | undefined, { pipeline, json, follow, tail }: LogsFlags) => guarded(json, async () => {
+  const lines = Number(tail);
+  if (!Number.isInteger(lines) || lines < 0) throw new InvalidOptionError(`--tail: ${tail} is not a number of lines`, { option: '--tail' });
   const name = await choosePipeline(pipeline);
   const narrator = new Narrator({ style: json ? 'json' : 'full', sink: say, colour: colour() });
   narrator.expect((await statusOfPipeline(name)).components.map((one) => one.id));
-  await ask(name, { op: 'logs', id, follow, tail: Number(tail) }, (event, detail) => narrator.tell(event, detail), untilInterrupted());
+  await ask(name, { op: 'logs', id, follow, tail: lines }, (event, detail) => narrator.tell(event, detail), untilInterrupted());
 });
 
 export const attach = ({ pipeline, json }: OperationFlags) => guarded(json, async () => {
@@ -84,7 +106,8 @@ export const down = (name: string | undefined, { pipeline, json, kill }: Operati
     narrator.tell(event, detail);
     if (event === 'pipeline') ended = detail as PipelineEvents['pipeline'];
   });
-  if (ended?.phase !== 'stopped') process.exitCode = EXIT.failed;
+  if (ended?.phase === 'failed' && !json) note(`mimas: ${chosen} is down; its exit code is ${ended.exitCode}, because components had failed`);
+  if (ended?.phase !== 'stopped' && ended?.phase !== 'failed') throw new PipelineNotRunningError(`${chosen} hung up before it was down`);
 });
 
 /** The first Ctrl+C hangs up. */

@@ -1,18 +1,17 @@
 // `mimas run pipeline.yaml`: the whole pipeline in the foreground, or in the background with -d.
-import { spawn } from 'node:child_process';
-import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { EngineUnavailableError, InvalidOptionError, PipelineInvalidError } from '../../errors.js';
 import { ControlPlane } from '../../pipeline/control-plane.js';
 import type { PipelineSpec } from '../../pipeline/model.js';
 import { OperationsServer } from '../../pipeline/operations.js';
-import type { Orchestrator } from '../../pipeline/orchestrator.js';
 import { loadPipeline } from '../../pipeline/parse.js';
 import { PipelineRunner } from '../../pipeline/runner.js';
 import { parseDuration } from '../../units.js';
 import { EXIT, SIGNAL_BASE } from '../exit-codes.js';
-import { complain, note } from '../output.js';
+import { complain, note, onHangUp } from '../output.js';
+import { detach, tellParent } from '../pipeline/detach.js';
 import { Narrator, type Style } from '../pipeline/narrator.js';
+import { orchestratorFor } from '../pipeline/orchestrators.js';
 import { complainOfComponent, exitCodeOfPipeline } from '../pipeline/report.js';
 import { LiveTable, statusTable } from '../pipeline/table.js';
 
@@ -22,6 +21,8 @@ export interface RunPipelineFlags {
   json?: boolean;
   logDir: string;
   detach?: boolean;
+  /** This is what `--detach` has started: what components print goes to their logs alone. */
+  detached?: boolean;
   envFile?: string[];
   watch?: boolean;
   /** False: `--no-control-plane`. */
@@ -40,55 +41,49 @@ export async function runPipeline(file: string, flags: RunPipelineFlags): Promis
   try {
     const load = () => loadPipeline(file, flags.envFile?.length ? { envFiles: flags.envFile } : {});
     const spec = load();
-    process.exitCode = flags.detach ? await detach(flags, spec) : await foreground(spec, load, flags);
+    process.exitCode = flags.detach ? await detach(spec.name, resolve(flags.logDir), flags.json) : await foreground(spec, load, flags);
   } catch (error) {
     if (error instanceof PipelineInvalidError && !flags.json) note(error.message);
     else complain(error, flags.json);
     process.exitCode = error instanceof EngineUnavailableError ? EXIT.unreachable : exitCodeOfPipeline(error);
-    process.send?.({ failed: true });
+    tellParent('failed');
   }
 }
 
 async function foreground(spec: PipelineSpec, load: () => PipelineSpec, flags: RunPipelineFlags): Promise<number> {
-  const orchestrator = await orchestratorFor(flags.orchestrator ?? spec.driver ?? 'process', flags);
+  const orchestrator = await orchestratorFor(flags.orchestrator ?? spec.driver ?? 'process', { rewriteLocalhost: flags.rewriteLocalhost });
   const controlPlane = flags.controlPlane ? controlPlaneFor(() => runner.spec, flags) : undefined;
   const runner: PipelineRunner = new PipelineRunner(spec, { orchestrator, logDir: resolve(flags.logDir), controlPlane });
   const style: Style = flags.json ? 'json' : flags.plain ? 'plain' : 'full';
   const onTerminal = style === 'full' && process.stdout.isTTY === true;
   const colour = onTerminal && !process.env['NO_COLOR'];
-  const table = onTerminal ? new LiveTable(process.stdout, () => statusTable(runner.status(), { colour, width: process.stdout.columns || undefined })) : undefined;
-  const narrator = new Narrator({ style, colour, sink: (line) => (table ? table.print(line) : void process.stdout.write(`${line}\n`)) });
+  const table = onTerminal && process.env['TERM'] !== 'dumb' ? new LiveTable(process.stdout, () => runner.measure(), (status) => statusTable(status, { colour, width: process.stdout.columns || undefined }), () => runner.status()) : undefined;
+  const narrator = new Narrator({ style, colour, lines: !flags.detached, sink: (line) => (table ? table.print(line) : void process.stdout.write(`${line}\n`)) });
   narrator.expect(spec.components.map(({ id }) => id));
   narrator.listen(runner.events);
   const operations = new OperationsServer(runner, { load });
   await operations.listen();
   const stopListening = listenForSignals(runner, narrator);
+  // Nobody reads any more: as with other programs in a pipe, that is the end, but an orderly one.
+  onHangUp(() => void runner.stop('nobody reads the output'));
   const watcher = flags.watch ? await watchFile(spec.file, () => reload(runner, load)) : undefined;
   let refused: unknown;
   try {
     await runner.start();
-    process.send?.({ started: true });
+    tellParent('started');
   } catch (error) {
     refused = error;
   }
-  const { exitCode, failure } = await runner.done;
+  const { exitCode, failure, left } = await runner.done;
   watcher?.close();
   await operations.close();
   stopListening();
   table?.close();
   if (refused !== undefined && refused !== failure) throw refused;
   if (failure) complainOfComponent(failure, flags.json);
-  if (refused !== undefined) process.send?.({ failed: true });
+  if (left) complain(left, flags.json);
+  if (refused !== undefined) tellParent('failed');
   return exitCode === 0 ? EXIT.done : EXIT.failed;
-}
-
-async function orchestratorFor(type: string, flags: RunPipelineFlags): Promise<Orchestrator> {
-  if (type === 'process') return new (await import('../../pipeline/process-orchestrator.js')).ProcessOrchestrator();
-  if (type === 'container' || type === 'docker') {
-    const { ContainerOrchestrator } = await import('../../pipeline/container-orchestrator.js');
-    return new ContainerOrchestrator({ rewriteLocalhost: flags.rewriteLocalhost });
-  }
-  throw new InvalidOptionError(`unknown orchestrator type: ${type}`, { option: 'orchestrator' });
 }
 
 function controlPlaneFor(spec: () => PipelineSpec, { controlPlanePort, controlPlaneAddress, heartbeatTtl, janitorInterval }: RunPipelineFlags): ControlPlane {
@@ -104,15 +99,14 @@ function controlPlaneFor(spec: () => PipelineSpec, { controlPlanePort, controlPl
   });
 }
 
-/** The first signal stops in order, the second kills. */
+/** The first signal stops in order, the second kills, the third waits for nothing. */
 function listenForSignals(runner: PipelineRunner, narrator: Narrator): () => void {
-  let asked = false;
+  let asked = 0;
   const onSignal = (signal: keyof typeof SIGNALS) => {
-    if (asked) {
-      void runner.kill().finally(() => process.exit(SIGNAL_BASE + SIGNALS[signal]));
-      return;
-    }
-    asked = true;
+    const exit = () => process.exit(SIGNAL_BASE + SIGNALS[signal]);
+    // Even the killing may hang, on an engine that does not answer, say. Guardians end what is left then.
+    if (++asked > 2) exit();
+    if (asked === 2) return void runner.kill().finally(exit);
     narrator.signal(signal);
     void runner.stop('signal');
   };
@@ -124,7 +118,8 @@ function listenForSignals(runner: PipelineRunner, narrator: Narrator): () => voi
 
 async function reload(runner: PipelineRunner, load: () => PipelineSpec): Promise<void> {
   try {
-    await runner.reload(load());
+    const { failed } = await runner.reload(load());
+    for (const message of failed) note(message);
   } catch (error) {
     note((error as Error).message);
   }
@@ -132,29 +127,7 @@ async function reload(runner: PipelineRunner, load: () => PipelineSpec): Promise
 
 async function watchFile(file: string, onChange: () => Promise<void>): Promise<{ close(): void }> {
   const { Watcher } = await import('../../pipeline/watcher.js');
-  const watcher = new Watcher(() => void onChange());
+  const watcher = new Watcher({ onChange: () => void onChange() });
   watcher.watch(file, { paths: [file], ignore: [], debounce: 300 });
   return watcher;
-}
-
-/** Starts the same command in a session of its own; resolves when its pipeline is up, or is not going to be. */
-async function detach(flags: RunPipelineFlags, spec: PipelineSpec): Promise<number> {
-  const folder = resolve(flags.logDir);
-  mkdirSync(folder, { recursive: true });
-  const log = join(folder, `${spec.name}.mimas.log`);
-  const out = openSync(log, 'w', 0o600);
-  const args = process.argv.slice(1).filter((arg) => arg !== '-d' && arg !== '--detach');
-  const child = spawn(process.execPath, [...process.execArgv, ...args], { detached: true, stdio: ['ignore', out, out, 'ipc'] });
-  closeSync(out);
-  const started = await new Promise<boolean>((done) => {
-    child.on('message', (message: { started?: boolean }) => done(message.started === true));
-    child.on('exit', (code) => done(code === 0));
-    child.on('error', () => done(false));
-  });
-  if (!started && child.exitCode === null) await new Promise((done) => child.once('exit', done));
-  if (child.connected) child.disconnect();
-  child.unref();
-  if (started) note(`${spec.name} runs in the background (pid ${child.pid}); mimas ps shows it, mimas down ends it`);
-  else note(readFileSync(log, 'utf8').trimEnd());
-  return started ? EXIT.done : (child.exitCode ?? EXIT.failed);
 }

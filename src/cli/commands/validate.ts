@@ -3,12 +3,14 @@ import { formatProblem } from '../../pipeline/problems.js';
 import { pipelineJsonSchema } from '../../pipeline/json-schema.js';
 import { readPipeline } from '../../pipeline/parse.js';
 import { plan } from '../../pipeline/plan.js';
+import { refusalsOf } from '../../pipeline/refusals.js';
 import { EXIT } from '../exit-codes.js';
 import { note, say } from '../output.js';
+import { orchestratorFor } from '../pipeline/orchestrators.js';
 
-export interface ValidateFlags { json?: boolean; envFile?: string[]; schema?: boolean }
+export interface ValidateFlags { json?: boolean; envFile?: string[]; schema?: boolean; orchestrator?: 'process' | 'container' | 'docker' }
 
-export function validate(files: readonly string[], { json, envFile, schema }: ValidateFlags): void {
+export async function validate(files: readonly string[], { json, envFile, schema, orchestrator }: ValidateFlags): Promise<void> {
   if (schema) return say(JSON.stringify(pipelineJsonSchema(), null, 2));
   if (files.length === 0) {
     note('mimas: name a pipeline file');
@@ -17,7 +19,11 @@ export function validate(files: readonly string[], { json, envFile, schema }: Va
   }
   let valid = true;
   for (const file of files) {
-    const { pipeline, problems } = readPipeline(file, envFile?.length ? { envFiles: envFile } : {});
+    const read = readPipeline(file, envFile?.length ? { envFiles: envFile } : {});
+    const type = orchestrator ?? read.pipeline?.driver;
+    const refused = read.pipeline && type ? refusalsOf(read.pipeline, await orchestratorFor(type)) : [];
+    const pipeline = refused.length > 0 ? undefined : read.pipeline;
+    const problems = [...read.problems, ...refused];
     valid &&= pipeline !== undefined;
     if (json) say(JSON.stringify({ file, valid: pipeline !== undefined, problems }));
     else if (pipeline) {

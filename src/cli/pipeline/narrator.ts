@@ -14,10 +14,13 @@ export class Narrator {
   readonly #style: Style;
   readonly #sink: Sink;
   readonly #colour: boolean;
+  readonly #lines: boolean;
   readonly #names: string[] = [];
   #width = 0;
 
-  constructor({ style, sink, colour }: { style: Style; sink: Sink; colour: boolean }) {
+  /** `lines` false: what components print is left out. */
+  constructor({ style, sink, colour, lines = true }: { style: Style; sink: Sink; colour: boolean; lines?: boolean }) {
+    this.#lines = lines;
     this.#style = style;
     this.#sink = sink;
     this.#colour = colour && style === 'full';
@@ -33,6 +36,7 @@ export class Narrator {
   }
 
   tell(name: keyof PipelineEvents, detail: PipelineEvents[keyof PipelineEvents]): void {
+    if (name === 'log' && !this.#lines) return;
     if (this.#style === 'json') return this.#sink(JSON.stringify({ event: name, time: new Date().toISOString(), ...detail }));
     const line = lineOf(name, detail);
     if (line !== undefined && (line.always || this.#style === 'full')) this.#sink(line.always ? line.text : this.#paint(line.text, GREY));

@@ -1,16 +1,24 @@
 // The commands for pipelines. What they do is loaded when they are asked for.
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { closest } from '../../errors.js';
 
 const pipeline = () => new Option('-p, --pipeline <name>', 'which pipeline; not needed when only one runs');
 const json = () => new Option('--json', 'one JSON object a line, for programs');
+const TYPES = ['process', 'container', 'docker'];
+function orchestratorType(type: string): string {
+  if (TYPES.includes(type)) return type;
+  const suggestion = closest(type, TYPES);
+  throw new InvalidArgumentError(`unknown orchestrator type: ${type}; ${suggestion ? `did you mean '${suggestion}'?` : `there are ${TYPES.join(', ')}`}`);
+}
 const envFile = () => new Option('--env-file <file...>', "files of variables for ${…}; default: .env beside the pipeline file");
 
 /** Options of `mimas run` that only a pipeline has. */
 export const RUN_PIPELINE_OPTIONS: readonly Option[] = [
-  new Option('--orchestrator <type>', 'where components run; default: spec.driver, else process').choices(['process', 'container', 'docker']),
+  new Option('--orchestrator <type>', 'where components run: process, container or docker (the same); default: spec.driver, else process').argParser(orchestratorType),
   new Option('--plain', 'only what happens to the pipeline, no output of components'),
   new Option('--log-dir <folder>', "where components' logs go").default('logs'),
   new Option('-d, --detach', 'run in the background; returns when the pipeline is up'),
+  new Option('--detached').hideHelp(),
   new Option('--watch', 'take over changes of the pipeline file while it runs'),
   envFile(),
   new Option('--control-plane-port <port>', 'of the control plane; 0 takes a free one (default: 8080, or a free one when that is taken)'),
@@ -40,7 +48,7 @@ const add = (command: Command, ...options: Option[]): Command => {
 
 export function registerPipeline(program: Command): void {
   const operations = () => import('../commands/pipeline-operations.js');
-  add(program.command('validate').summary('check pipeline files').description('Checks pipeline files and says what is wrong, with file, line and column.').argument('[files...]', 'pipeline files'), new Option('--schema', 'print the JSON Schema of pipeline files'), envFile(), json())
+  add(program.command('validate').summary('check pipeline files').description('Checks pipeline files and says what is wrong, with file, line and column.').argument('[files...]', 'pipeline files'), new Option('--schema', 'print the JSON Schema of pipeline files'), new Option('--orchestrator <type>', 'also check what only this orchestrator refuses; default: spec.driver').argParser(orchestratorType), envFile(), json())
     .action(async (files: string[], flags: object) => (await import('../commands/validate.js')).validate(files, flags));
   add(program.command('ps').summary('show running pipelines').description('Shows the pipelines that run on this machine, and their components.'), pipeline(), json())
     .action(async (flags: object) => (await operations()).ps(flags));

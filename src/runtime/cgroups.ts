@@ -2,7 +2,6 @@
 // executes, so nothing of it ever runs outside.
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Resources } from './manifest.js';
 
 const CPU_PERIOD_US = 100_000;
 const LONGEST_PERIOD_US = 1_000_000;
@@ -10,6 +9,18 @@ const LEAST_QUOTA_US = 1_000;
 const DEFAULT_ROOT = '/sys/fs/cgroup';
 
 type Controller = 'memory' | 'cpu';
+
+/** What a group may use; undefined: no limit. */
+export interface CgroupLimits {
+  /** Cores. */
+  readonly cpuLimit?: number | undefined;
+  /** Cores that it gets when there is a run on them. */
+  readonly cpuRequest?: number | undefined;
+  /** Bytes. */
+  readonly memoryLimit?: number | undefined;
+  /** Bytes that are taken from it last. */
+  readonly memoryRequest?: number | undefined;
+}
 
 /** Where limits can be set, and how. */
 export interface CgroupSupport {
@@ -76,7 +87,7 @@ export class Cgroup {
   readonly #folders = new Map<string, Controller[]>();
 
   /** What of `resources` cannot be enforced here. */
-  static gaps(resources: Resources, support: CgroupSupport): string[] {
+  static gaps(resources: CgroupLimits, support: CgroupSupport): string[] {
     const gaps: string[] = [];
     if (resources.memoryLimit !== undefined && !support.parents.memory) gaps.push('memory_limit');
     if (resources.memoryRequest !== undefined && !support.parents.memory) gaps.push('memory_request');
@@ -86,7 +97,7 @@ export class Cgroup {
   }
 
   /** Makes the group and sets its limits; a failure leaves nothing behind. */
-  constructor(name: string, resources: Resources, private readonly support: CgroupSupport) {
+  constructor(name: string, resources: CgroupLimits, private readonly support: CgroupSupport) {
     const wanted: Record<Controller, boolean> = {
       memory: resources.memoryLimit !== undefined || resources.memoryRequest !== undefined,
       cpu: resources.cpuLimit !== undefined || resources.cpuRequest !== undefined,
@@ -177,7 +188,7 @@ export function wrapInCgroup(entrances: readonly string[], command: string, args
 
 type Setting = readonly [file: string, value: string, optional?: boolean];
 
-function settings(controller: Controller, { memoryLimit, memoryRequest, cpuLimit, cpuRequest }: Resources, version: 1 | 2): Setting[] {
+function settings(controller: Controller, { memoryLimit, memoryRequest, cpuLimit, cpuRequest }: CgroupLimits, version: 1 | 2): Setting[] {
   const list: Setting[] = [];
   if (controller === 'memory') {
     if (memoryLimit !== undefined) {

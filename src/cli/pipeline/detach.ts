@@ -1,0 +1,45 @@
+// `mimas run -d`: the same command once more, in a session of its own, until its pipeline is up or is not going to be.
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EXIT, SIGNAL_BASE } from '../exit-codes.js';
+import { event, note } from '../output.js';
+
+const INTERRUPTED = SIGNAL_BASE + 2;
+
+/** Resolves with the exit code. Ctrl+C before the pipeline is up ends it. */
+export async function detach(pipeline: string, logDir: string, json: boolean | undefined): Promise<number> {
+  mkdirSync(logDir, { recursive: true });
+  const log = join(logDir, `${pipeline}.mimas.log`);
+  const out = openSync(log, 'w', 0o600);
+  const args = [...process.argv.slice(1).filter((arg) => arg !== '-d' && arg !== '--detach'), '--detached'];
+  const child = spawn(process.execPath, [...process.execArgv, ...args], { detached: true, stdio: ['ignore', out, out, 'ipc'] });
+  closeSync(out);
+  let interrupted = false;
+  const interrupt = () => {
+    child.kill(interrupted ? 'SIGKILL' : 'SIGINT');
+    interrupted = true;
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  const started = await new Promise<boolean>((done) => {
+    child.on('message', (news) => done(news === 'started'));
+    child.on('exit', (code) => done(code === 0));
+    child.on('error', () => done(false));
+  });
+  if ((!started || interrupted) && child.exitCode === null && child.signalCode === null) await new Promise((done) => child.once('exit', done));
+  process.off('SIGINT', interrupt);
+  process.off('SIGTERM', interrupt);
+  if (child.connected) child.disconnect();
+  child.unref();
+  if (interrupted) return INTERRUPTED;
+  if (!started) note(readFileSync(log, 'utf8').trimEnd());
+  else if (json) event('detached', { name: pipeline, pid: child.pid, log });
+  else note(`${pipeline} runs in the background (pid ${child.pid}); mimas ps shows it, mimas down ends it`);
+  return started ? EXIT.done : (child.exitCode ?? EXIT.failed);
+}
+
+/** To whoever has detached this program and may have left already. */
+export function tellParent(news: 'started' | 'failed'): void {
+  if (process.connected) process.send?.(news, () => {});
+}
