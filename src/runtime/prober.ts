@@ -68,6 +68,8 @@ export class Prober {
     const { times, check } = this.#options;
     const ready = new Promise<void>((resolve, reject) => (this.#ready = { resolve, reject }));
     if (signal?.aborted) this.#fail(signal.reason as Error);
+    // A line that came before said so already.
+    else if (this.#state.status === 'healthy') this.#endStartup()?.resolve();
     else {
       const onAbort = () => this.#fail(signal!.reason as Error);
       signal?.addEventListener('abort', onAbort, { once: true });

@@ -126,4 +126,11 @@ describe('Prober', () => {
     await ready;
     expect([prober.status, looks, clock.pending]).toEqual(['healthy', [], 0]);
   });
+
+  it('a log check is well from the start when its line came before', async () => {
+    const { clock, prober } = setUp([], {}, { type: 'log', pattern: /listening/ });
+    prober.line('listening on 80');
+    await prober.start();
+    expect([prober.status, clock.pending]).toEqual(['healthy', 0]);
+  });
 });
