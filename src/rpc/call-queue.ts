@@ -30,7 +30,7 @@ export class CallQueue {
   }
 
   get empty(): boolean {
-    return this.peek() === undefined;
+    return this.#calls.length === 0 || this.peek() === undefined;
   }
 
   takeAll(): Call[] {

@@ -4,6 +4,7 @@ import { CallTimeoutError, QueueTimeoutError } from '../errors.js';
 import { addDeadline, removeDeadline, type Due } from './deadlines.js';
 import type { Client, MethodState } from './client.js';
 import type { Headers } from './meta.js';
+import { now } from './now.js';
 import type { Scope } from './references.js';
 import type { Session, PendingCall } from './session.js';
 import type { Snapshot } from './snapshot.js';
@@ -17,7 +18,6 @@ export class Call implements PendingCall, Due {
   stage: Stage = 'new';
   failed = false;
   error: unknown;
-  answer!: Promise<unknown>;
   resolve!: (value: unknown) => void;
   /** What to send when the time comes, or once more: the arguments as they were when the call was made. */
   snapshot: Snapshot | undefined;
@@ -61,13 +61,13 @@ export class Call implements PendingCall, Due {
 
   queued(): void {
     this.stage = 'queued';
-    this.#due(performance.now() + this.queueTimeout);
+    this.#due(now() + this.queueTimeout);
   }
 
   /** ms that it may run from now on; undefined when nothing bounds it. */
   timeLeft(): number | undefined {
     if (this.deadline === undefined) return this.timeout;
-    return Math.max(1, Math.min(this.timeout ?? Infinity, this.deadline - performance.now()));
+    return Math.max(1, Math.min(this.timeout ?? Infinity, this.deadline - now()));
   }
 
   sent(session: Session, id: number): void {
@@ -75,8 +75,10 @@ export class Call implements PendingCall, Due {
     this.session = session;
     this.id = id;
     this.attempts++;
-    this.sentAt = performance.now();
-    this.#due(this.sentAt + (this.timeout ?? Infinity));
+    this.sentAt = session.outbox.time;
+    // What bounds it is counted exactly: the caller may keep this tick going for long.
+    if (this.timeout !== undefined || this.deadline !== undefined) this.#due(now() + (this.timeout ?? Infinity));
+    else if (this.dueAt !== 0) this.#clearDeadline();
   }
 
   pastDeadline(of = 'the call it was made from'): CallTimeoutError {
@@ -87,7 +89,7 @@ export class Call implements PendingCall, Due {
   expire(): void {
     this.dueAt = 0;
     const { name } = this.client;
-    const late = this.deadline !== undefined && performance.now() >= this.deadline ? this.pastDeadline() : undefined;
+    const late = this.deadline !== undefined && now() >= this.deadline ? this.pastDeadline() : undefined;
     if (this.stage === 'queued') {
       this.fail(late ?? new QueueTimeoutError(`${name}.${this.label}(): waited ${this.queueTimeout} ms for ${this.client.waitingFor()}; it never ran`, { method: this.label, process: name, queueTimeout: this.queueTimeout }));
     } else if (this.stage === 'sent') {
@@ -121,16 +123,16 @@ export class Call implements PendingCall, Due {
     this.failed = true;
     this.error = error;
     this.#settled();
-    this.resolve(undefined);
+    this.resolve(thrown(this));
   }
 
-  /** The error with the caller's frames behind the process's own. Runs inside the caller's await, so those frames are known. */
-  thrown(): unknown {
+  /** The error with the caller's frames behind the process's own. */
+  withCaller(): unknown {
     const { error } = this;
     // The caller's own reason is the caller's own object.
     if (!(error instanceof Error) || error === this.options.signal?.reason) return error;
     const caller: { stack?: string } = {};
-    Error.captureStackTrace(caller, Call.prototype.thrown);
+    Error.captureStackTrace(caller, Call.prototype.withCaller);
     const stack = joinStacks(error.stack ?? String(error), caller.stack, this.client.describe);
     Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
     return error;
@@ -169,4 +171,15 @@ export class Call implements PendingCall, Due {
     this.snapshot = undefined;
     this.client.settled(this, stage);
   }
+}
+
+/**
+ * Throws the error of a call that failed. The engine follows the promise of this function to those who await the call, so that
+ * their frames are known: capturing them when a call is made would cost more than the call.
+ */
+async function thrown(call: Call): Promise<never> {
+  // By then the promise of the call has taken this one's place.
+  await undefined;
+  await undefined;
+  throw call.withCaller();
 }

@@ -10,6 +10,7 @@ import { currentContext, nextTraceparent } from './context.js';
 import { DEFAULT_LIMITS } from './frames.js';
 import { asResult } from './iterate-result.js';
 import { encodeMeta, inheritHeaders, timeLeft, type Headers } from './meta.js';
+import { now } from './now.js';
 import type { Meter, MethodMeter } from './meter.js';
 import { methodNotFound, type RemoteTarget } from './remote.js';
 import type { MethodInfo } from './service.js';
@@ -185,14 +186,14 @@ export class Client implements RemoteTarget {
     const method = this.#methods.get(name);
     if (method === undefined) return asResult(Promise.reject(this.#state.kind === 'refused' ? this.#state.error() : methodNotFound(this, name)));
     const call = new Call(this, method, options, this.#order++);
-    call.answer = new Promise(capture);
+    const answer = new Promise(capture);
     call.resolve = captured;
     try {
       this.#start(call, args);
     } catch (error) {
-      return asResult(Promise.reject(error));
+      call.fail(error);
     }
-    return asResult(answerOf(call));
+    return asResult(answer);
   }
 
   #start(call: Call, args: unknown[]): void {
@@ -205,7 +206,7 @@ export class Client implements RemoteTarget {
     }
     const left = timeLeft();
     if (left !== undefined) {
-      call.deadline = performance.now() + left;
+      call.deadline = now() + left;
       if (left <= 0) {
         call.fail(call.pastDeadline(`${currentContext()!.process}.${currentContext()!.method}`));
         return;
@@ -348,7 +349,7 @@ export class Client implements RemoteTarget {
     if (stage === 'sent') {
       this.#inFlight--;
       method.active--;
-      this.#lastSettled = performance.now();
+      this.#lastSettled = call.failed ? now() : call.session!.receivedAt;
       method.meter?.record(this.#lastSettled - call.sentAt, call.failed);
     } else if (call.failed) method.meter?.record(0, true);
     this.pump();
@@ -358,14 +359,6 @@ export class Client implements RemoteTarget {
       for (const resolve of idle) resolve();
     }
   }
-}
-
-// Async, so that an error can be given the caller's frames when it is thrown: capturing them for each call would cost more than
-// the call. Small, because what an async function holds it holds for each call under way.
-async function answerOf(call: Call): Promise<unknown> {
-  const value = await call.answer;
-  if (call.failed) throw call.thrown();
-  return value;
 }
 
 // One executor for all promises of calls, instead of a closure a call.

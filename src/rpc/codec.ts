@@ -232,7 +232,7 @@ const isDense = (array: readonly unknown[]): boolean => array.length <= INLINE_L
 
 /** A copy, since a kept payload may be decoded again. */
 function readInline(payload: unknown): unknown {
-  if (Array.isArray(payload) && payload.length <= INLINE_LENGTH && inlineArraySize(payload) >= 0 && isDense(payload)) return payload.slice();
+  if (Array.isArray(payload) && payload.length <= INLINE_LENGTH && inlineArraySize(payload) >= 0) return payload.slice();
   if (typeof payload === 'symbol' || typeof payload === 'function' || (typeof payload === 'object' && payload !== null) || types.isProxy(payload)) throw new ProtocolError('malformed inline value');
   return payload;
 }

@@ -1,6 +1,7 @@
 // One timer for all deadlines of a thread: a heap of due times. A deadline that is met costs no timer at all.
 // A loop that was blocked proves nothing about the peer, so a late timer first lets what has arrived be read.
 import { Heap, type Placed } from '../heap.js';
+import { now } from './now.js';
 
 export interface Due extends Placed {
   /** Milliseconds of `performance.now()`. */
@@ -20,7 +21,6 @@ let timer: NodeJS.Timeout | undefined;
 let timerAt = Infinity;
 // Taken early, so that fake timers of a test framework do not stop real deadlines.
 const { setTimeout, clearTimeout, setImmediate } = globalThis;
-const now = performance.now.bind(performance);
 
 export function addDeadline(due: Due): void {
   heap.push(due);

@@ -2,6 +2,7 @@
 import { CallbackReleasedError, MethodNotFoundError, ProtocolError, QueueFullError } from '../errors.js';
 import { runInContext, type CallContext } from './context.js';
 import { DEFAULT_LIMITS, Kind } from './frames.js';
+import { IdTable } from './id-table.js';
 import { readMeta } from './meta.js';
 import type { ServiceMethod } from './service.js';
 import type { Session } from './session.js';
@@ -9,7 +10,7 @@ import { transferOf } from './transfer.js';
 import { nameMethod } from './uncloneable.js';
 
 export class Dispatcher {
-  readonly #running = new Map<number, CallContext>();
+  readonly #running = new IdTable<CallContext>();
   #idle: { left: number; resolve: () => void }[] = [];
   readonly #streaming = new Set<CallContext>();
 
@@ -30,7 +31,7 @@ export class Dispatcher {
     // An index and nothing else: an array has other properties, too.
     const method = Number.isInteger(number) ? service?.methods[number] : undefined;
     const context = this.#contextOf(service?.name ?? '', method?.name ?? String(number), meta);
-    if (!Array.isArray(args)) throw new ProtocolError('arguments that are not a list');
+    if (!Array.isArray(args) || !Number.isInteger(id)) throw new ProtocolError('a call without a number, or arguments that are not a list');
     if (!service || !method) {
       this.#fail(id, context, new MethodNotFoundError(`${service?.name ?? 'the peer'} has no method number ${number}`, { method: String(number), methods: service?.methods.map(({ name }) => name) ?? [] }));
       return;
@@ -58,7 +59,7 @@ export class Dispatcher {
   callReference(id: number, reference: number, member: string, args: unknown, meta: unknown): void {
     const exported = this.session.exports.get(reference);
     const context = this.#contextOf(this.session.options.self, member || 'callback', meta);
-    if (!Array.isArray(args)) throw new ProtocolError('arguments that are not a list');
+    if (!Array.isArray(args) || !Number.isInteger(id)) throw new ProtocolError('a call without a number, or arguments that are not a list');
     if (!exported) this.#fail(id, context, new CallbackReleasedError(`what ${this.session.options.self} had lent${member ? ` (called for ${member}())` : ''} was released: its call has settled, or it was let go; keep(fn) holds a function longer`));
     else if (!this.#refused(id, context)) {
       // A callback that brings no context runs without one: an AsyncLocalStorage in use slows down every promise of the caller's thread.
@@ -136,7 +137,7 @@ export class Dispatcher {
       return;
     }
     // The call goes on until its streams end: callbacks stay good, leaving the stream aborts the signal.
-    this.#running.delete(id);
+    this.#running.take(id);
     this.#streaming.add(context);
     let open = streams.length;
     for (const stream of streams) {
@@ -153,7 +154,7 @@ export class Dispatcher {
 
   #finished(id: number, context: CallContext): void {
     // A peer may have used the number twice.
-    if (this.#running.get(id) === context) this.#running.delete(id);
+    if (this.#running.get(id) === context) this.#running.take(id);
     this.#streaming.delete(context);
     context.brought?.release();
     context.brought = undefined;

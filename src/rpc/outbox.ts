@@ -4,6 +4,7 @@ import { types } from 'node:util';
 import { NotCloneableError } from '../errors.js';
 import { BATCH_ENTRIES } from './frames.js';
 import type { Link } from './link.js';
+import { now } from './now.js';
 import type { Transferable } from '../types.js';
 
 /** A batch with more than this is sent without waiting for the end of the tick. */
@@ -21,10 +22,17 @@ export class Outbox {
   /** Where the entry that is being pushed begins. */
   #start = 0;
   #alone = false;
+  #time = 0;
   /** Early-flush threshold; the session raises it when many calls are in flight. */
   limit = BATCH_ENTRIES;
 
   constructor(private readonly link: Link) {}
+
+  /** The time of this tick: read once for all calls that leave together. */
+  get time(): number {
+    if (this.#time === 0) this.#time = now();
+    return this.#time;
+  }
 
   /** Adds what belongs to the value that was just pushed. */
   attach(attachments: readonly unknown[], transfer: readonly Transferable[] | undefined): void {
@@ -64,6 +72,7 @@ export class Outbox {
 
   flush(): void {
     if (this.#count === 0) return;
+    this.#time = 0;
     const { entries } = this;
     const attachments = this.#attachments;
     const transfer = this.#transfer;

@@ -3,6 +3,7 @@
 // Invariant: a peer that breaks the protocol loses this link, and nothing else happens.
 import { ProtocolError, UnauthorizedError } from '../errors.js';
 import { Kind } from './frames.js';
+import { now } from './now.js';
 import type { Session } from './session.js';
 import { BYTES_PER_CREDIT } from './streams.js';
 import { turnIsSpent } from './turn.js';
@@ -42,6 +43,7 @@ export class EntryReader {
   };
 
   #readAll(entries: readonly unknown[], attachments: readonly unknown[]): void {
+    this.session.receivedAt = now();
     try {
       this.#read(entries, attachments);
     } catch (error) {

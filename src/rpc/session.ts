@@ -5,6 +5,7 @@ import type { Transferable } from '../types.js';
 import { ValueCodec, type Encoded } from './codec.js';
 import { Dispatcher } from './dispatcher.js';
 import { BATCH_ENTRIES, DEFAULT_LIMITS, Kind, PROTOCOL_VERSION } from './frames.js';
+import { IdTable } from './id-table.js';
 import type { Link } from './link.js';
 import { LiveTable, type Made } from './live-table.js';
 import { Outbox } from './outbox.js';
@@ -52,12 +53,14 @@ export class Session {
   readonly live: LiveTable;
   readonly dispatcher: Dispatcher;
   closed = false;
+  /** When the batch came that is being read. */
+  receivedAt = 0;
   /** How messages and `currentCall().caller` name the other side. */
   peer: string;
   /** The streams that the last encode announced. */
   started: readonly OutgoingStream[] = NONE;
   readonly #reader: EntryReader;
-  readonly #pending = new Map<number, PendingCall>();
+  readonly #pending = new IdTable<PendingCall>();
   readonly #pings = new Map<number, () => void>();
   /** Who is not on this machine learns nothing of its files. */
   readonly #redact: boolean;
@@ -140,12 +143,12 @@ export class Session {
   /** Ends the entry of call `id`, whose answer is waited for from now on. */
   #await(id: number, call: PendingCall, scope: Scope | undefined, size: number): void {
     call.scope = scope && isUsed(scope) ? scope : undefined;
-    this.#pending.set(id, call);
+    this.#pending.add(id, call);
     this.outbox.limit = Math.max(BATCH_ENTRIES, this.#pending.size >> 3);
     try {
       this.outbox.commit(size);
     } catch (error) {
-      this.#pending.delete(id);
+      this.#pending.take(id);
       if (scope) this.exports.settle(scope);
       throw error;
     }
@@ -176,7 +179,7 @@ export class Session {
 
   /** Gives up a call: its answer is dropped when it comes, the peer sees its signal abort. */
   cancel(id: number, reason: unknown): void {
-    const call = this.#take(id);
+    const call = this.#pending.take(id);
     if (!call) return;
     this.sendReason([Kind.CANCEL, id], reason);
     if (call.scope) this.exports.settle(call.scope);
@@ -195,7 +198,7 @@ export class Session {
   /** Takes every call that has no answer out of the table, and ends every stream: the link is gone or given up. */
   abandon(explain: (method: string) => Error): PendingCall[] {
     this.#reader.finish();
-    const calls = [...this.#pending.values()];
+    const calls = this.#pending.values();
     this.#pending.clear();
     for (const { scope } of calls) if (scope) this.exports.settle(scope);
     this.live.ended(explain);
@@ -280,26 +283,20 @@ export class Session {
     this.options.onHello?.(readService(slots.slice(2)), String(slots[1]));
   }
 
-  #take(id: number): PendingCall | undefined {
-    const call = this.#pending.get(id);
-    if (call) this.#pending.delete(id);
-    return call;
-  }
-
   ponged(id: number): void {
     this.#pings.get(id)?.();
     this.#pings.delete(id);
   }
 
   failed(id: number, error: unknown): void {
-    const call = this.#take(id);
+    const call = this.#pending.take(id);
     if (call?.scope) this.exports.settle(call.scope);
     call?.fail(error);
   }
 
   answered(id: number, value: unknown): void {
     const streams = this.live.importedStreams();
-    const call = this.#take(id);
+    const call = this.#pending.take(id);
     if (!call) {
       // Cancelled meanwhile: nobody will read what it brought.
       for (const stream of streams) stream.cancel();

@@ -1,5 +1,6 @@
 // How much this turn of the event loop has read from links, all of them together: a peer that answers a hundred thousand calls
 // at once must not hold up timers and sockets.
+import { now } from './now.js';
 
 /** What may be read in one turn: 4,000 answers, whose callers run in it, too. */
 const TURN_SLOTS = 16_384;
@@ -8,7 +9,6 @@ const TURN_MS = 8;
 /** Slots read before a turn is measured at all: light traffic is not to pay for this. */
 const FREE_SLOTS = 512;
 
-const now = performance.now.bind(performance);
 let read = 0;
 let began = 0;
 const ended = () => {

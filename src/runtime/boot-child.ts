@@ -1,6 +1,6 @@
 // The first file of a child process. The channel is the pipe that the owner left at descriptor 3; when it ends, so does this.
 import { Socket } from 'node:net';
-import { withLatency } from '../transport/low-latency-link.js';
+import { withLatency } from '../transport/polled-link.js';
 import { StreamLink } from '../transport/stream-link.js';
 import type { LatencyMode } from '../types.js';
 import { Host } from './host.js';

@@ -1,7 +1,7 @@
 // The first file of a worker thread. Plain JavaScript once compiled: a TypeScript loader given to the program does not reach
 // threads on Node 20, so the host registers one itself, and only for a TypeScript file.
 import { workerData, type MessagePort } from 'node:worker_threads';
-import { withLatency } from '../transport/low-latency-link.js';
+import { withLatency } from '../transport/polled-link.js';
 import { PortLink } from '../transport/port.js';
 import type { LatencyMode } from '../types.js';
 import { Host } from './host.js';

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { withLatency } from '../transport/low-latency-link.js';
+import { withLatency } from '../transport/polled-link.js';
 import { StreamLink } from '../transport/stream-link.js';
 import { environmentOf } from './environment.js';
 import { guard, unguard } from './guardian.js';

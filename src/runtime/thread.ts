@@ -1,7 +1,7 @@
 // Isolation `worker`: the host lives in a worker thread, reached over a MessagePort of its own.
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { InvalidOptionError } from '../errors.js';
-import { withLatency } from '../transport/low-latency-link.js';
+import { withLatency } from '../transport/polled-link.js';
 import { PortLink } from '../transport/port.js';
 import { environmentOf } from './environment.js';
 import { Output } from './output.js';

@@ -2,7 +2,7 @@
 import type { Link } from '../rpc/link.js';
 import type { LatencyMode } from '../types.js';
 import type { Address } from './address.js';
-import { withLatency } from './low-latency-link.js';
+import { withLatency } from './polled-link.js';
 import { connectSocket, listenSocket, type ConnectOptions, type Listener, type ListenOptions } from './socket.js';
 
 export async function connect(address: Address, options: ConnectOptions, latency?: LatencyMode): Promise<Link> {

@@ -1,10 +1,10 @@
 // Looks at the links of this thread that expect something soon, instead of letting its event loop sleep: waking up is most of the
 // latency of a call. Invariant: the loop gets its turn at least every `TURN_MS`, and a thread without such links does nothing here.
 
-/** How long a link is looked at after a batch left or arrived, ms. */
-export const POLL_MS = 0.05;
+import { now } from '../rpc/now.js';
+
 /** How long it may go on without a turn of the event loop, ms: one turn costs as much as several looks. */
-const TURN_MS = 0.1;
+const TURN_MS = 0.25;
 
 export interface Polled {
   /** By when it gives up, ms of `performance.now()`. */
@@ -40,11 +40,11 @@ export function expect(): void {
 }
 
 function turn(): void {
-  const now = performance.now();
-  turnEnds = now + TURN_MS;
+  const at = now();
+  turnEnds = at + TURN_MS;
   blind = false;
   for (const link of hot) {
-    if (link.until <= now) {
+    if (link.until <= at) {
       hot.delete(link);
       link.gaveUp();
     } else if (!link.poll) blind = true;
@@ -65,7 +65,7 @@ function spin(): void {
       if (link.poll?.()) return;
       if (link.until > latest) latest = link.until;
     }
-    const now = performance.now();
-    if (blind || now >= turnEnds || now >= latest) return;
+    const at = now();
+    if (blind || at >= turnEnds || at >= latest) return;
   }
 }

@@ -8,7 +8,7 @@ import { MessageChannel } from 'node:worker_threads';
 import type { Link } from '#mimas/rpc/link.js';
 import type { Address } from '#mimas/transport/address.js';
 import { connect, listen } from '#mimas/transport/index.js';
-import { withLatency } from '#mimas/transport/low-latency-link.js';
+import { withLatency } from '#mimas/transport/polled-link.js';
 import { memoryLinks } from '#mimas/transport/memory.js';
 import { PortLink } from '#mimas/transport/port.js';
 import type { Listener, ListenOptions } from '#mimas/transport/socket.js';

@@ -33,11 +33,14 @@ it('polls for calls that follow each other closely, and not for sparse ones', as
   const echo = await pm.spawn<Echo>(file);
   // On a busy machine it takes a while until some calls follow each other closely enough.
   while (!polls()) await echo.add(1, 1);
+  let polled = 0;
   for (let i = 0; i < 100; i++) {
     await pause(3);
     await echo.add(i, 1);
-    expect(polls()).toBe(false);
+    if (polls()) polled++;
   }
+  // What watches over the length of a turn uses an immediate, too, every hundred calls.
+  expect(polled).toBeLessThan(4);
 });
 
 it('lets a program end that has nothing else to do', async () => {
