@@ -4,7 +4,7 @@ import { cpuMicros } from '../lib/proc.mjs';
 import { quantile } from '../lib/stats.mjs';
 
 /** Those that a target names, and what they are measured by. */
-const WATCHED = /^mimas (?:worker.ipc|child.\w+)(?: low)?$|^raw MessagePort$|^piscina 2048/;
+const WATCHED = /^mimas (?:worker.ipc|child.\w+)(?: low)?$|^raw (?:MessagePort|fork advanced|tcp frames)$|^piscina 2048/;
 
 /** Delays of a timer of 1 ms, in ms, until `until` settles. */
 async function timerDelays(until) {

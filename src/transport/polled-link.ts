@@ -13,10 +13,10 @@ interface Patience {
 }
 
 /**
- * `normal`: no longer than sleeping and waking up take (both sides together some 25 µs), so that a look that succeeds saves more
- * than one that fails has cost. `low`: longer, and for thinner traffic; at 1,000 calls a second it would still be wasted.
+ * `normal`: no longer than it takes until both sides have been woken up (some 50 µs, half of it CPU), so that a look that succeeds
+ * saves about what one that fails has cost. `low`: longer, and for thinner traffic; at 1,000 calls a second it would still be wasted.
  */
-const PATIENCE: Readonly<Record<LatencyMode, Patience>> = { normal: { poll: 0.03, dense: 0.15 }, low: { poll: 0.05, dense: 0.2 } };
+const PATIENCE: Readonly<Record<LatencyMode, Patience>> = { normal: { poll: 0.05, dense: 0.2 }, low: { poll: 0.1, dense: 0.5 } };
 /** After so many looks in a row that brought nothing, it tries again only now and then. */
 const MISSES = 4;
 const TRY_AGAIN_AFTER = 64;
