@@ -14,6 +14,8 @@ import { Spares } from './spares.js';
 /** After a start that failed, the pool does not grow by itself for this long, ms; doubled with each further one. */
 const GROW_AGAIN = 1_000;
 const GROW_AGAIN_MAX = 60_000;
+/** How long after a spare was taken the next one is started, ms. */
+const REFILL_AFTER_MS = 20;
 
 export class Population {
   #replicas: Replica[] = [];
@@ -220,7 +222,8 @@ export class Population {
     this.#failure = undefined;
     this.#failedStarts = 0;
     this.pool.events.emit('replica-started', { id: member.id, slot });
-    this.#spares.warm();
+    // A moment later: booting the next spare at once would slow down the first calls of this one.
+    setTimeout(() => !this.#stopped && this.#spares.warm(), REFILL_AFTER_MS).unref();
     this.#changed();
     // It may have ended before anybody listened.
     if (member.status !== 'running') this.memberChanged(replica);

@@ -17,6 +17,8 @@ interface Patience {
  * saves about what one that fails has cost. `low`: longer, and for thinner traffic; at 1,000 calls a second it would still be wasted.
  */
 const PATIENCE: Readonly<Record<LatencyMode, Patience>> = { normal: { poll: 0.05, dense: 0.2 }, low: { poll: 0.1, dense: 0.5 } };
+/** Longer intervals count as this, ms. */
+const LONG = 1;
 /** After so many looks in a row that brought nothing, it tries again only now and then. */
 const MISSES = 4;
 const TRY_AGAIN_AFTER = 64;
@@ -30,6 +32,8 @@ export class PolledLink implements Link, Polled {
   readonly #patience: Patience;
   #closed = false;
   #arrived = 0;
+  /** Between batches, a moving average: two that come together and then none for long are not dense. */
+  #interval = LONG;
   #dense = false;
   #polling = false;
   #misses = 0;
@@ -51,7 +55,8 @@ export class PolledLink implements Link, Polled {
     this.link.start({
       batch: (entries, attachments) => {
         const at = now();
-        this.#dense = at - this.#arrived < dense;
+        this.#interval += (Math.min(at - this.#arrived, LONG) - this.#interval) / 4;
+        this.#dense = this.#interval < dense;
         this.#arrived = at;
         if (this.#polling) this.#misses = 0;
         events.batch(entries, attachments);
