@@ -133,6 +133,7 @@ export class CpuMember implements Member {
       const { tag, payload, attachments } = encoded;
       const plain = tag === Tag.INLINE && bound?.timeLeft === undefined && headers === undefined;
       const reply = await this.threads.run(thread, 'call', plain ? [method.number, payload as unknown[]] : [method.number, tag, payload, attachments, bound?.timeLeft, headers], encoded.transfer, bound?.signal);
+      this.threads.answered();
       const value = this.#read(reply);
       failed = false;
       return value;

@@ -1,15 +1,18 @@
 // The threads of one CPU pool: a Piscina in which every task says which thread it is for. The pool's strategy has chosen that
 // thread; Piscina's `loadBalancer` carries the choice out. Invariant: Piscina adds a thread only for `boot`, and never by itself.
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker, type ResourceLimits } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { InvalidOptionError } from '../../errors.js';
 import { Output, type LineListener } from '../../runtime/output.js';
+import { Pacer } from '../../transport/pacer.js';
 import type { BootOrder, Booted, Packed, ThreadTasks } from './protocol.js';
 
 const ENTRY = fileURLToPath(new URL('./worker.js', import.meta.url));
 /** More threads than any pool has: the size is the pool's to decide. */
 const MAX_THREADS = 65_536;
+const CORES = availableParallelism();
 
 type LoadBalancer = NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>['loadBalancer']>;
 
@@ -42,6 +45,9 @@ export class Threads {
   readonly #claimed: Set<number>;
   readonly #target: { id: number };
   readonly #known = new WeakMap<Worker, Thread>();
+  /** As in worker.ts; but where every core has a thread that computes, this one must not take any from them. */
+  readonly #alone = new Pacer('normal', undefined);
+  readonly #crowded = new Pacer('brief', undefined);
   readonly #booting = new Set<AbortController>();
 
   private constructor(piscina: Piscina, claimed: Set<number>, target: { id: number }) {
@@ -119,11 +125,23 @@ export class Threads {
     const options: { name: string; transferList?: never; signal?: AbortSignal } = { name };
     if (transferList && transferList.length > 0) options.transferList = transferList as never;
     if (signal) options.signal = signal;
+    if (name === 'call') this.#pacer.sent();
     try {
       return this.#piscina.run(task, options) as Promise<Awaited<ReturnType<ThreadTasks[Name]>>>;
     } catch (error) {
       return Promise.reject(error as Error);
     }
+  }
+
+  /** A call of one of them was answered. */
+  answered(): void {
+    const pacer = this.#pacer;
+    pacer.arrived();
+    pacer.handled();
+  }
+
+  get #pacer(): Pacer {
+    return this.#piscina.threads.length < CORES ? this.#alone : this.#crowded;
   }
 
   close(): Promise<void> {
