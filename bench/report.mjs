@@ -94,7 +94,8 @@ function growthText({ inFlight, processes, date }) {
 ## Growth
 
 What one call costs (CPU of caller and worker together, µs) as more of everything is there (${date}). Below about 64 in flight each call pays a share of the
-wake-ups that a batch shares.
+wake-ups that a batch shares. In this thread the cost is the same for 500 processes as for one. With many more busy threads than cores it is not: each batch
+then wakes a thread whose memory has left the caches of the core, and that costs more than the calls in it.
 
 ![Against calls in flight](growth-in-flight.svg)
 

@@ -20,6 +20,7 @@ export async function bundle(dist) {
   for (const program of PROGRAMS) chunkOf.delete(program);
   // msgpackr registers extensions globally, so ours is a copy of our own; and its reader alone loads in a tenth of the time.
   const reader = join(dirname(createRequire(import.meta.url).resolve('msgpackr')), '../unpack.js');
+  const licence = readFileSync(join(dirname(reader), 'LICENSE'), 'utf8');
   const ours = (id) => id === reader || chunkOf.has(relative(dist, id)) || PROGRAMS.includes(relative(dist, id));
   const build = await rolldown({
     onLog: (level, log, print) => log.code !== 'INEFFECTIVE_DYNAMIC_IMPORT' && print(level, log),
@@ -44,6 +45,7 @@ export async function bundle(dist) {
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name].js',
+    banner: ({ name }) => (name === 'core' ? `/* Contains the reader of msgpackr: ${licence.trim().replaceAll('*/', '')} */` : ''),
     codeSplitting: { groups: Object.keys(CHUNKS).map((name) => ({ name, test: (id) => (id === reader ? 'core' : chunkOf.get(relative(dist, id))) === name })) },
   });
   await build.close();
