@@ -1,23 +1,10 @@
 // Boots the thread of a first spawn while the manager is still loading what supervises it: both take tens of milliseconds.
 // Invariant: the thread is taken over once, or ended.
 import type { LineListener } from '../runtime/output.js';
-import type { Incarnation, Launch, LaunchOptions } from '../runtime/runtime.js';
+import type { Incarnation, Launch } from '../runtime/runtime.js';
 import { launchThread } from '../runtime/thread.js';
+import { launchOptionsOf } from './launch-options.js';
 import type { ResolvedOptions } from './options.js';
-
-/** What a place is told of a process. */
-export const launchOptionsOf = (options: ResolvedOptions, onLine: LineListener): LaunchOptions => ({
-  name: options.name ?? options.label,
-  env: options.env,
-  cwd: options.cwd,
-  argv: options.argv,
-  execArgv: options.execArgv,
-  maxMemory: options.maxMemory,
-  maxFrame: options.maxFrame,
-  latency: options.latency,
-  inheritOutput: options.inheritOutput,
-  onLine,
-});
 
 export class EarlyThread {
   #booting: Promise<Incarnation> | undefined;

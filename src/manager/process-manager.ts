@@ -217,8 +217,7 @@ export class ProcessManager {
 
   /** Facts of one process; undefined for an id that is not known. */
   getProcess(ref: ProcessRef): ProcessInfo | undefined {
-    const id = idOf(ref);
-    return this.#listed().find((process) => process.id === id)?.info();
+    return this.#seen(ref)?.info();
   }
 
   /** Facts of all processes, the last stopped ones and the threads of CPU pools among them. */
@@ -233,14 +232,14 @@ export class ProcessManager {
 
   /** The user's own checks of one process; without an argument, of all of them together. @throws UnitNotFoundError */
   async getHealth(ref?: ProcessRef): Promise<HealthStatus> {
-    if (ref !== undefined) return (this.#thread(ref) ?? this.#find(ref)).health();
+    if (ref !== undefined) return (this.#seen(ref) ?? this.#find(ref)).health();
     const { aggregateHealth } = await import('./health.js');
     return aggregateHealth(this.#listed().filter(({ status }) => status !== 'stopped'));
   }
 
   /** @throws UnitNotFoundError */
   getMetrics(ref: ProcessRef): Promise<ProcessMetrics> {
-    return (this.#thread(ref) ?? this.#find(ref)).metrics();
+    return (this.#seen(ref) ?? this.#find(ref)).metrics();
   }
 
   /**
@@ -342,7 +341,7 @@ export class ProcessManager {
   #find(ref: ProcessRef): ManagedProcess {
     const id = idOf(ref);
     const process = this.#processes.get(id);
-    if (!process && this.#thread(ref)) throw new UnitNotFoundError(`${JSON.stringify(id)} is a thread of a CPU pool: it is controlled by its pool's $handle`, { id });
+    if (!process && this.#seen(ref)) throw new UnitNotFoundError(`${JSON.stringify(id)} is a thread of a CPU pool: it is controlled by its pool's $handle`, { id });
     if (!process) throw new UnitNotFoundError(`there is no process ${JSON.stringify(id)}; listProcesses() names them all`, { id });
     return process;
   }
@@ -352,9 +351,10 @@ export class ProcessManager {
     return [...this.#pools].flatMap(({ population }) => population.members()).filter((member): member is ListedThread => member.info !== undefined);
   }
 
-  #thread(ref: ProcessRef): ListedThread | undefined {
+  /** A process, or a thread of a CPU pool. */
+  #seen(ref: ProcessRef): ManagedProcess | ListedThread | undefined {
     const id = idOf(ref);
-    return this.#threads().find((thread) => thread.id === id);
+    return this.#processes.get(id) ?? this.#threads().find((thread) => thread.id === id);
   }
 
   #listed(): (ManagedProcess | ListedThread)[] {

@@ -4,7 +4,7 @@ import type { StartOptions } from '../runtime/start.js';
 import type { Emitter } from '../supervisor/emitter.js';
 import type { ProcessEvents } from '../types.js';
 import { addressFor } from './addresses.js';
-import { launchOptionsOf } from './early-thread.js';
+import { launchOptionsOf } from './launch-options.js';
 import type { ResolvedOptions } from './options.js';
 import type { ManagedProcessContext } from './process-context.js';
 

@@ -75,7 +75,7 @@ export class Call implements PendingCall, Due {
     this.session = session;
     this.id = id;
     this.attempts++;
-    this.sentAt = session.outbox.time;
+    this.sentAt = session.outbox.begunAt;
     // What bounds it is counted exactly: the caller may keep this tick going for long.
     if (this.timeout !== undefined || this.deadline !== undefined) this.#due(now() + (this.timeout ?? Infinity));
     else if (this.dueAt !== 0) this.#clearDeadline();

@@ -22,17 +22,12 @@ export class Outbox {
   /** Where the entry that is being pushed begins. */
   #start = 0;
   #alone = false;
-  #time = 0;
+  /** When the batch was begun that the last entry is in: one look at the clock for all that leave together. */
+  begunAt = 0;
   /** Early-flush threshold; the session raises it when many calls are in flight. */
   limit = BATCH_ENTRIES;
 
   constructor(private readonly link: Link) {}
-
-  /** The time of this tick: read once for all calls that leave together. */
-  get time(): number {
-    if (this.#time === 0) this.#time = now();
-    return this.#time;
-  }
 
   /** Adds what belongs to the value that was just pushed. */
   attach(attachments: readonly unknown[], transfer: readonly Transferable[] | undefined): void {
@@ -50,6 +45,7 @@ export class Outbox {
 
   /** Ends an entry of about `size` bytes. @throws NotCloneableError when a host object in it cannot leave */
   commit(size = 0): void {
+    if (this.#count === 0) this.begunAt = now();
     this.#bytes += size;
     this.#start = this.entries.length;
     if (this.#alone) {
@@ -72,7 +68,6 @@ export class Outbox {
 
   flush(): void {
     if (this.#count === 0) return;
-    this.#time = 0;
     const { entries } = this;
     const attachments = this.#attachments;
     const transfer = this.#transfer;

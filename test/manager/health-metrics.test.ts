@@ -179,6 +179,20 @@ describe.each(isolations)('the metrics of a process in isolation %s', (isolation
     await hanging;
   });
 
+  it('do not count the pause before a call, whether or not the calls before it filled a batch', async () => {
+    const pm = manager({ isolation });
+    const subject = await pm.spawn<Subject>(subjectFile);
+    await subject.add(1, 2);
+    for (const together of [15, 16, 17]) {
+      const { max } = (await pm.getMetrics(subject)).methods['add']!.latency;
+      await Promise.all(Array.from({ length: together }, () => subject.add(1, 2)));
+      const pause = 400 + max;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      await subject.add(1, 2);
+      expect((await pm.getMetrics(subject)).methods['add']!.latency.max).toBeLessThan(pause);
+    }
+  });
+
   it('are not kept when monitoring.metrics is false', async () => {
     const pm = manager({ isolation, monitoring: { metrics: false } });
     const subject = await pm.spawn<Subject>(subjectFile);
