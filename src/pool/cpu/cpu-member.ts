@@ -33,6 +33,8 @@ const OUTPUT_GRACE_MS = 15;
 interface Given {
   readonly method: string;
   readonly since: number;
+  /** The thread has it, and has not answered. */
+  away: boolean;
   /** Why the call was given up, and the thread with it. */
   reason?: { value: unknown };
 }
@@ -122,7 +124,7 @@ export class CpuMember implements Member {
     const thread = this.#thread;
     if (!method) throw methodNotFound(this, name);
     if (!thread || this.#stopping) throw new ProcessStoppedError(`${this.#name}.${name}(): the thread is ${this.#status} and takes no calls`, { process: this.#name, method: name });
-    const given: Given = (this.#current = { method: name, since: performance.now() });
+    const given: Given = (this.#current = { method: name, since: performance.now(), away: false });
     let failed = true;
     let bound: Bound | undefined;
     try {
@@ -132,7 +134,9 @@ export class CpuMember implements Member {
       const headers = this.#headers(options);
       const { tag, payload, attachments } = encoded;
       const plain = tag === Tag.INLINE && bound?.timeLeft === undefined && headers === undefined;
+      given.away = true;
       const reply = await this.threads.run(thread, 'call', plain ? [method.number, payload as unknown[]] : [method.number, tag, payload, attachments, bound?.timeLeft, headers], encoded.transfer, bound?.signal);
+      given.away = false;
       this.threads.answered();
       const value = this.#read(reply);
       failed = false;
@@ -196,9 +200,13 @@ export class CpuMember implements Member {
     if (given.reason) return given.reason.value;
     if (signal?.aborted) return signal.reason;
     if ((error as Error)?.name === 'DataCloneError') return new NotCloneableError(`${this.#name}.${method}(): ${(error as Error).message}`, { path: 'args', method, cause: error });
-    if ((error as { code?: string })?.code !== undefined && error instanceof NotCloneableError) return nameMethod(error, this.#name, method);
+    if (error instanceof NotCloneableError) return nameMethod(error, this.#name, method);
+    // Thrown on this side, by an option or a getter: the thread had no part in it and lives on.
+    if (!given.away) return error;
     if (this.#stopping) return new ProcessStoppedError(`${this.#name}.${method}(): the pool was stopped while the call ran`, { process: this.#name, method, maybeExecuted: true });
-    if (!isDeathOfThread(error, thread)) return error;
+    // A message that could not be sent ends no thread.
+    const gone = this.#thread !== thread || thread.worker.threadId === -1 || (await within(thread.ended, SLACK_MS));
+    if (!gone) return error;
     const end = await thread.ended;
     await thread.output.ended(OUTPUT_GRACE_MS);
     return this.#deathError(end, method, thread);
@@ -385,7 +393,5 @@ class Thrown {
 }
 
 const ARGS = { root: 'args', standalone: true } as const;
-
-const isDeathOfThread = (error: unknown, thread: Thread): boolean => thread.worker.threadId === -1 || (error as { code?: string })?.code?.startsWith('ERR_WORKER') === true || !(error instanceof NotCloneableError);
 
 const report = (status: HealthStatus['status'], check: HealthCheckResult): HealthStatus => ({ status, checks: [check], timestamp: Date.now() });
