@@ -13,6 +13,7 @@ import { joinStacks } from '../../rpc/wire-error.js';
 import type { Usage } from '../../runtime/protocol.js';
 import { ratesBetween, type Rates } from '../../runtime/usage.js';
 import { within } from '../../runtime/within.js';
+import { MAX_TIMEOUT } from '../../supervisor/clock.js';
 import { Emitter } from '../../supervisor/emitter.js';
 import { RestartTracker } from '../../supervisor/restart-policy.js';
 import type { CallOptions, HealthCheckResult, HealthStatus, ProcessInfo, ProcessMetrics, ProcessStatus } from '../../types.js';
@@ -230,7 +231,7 @@ export class CpuMember implements Member {
     const giveUp = () => controller.abort(this.#stop.signal.reason);
     this.#stop.signal.addEventListener('abort', giveUp, { once: true });
     const phase = () => PHASES[Atomics.load(progress, 0)]!;
-    const timer = setTimeout(() => controller.abort(new ProcessStartError(`${file}: not ready within ${startupTimeout} ms; it hangs in phase '${phase()}' (raise startupTimeout if it needs longer)`, { file, phase: phase() })), Math.min(startupTimeout, 2 ** 31 - 1));
+    const timer = setTimeout(() => controller.abort(new ProcessStartError(`${file}: not ready within ${startupTimeout} ms; it hangs in phase '${phase()}' (raise startupTimeout if it needs longer)`, { file, phase: phase() })), Math.min(startupTimeout, MAX_TIMEOUT));
     try {
       const packed = pack(codec.encode(dependencies, { root: 'dependencies', standalone: true }));
       const { thread, reply } = await this.threads.boot({ file, name, caller, dependencies: packed, progress }, controller.signal);
