@@ -6,7 +6,7 @@ import { cpuMicros, familyOf } from './proc.mjs';
 import { median } from './stats.mjs';
 
 /** Worse than recorded by more than this share is a clear loss. */
-export const TOLERANCE = 0.3;
+const TOLERANCE = 0.3;
 const ROUNDS = 5;
 const WINDOW = 120;
 const RUN_IN = 350;

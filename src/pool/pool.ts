@@ -175,7 +175,7 @@ export class Pool implements RemoteTarget, WaitingRoom {
         const queueTimeout = own === undefined ? this.options.queueTimeout : parseDuration(own, 'queueTimeout');
         const kept = args === call.args ? call : { ...call, args };
         const waiting = new WaitingCall(this, kept, info, args, options, { queueTimeout, alone: own !== undefined, since: this.clock.now(), progress }, resolve, reject);
-        this.#queue.push(this.#lineOf(kept), waiting);
+        this.#queue.push(this.#lineOf(waiting), waiting);
         this.population.loadChanged();
       } catch (error) {
         if (!progress) this.rejected++;
@@ -205,11 +205,11 @@ export class Pool implements RemoteTarget, WaitingRoom {
   }
 
   /** Calls wait in one line, unless only some replicas may take them. */
-  #lineOf(call: CallToPlace): string {
+  #lineOf({ call, info }: WaitingCall): string {
     const { strategy } = this.options;
     if (strategy.custom) return `${call.method} ${call.key ?? ''}`;
     const home = call.key === undefined ? undefined : strategy.home?.(this.population.ready(), call)?.slot;
-    const limited = this.population.anyMember()?.methodInfo(call.method)?.concurrency !== undefined;
+    const limited = info.concurrency !== undefined;
     return home === undefined && !limited ? '' : `${home ?? ''} ${limited ? call.method : ''}`;
   }
 
@@ -253,7 +253,7 @@ export class Pool implements RemoteTarget, WaitingRoom {
   rotationChanged(): void {
     if (this.#queue.size === 0) return;
     // Keys have new homes.
-    if (this.options.strategy.home) this.#queue.relabel(({ call }) => this.#lineOf(call));
+    if (this.options.strategy.home) this.#queue.relabel((waiting) => this.#lineOf(waiting));
     this.#pump();
   }
 

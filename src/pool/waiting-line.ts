@@ -29,12 +29,16 @@ export class WaitingLine implements Due {
       const call = calls[this.#head]!;
       if (!call.done) return call;
     }
+    this.#calls = [];
+    this.#head = 0;
+    this.#gone = 0;
     return undefined;
   }
 
   /** The first has found a place. */
   shift(): void {
-    this.#head++;
+    // Its arguments may be large, and the line may stand still from now on.
+    this.#calls[this.#head++] = undefined as never;
     if (this.#head > SHIFT && this.#head * 2 > this.#calls.length) this.#sweep();
   }
 
@@ -62,7 +66,7 @@ export class WaitingLine implements Due {
   expire(): void {
     this.done = true;
     const now = performance.now();
-    // A sweep meanwhile makes another list.
+    // A sweep, or the end of the line, meanwhile makes another list.
     const calls = this.#calls;
     for (let at = this.#head; at < calls.length; at++) {
       const call = calls[at]!;

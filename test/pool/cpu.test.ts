@@ -62,6 +62,21 @@ it('functions, streams and uncloneable values are refused with their path and th
   expect(pool.$handle.replicas()[0]!.restarts).toBe(0);
 });
 
+it('what cannot be sent fails that call alone: its place is free again, its thread lives', async () => {
+  const pool = await cpuPool({ size: 1 });
+  const { threadId } = pool.$handle.replicas()[0]!;
+  const getter = {
+    get x() {
+      throw new TypeError('thrown by a getter');
+    },
+  };
+  await expect(pool.echo(getter)).rejects.toThrow('thrown by a getter');
+  await expect(codeOf(pool.$with({ timeout: 'soon' }).echo(1))).resolves.toBe('INVALID_OPTION');
+  await expect(pool.$with({ transfer: [{}] as never }).echo(1)).rejects.toThrow(TypeError);
+  await expect(pool.add(1, 2)).resolves.toBe(3);
+  expect(pool.$handle.replicas()).toMatchObject([{ threadId, active: 0, restarts: 0 }]);
+});
+
 it('a timeout or an abort ends that thread only, at once, and counts against nobody', async () => {
   const pool = await cpuPool({ size: 2, restartPolicy: { maxRestarts: 1 } });
   for (let i = 0; i < 3; i++) {
@@ -85,10 +100,12 @@ it('a timeout or an abort ends that thread only, at once, and counts against nob
 it('a thread that dies: its call fails, idempotent ones run elsewhere, waiting ones run, it is replaced', async () => {
   const pool = await cpuPool({ size: 2 });
   const crash = pool.exit(7).catch((error: unknown) => error);
+  const again = pool.exitFirst(new Int32Array(new SharedArrayBuffer(4)));
   const waiting = Array.from({ length: 6 }, (_, i) => pool.slow(5, i));
   const error = await crash;
   expect(error).toBeInstanceOf(ProcessCrashedError);
   expect(error).toMatchObject({ exitCode: 7, maybeExecuted: true, method: 'exit' });
+  await expect(again).resolves.toBe(2);
   await expect(Promise.all(waiting)).resolves.toEqual([0, 1, 2, 3, 4, 5]);
   await whole(pool);
   const [first] = pool.$handle.replicas();

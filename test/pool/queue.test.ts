@@ -1,4 +1,6 @@
 // The queue: late binding, bounded, each call leaves it once: by its turn, its deadline, its signal, or the end of the pool.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { CallTimeoutError, ProcessStoppedError, QueueFullError, QueueTimeoutError } from '../../dist/index.js';
 import { codeOf, fakePool, makePool, sleep, until } from './helpers.js';
@@ -121,6 +123,22 @@ it('keeps the arguments as they were when the call was made', async () => {
   await expect(transferred).resolves.toBe(8);
   await expect(each).resolves.toBe(3);
   expect(told).toEqual([1, 2, 3]);
+});
+
+it('keeps nothing of a call that has had its turn', async () => {
+  setFlagsFromString('--expose_gc');
+  const gc = runInNewContext('gc') as () => void;
+  const { members, remote } = await fakePool({ size: 1, concurrency: 1 });
+  const calls = [remote.work(), remote.work({ large: true })];
+  members[0]!.finish();
+  await until(() => members[0]!.calls.length === 1 && members[0]!.calls[0]!.args.length === 1);
+  const kept = new WeakRef(members[0]!.calls[0]!.args[0] as object);
+  members[0]!.finish();
+  await Promise.all(calls);
+  await until(() => {
+    gc();
+    return kept.deref() === undefined;
+  });
 });
 
 it('a method with a concurrency of its own waits in the pool, and holds up no other method', async () => {

@@ -5,6 +5,8 @@ export class Bound implements Due {
   dueAt = 0;
   place = -1;
   done = false;
+  /** ms; undefined without a timeout. */
+  readonly timeLeft: number | undefined;
   readonly #controller = new AbortController();
   readonly #onAbort: (() => void) | undefined;
 
@@ -23,8 +25,6 @@ export class Bound implements Due {
       outer.addEventListener('abort', this.#onAbort, { once: true });
     }
   }
-
-  readonly timeLeft: number | undefined;
 
   get signal(): AbortSignal {
     return this.#controller.signal;

@@ -13,6 +13,7 @@ import { joinStacks } from '../../rpc/wire-error.js';
 import type { Usage } from '../../runtime/protocol.js';
 import { ratesBetween, type Rates } from '../../runtime/usage.js';
 import { within } from '../../runtime/within.js';
+import { MAX_TIMEOUT } from '../../supervisor/clock.js';
 import { Emitter } from '../../supervisor/emitter.js';
 import { RestartTracker } from '../../supervisor/restart-policy.js';
 import type { CallOptions, HealthCheckResult, HealthStatus, ProcessInfo, ProcessMetrics, ProcessStatus } from '../../types.js';
@@ -33,6 +34,8 @@ const OUTPUT_GRACE_MS = 15;
 interface Given {
   readonly method: string;
   readonly since: number;
+  /** The thread has it, and has not answered. */
+  away: boolean;
   /** Why the call was given up, and the thread with it. */
   reason?: { value: unknown };
 }
@@ -122,7 +125,7 @@ export class CpuMember implements Member {
     const thread = this.#thread;
     if (!method) throw methodNotFound(this, name);
     if (!thread || this.#stopping) throw new ProcessStoppedError(`${this.#name}.${name}(): the thread is ${this.#status} and takes no calls`, { process: this.#name, method: name });
-    const given: Given = (this.#current = { method: name, since: performance.now() });
+    const given: Given = (this.#current = { method: name, since: performance.now(), away: false });
     let failed = true;
     let bound: Bound | undefined;
     try {
@@ -132,7 +135,9 @@ export class CpuMember implements Member {
       const headers = this.#headers(options);
       const { tag, payload, attachments } = encoded;
       const plain = tag === Tag.INLINE && bound?.timeLeft === undefined && headers === undefined;
+      given.away = true;
       const reply = await this.threads.run(thread, 'call', plain ? [method.number, payload as unknown[]] : [method.number, tag, payload, attachments, bound?.timeLeft, headers], encoded.transfer, bound?.signal);
+      given.away = false;
       this.threads.answered();
       const value = this.#read(reply);
       failed = false;
@@ -196,9 +201,13 @@ export class CpuMember implements Member {
     if (given.reason) return given.reason.value;
     if (signal?.aborted) return signal.reason;
     if ((error as Error)?.name === 'DataCloneError') return new NotCloneableError(`${this.#name}.${method}(): ${(error as Error).message}`, { path: 'args', method, cause: error });
-    if ((error as { code?: string })?.code !== undefined && error instanceof NotCloneableError) return nameMethod(error, this.#name, method);
+    if (error instanceof NotCloneableError) return nameMethod(error, this.#name, method);
+    // Thrown on this side, by an option or a getter: the thread had no part in it and lives on.
+    if (!given.away) return error;
     if (this.#stopping) return new ProcessStoppedError(`${this.#name}.${method}(): the pool was stopped while the call ran`, { process: this.#name, method, maybeExecuted: true });
-    if (!isDeathOfThread(error, thread)) return error;
+    // A message that could not be sent ends no thread.
+    const gone = this.#thread !== thread || thread.worker.threadId === -1 || (await within(thread.ended, SLACK_MS));
+    if (!gone) return error;
     const end = await thread.ended;
     await thread.output.ended(OUTPUT_GRACE_MS);
     return this.#deathError(end, method, thread);
@@ -222,7 +231,7 @@ export class CpuMember implements Member {
     const giveUp = () => controller.abort(this.#stop.signal.reason);
     this.#stop.signal.addEventListener('abort', giveUp, { once: true });
     const phase = () => PHASES[Atomics.load(progress, 0)]!;
-    const timer = setTimeout(() => controller.abort(new ProcessStartError(`${file}: not ready within ${startupTimeout} ms; it hangs in phase '${phase()}' (raise startupTimeout if it needs longer)`, { file, phase: phase() })), Math.min(startupTimeout, 2 ** 31 - 1));
+    const timer = setTimeout(() => controller.abort(new ProcessStartError(`${file}: not ready within ${startupTimeout} ms; it hangs in phase '${phase()}' (raise startupTimeout if it needs longer)`, { file, phase: phase() })), Math.min(startupTimeout, MAX_TIMEOUT));
     try {
       const packed = pack(codec.encode(dependencies, { root: 'dependencies', standalone: true }));
       const { thread, reply } = await this.threads.boot({ file, name, caller, dependencies: packed, progress }, controller.signal);
@@ -385,7 +394,5 @@ class Thrown {
 }
 
 const ARGS = { root: 'args', standalone: true } as const;
-
-const isDeathOfThread = (error: unknown, thread: Thread): boolean => thread.worker.threadId === -1 || (error as { code?: string })?.code?.startsWith('ERR_WORKER') === true || !(error instanceof NotCloneableError);
 
 const report = (status: HealthStatus['status'], check: HealthCheckResult): HealthStatus => ({ status, checks: [check], timestamp: Date.now() });
