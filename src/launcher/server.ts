@@ -29,8 +29,8 @@ export interface LauncherServer {
   close(): Promise<void>;
 }
 
-export const DEFAULT_GRPC_PORT = 8080;
-export const DEFAULT_METRICS_PORT = 9092;
+const DEFAULT_GRPC_PORT = 8080;
+const DEFAULT_METRICS_PORT = 9092;
 
 /** @throws LauncherError INVALID_CONFIGURATION */
 export async function startServer(launcher: Launcher, options: ServeOptions): Promise<LauncherServer> {
