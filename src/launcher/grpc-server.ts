@@ -4,32 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { loadPackageDefinition, Server, ServerCredentials, ServerInterceptingCall, status, type handleServerStreamingCall, type handleUnaryCall, type sendUnaryData, type ServerInterceptor, type ServerUnaryCall, type ServerWritableStream, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
-import { sameToken } from '../transport/auth.js';
 import { LauncherError } from './errors.js';
 import { LAUNCHER_SERVICE, launcherService } from './grpc-service.js';
 import type { Launcher } from './launcher.js';
-
-export interface ServerTls {
-  /** PEM. */
-  readonly cert: string | Buffer;
-  readonly key: string | Buffer;
-  /** Callers must show a certificate that this authority signed. */
-  readonly ca?: string | Buffer | undefined;
-}
-
-export interface GrpcOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly token: string | undefined;
-  readonly tls: ServerTls | undefined;
-}
-
-/** One of the two servers. */
-export interface ServerSide {
-  readonly port: number;
-  /** Lets calls under way end, and closes. */
-  close(): Promise<void>;
-}
+import { tokenMatches, type ServerSide, type ServerTls, type SideOptions } from './server-side.js';
 
 export interface GrpcSide extends ServerSide {
   /** Says NOT_SERVING, to watchers as well. */
@@ -55,7 +33,7 @@ function loadServices(protos: ReturnType<typeof loadProtos>): { PatternLauncher:
 export const launcherClient = (): ServiceClientConstructor => loadServices(loadProtos()).PatternLauncher;
 
 /** @throws LauncherError INVALID_CONFIGURATION when the port or the certificate cannot be used */
-export async function startGrpc(launcher: Launcher, { host, port, token, tls }: GrpcOptions): Promise<GrpcSide> {
+export async function startGrpc(launcher: Launcher, { host, port, token, tls }: SideOptions): Promise<GrpcSide> {
   const protos = loadProtos();
   const { PatternLauncher, Health } = loadServices(protos);
   const server = new Server({ interceptors: token === undefined ? [] : [requireToken(token)] });
@@ -92,9 +70,6 @@ function credentials(tls: ServerTls | undefined): ServerCredentials {
   if (!tls) return ServerCredentials.createInsecure();
   return ServerCredentials.createSsl(tls.ca === undefined ? null : Buffer.from(tls.ca), [{ cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) }], tls.ca !== undefined);
 }
-
-/** True when `given` is `Bearer <token>`; takes the same time whatever is wrong with it. */
-export const tokenMatches = (given: string | undefined, token: string): boolean => sameToken(`Bearer ${token}`, given ?? '');
 
 const requireToken = (token: string): ServerInterceptor => (method, call) =>
   new ServerInterceptingCall(call, {

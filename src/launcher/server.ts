@@ -2,10 +2,11 @@
 // certificates, or anybody could start programs here.
 import { isLoopback } from '../transport/address.js';
 import { LauncherError } from './errors.js';
-import { startGrpc, type ServerSide, type ServerTls } from './grpc-server.js';
+import { startGrpc } from './grpc-server.js';
 import { startHttp } from './http-server.js';
 import type { Launcher } from './launcher.js';
 import { refuseUnknown, SERVE_OPTIONS } from './options.js';
+import type { ServerSide, ServerTls } from './server-side.js';
 
 export interface ServeOptions {
   /** Default 127.0.0.1. */
