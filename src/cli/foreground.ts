@@ -2,10 +2,8 @@
 import type { ProcessManager } from '../manager/process-manager.js';
 import { RestartsExhaustedError } from '../errors.js';
 import type { ProcessHandle } from '../types.js';
-import { EXIT, SIGNAL_BASE } from './exit-codes.js';
+import { EXIT, SIGNAL_BASE, SIGNALS } from './exit-codes.js';
 import { event, note } from './output.js';
-
-const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 };
 
 /** Tells what happens: lines of the process, crashes, restarts. Lines go where `lines` says. */
 export function narrate(pm: ProcessManager, label: string, json: boolean | undefined, lines: 'stdout' | 'stderr'): void {

@@ -62,16 +62,16 @@ export class LauncherBuilder {
 
   /** @throws LauncherError that says `builder validation failed: …`, `invalid configuration: …` or `failed to create service: …` */
   async build(): Promise<Launcher> {
-    if (this.#mistake) throw within('builder validation failed', this.#mistake);
+    if (this.#mistake) throw during('builder validation failed', this.#mistake);
     try {
       resolveLauncherOptions(this.#options);
     } catch (error) {
-      throw within('invalid configuration', error as LauncherError);
+      throw during('invalid configuration', error as LauncherError);
     }
     try {
       return await createLauncher(this.#options);
     } catch (error) {
-      throw error instanceof LauncherError ? within('failed to create service', error) : error;
+      throw error instanceof LauncherError ? during('failed to create service', error) : error;
     }
   }
 
@@ -92,5 +92,5 @@ export class LauncherBuilder {
 /** A launcher over `patternsDir` with the defaults. @throws LauncherError as `LauncherBuilder.build` */
 export const quickStart = (patternsDir: string): Promise<Launcher> => new LauncherBuilder().withPatternsDir(patternsDir).build();
 
-const within = (where: string, error: LauncherError): LauncherError =>
-  new LauncherError(error.code, `${where}: ${error.message}`, { context: error.context, suggestion: error.suggestion, cause: error });
+const during = (step: string, error: LauncherError): LauncherError =>
+  new LauncherError(error.code, `${step}: ${error.message}`, { context: error.context, suggestion: error.suggestion, cause: error });

@@ -1,6 +1,5 @@
 // The gRPC side of a launcher: its service, the standard health service, and reflection, so that any client works without our
 // files. With a token, every call shows it (health probes excepted, which cannot).
-import { timingSafeEqual, createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { loadPackageDefinition, Server, ServerCredentials, ServerInterceptingCall, status, type handleServerStreamingCall, type handleUnaryCall, type sendUnaryData, type ServerInterceptor, type ServerUnaryCall, type ServerWritableStream, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
@@ -8,28 +7,7 @@ import { ReflectionService } from '@grpc/reflection';
 import { LauncherError } from './errors.js';
 import { LAUNCHER_SERVICE, launcherService } from './grpc-service.js';
 import type { Launcher } from './launcher.js';
-
-export interface ServerTls {
-  /** PEM. */
-  readonly cert: string | Buffer;
-  readonly key: string | Buffer;
-  /** Callers must show a certificate that this authority signed. */
-  readonly ca?: string | Buffer | undefined;
-}
-
-export interface GrpcOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly token: string | undefined;
-  readonly tls: ServerTls | undefined;
-}
-
-/** One of the two servers. */
-export interface ServerSide {
-  readonly port: number;
-  /** Lets calls under way end, and closes. */
-  close(): Promise<void>;
-}
+import { tokenMatches, type ServerSide, type ServerTls, type SideOptions } from './server-side.js';
 
 export interface GrpcSide extends ServerSide {
   /** Says NOT_SERVING, to watchers as well. */
@@ -40,26 +18,28 @@ const HEALTH = '/grpc.health.v1.Health/';
 /** Calls under way when it closes have this long, ms. */
 const CLOSE_MS = 1_000;
 
-export const loadProtos = () =>
+const loadProtos = () =>
   loadSync(['launcher.proto', 'health.proto'].map((name) => fileURLToPath(new URL(`./proto/${name}`, import.meta.url))), { enums: String, longs: Number, defaults: true });
 
-/** The constructor of a client of the launcher's service. */
-export function launcherClient(): ServiceClientConstructor {
-  const { prism } = loadPackageDefinition(loadProtos()) as unknown as { prism: { launcher: { PatternLauncher: ServiceClientConstructor } } };
-  return prism.launcher.PatternLauncher;
-}
-
-/** @throws LauncherError INVALID_CONFIGURATION when the port or the certificate cannot be used */
-export async function startGrpc(launcher: Launcher, { host, port, token, tls }: GrpcOptions): Promise<GrpcSide> {
-  const protos = loadProtos();
-  const packages = loadPackageDefinition(protos) as unknown as {
+function loadServices(protos: ReturnType<typeof loadProtos>): { PatternLauncher: ServiceClientConstructor; Health: ServiceClientConstructor } {
+  const { prism, grpc } = loadPackageDefinition(protos) as unknown as {
     prism: { launcher: { PatternLauncher: ServiceClientConstructor } };
     grpc: { health: { v1: { Health: ServiceClientConstructor } } };
   };
+  return { PatternLauncher: prism.launcher.PatternLauncher, Health: grpc.health.v1.Health };
+}
+
+/** The constructor of a client of the launcher's service. */
+export const launcherClient = (): ServiceClientConstructor => loadServices(loadProtos()).PatternLauncher;
+
+/** @throws LauncherError INVALID_CONFIGURATION when the port or the certificate cannot be used */
+export async function startGrpc(launcher: Launcher, { host, port, token, tls }: SideOptions): Promise<GrpcSide> {
+  const protos = loadProtos();
+  const { PatternLauncher, Health } = loadServices(protos);
   const server = new Server({ interceptors: token === undefined ? [] : [requireToken(token)] });
   const health = new HealthService();
-  server.addService(packages.prism.launcher.PatternLauncher.service, launcherService(launcher));
-  server.addService(packages.grpc.health.v1.Health.service, { Check: health.check, Watch: health.watch });
+  server.addService(PatternLauncher.service, launcherService(launcher));
+  server.addService(Health.service, { Check: health.check, Watch: health.watch });
   new ReflectionService(protos).addToServer(server);
   const bound = await new Promise<number>((resolve, reject) => {
     const done = (error: Error | null, actual: number) => (error ? reject(unusable(host, port, error)) : resolve(actual));
@@ -89,12 +69,6 @@ const unusable = (host: string, port: number, error: Error) =>
 function credentials(tls: ServerTls | undefined): ServerCredentials {
   if (!tls) return ServerCredentials.createInsecure();
   return ServerCredentials.createSsl(tls.ca === undefined ? null : Buffer.from(tls.ca), [{ cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) }], tls.ca !== undefined);
-}
-
-/** True when `given` is `Bearer <token>`; takes the same time whatever is wrong with it. */
-export function tokenMatches(given: string | undefined, token: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given ?? ''), digest(`Bearer ${token}`));
 }
 
 const requireToken = (token: string): ServerInterceptor => (method, call) =>

@@ -61,7 +61,7 @@ export function launcherService(launcher: Launcher): UntypedServiceImplementatio
     }),
 
     TerminatePattern: unary(async ({ processId, gracePeriodSecs, force }: TerminateMessage) => {
-      if (!processId) throw new LauncherError('INVALID_CONFIGURATION', 'process_id is required', { suggestion: 'Name a process' });
+      requireId(processId);
       const gracePeriod = grace(gracePeriodSecs);
       try {
         await launcher.terminate(processId, { gracePeriod, force });
@@ -74,7 +74,7 @@ export function launcherService(launcher: Launcher): UntypedServiceImplementatio
     }),
 
     GetProcessStatus: unary(({ processId }: { processId: string }) => {
-      if (!processId) throw new LauncherError('INVALID_CONFIGURATION', 'process_id is required', { suggestion: 'Name a process' });
+      requireId(processId);
       const info = launcher.status(processId);
       return info ? { process: patternInfo(info), notFound: false } : { notFound: true };
     }),
@@ -97,6 +97,10 @@ const patternInfo = (info: ProcessInfo) => ({
   restartCount: info.restartCount,
   pid: info.pid ?? 0,
 });
+
+function requireId(processId: string): void {
+  if (!processId) throw new LauncherError('INVALID_CONFIGURATION', 'process_id is required', { suggestion: 'Name a process' });
+}
 
 /** Milliseconds; 0 seconds means that nothing was asked for. */
 function grace(seconds: Seconds): number | undefined {

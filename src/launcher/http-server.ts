@@ -3,8 +3,8 @@ import { createServer as createPlain, type IncomingMessage, type Server, type Se
 import { createServer as createSecure } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { LauncherError } from './errors.js';
-import { tokenMatches, type GrpcOptions, type ServerSide } from './grpc-server.js';
 import type { Launcher } from './launcher.js';
+import { tokenMatches, type ServerSide, type SideOptions } from './server-side.js';
 
 type Answer = readonly [code: number, type: string, body: string];
 const TEXT = 'text/plain; charset=utf-8';
@@ -12,7 +12,7 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** @throws LauncherError INVALID_CONFIGURATION when the port cannot be used */
-export async function startHttp(launcher: Launcher, { host, port, token, tls }: GrpcOptions): Promise<ServerSide> {
+export async function startHttp(launcher: Launcher, { host, port, token, tls }: SideOptions): Promise<ServerSide> {
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     void answer(launcher, token, request).then(
       ([code, type, body]) => response.writeHead(code, { 'content-type': type, 'cache-control': 'no-store', ...(code === 405 && { allow: 'GET, HEAD' }), ...(code === 401 && { 'www-authenticate': 'Bearer' }) }).end(request.method === 'HEAD' ? undefined : body),

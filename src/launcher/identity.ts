@@ -1,6 +1,6 @@
 // One process for ever: a pid alone is given to others later, but not with the same start time in the same boot.
 import { readFileSync } from 'node:fs';
-import { processFacts } from '../runtime/group-members.js';
+import { isLiving, processFacts } from '../runtime/process-facts.js';
 
 export interface Identity {
   readonly pid: number;
@@ -27,7 +27,7 @@ export const myself = (): Identity => (own ??= identityOf(process.pid));
 export function isSame({ pid, startTicks, boot: then }: Identity): boolean {
   if (!Number.isInteger(pid) || pid <= 1 || startTicks === '' || then !== bootId()) return false;
   const now = processFacts(pid);
-  return now !== undefined && now.startTicks === startTicks && now.state !== 'Z' && now.state !== 'X';
+  return now !== undefined && now.startTicks === startTicks && isLiving(now);
 }
 
 export function parseIdentity(text: string): Identity | undefined {

@@ -3,8 +3,10 @@
 import { nanoid } from 'nanoid';
 import { createProcessManager, type ProcessManager } from '../manager/process-manager.js';
 import { createRemote } from '../rpc/remote.js';
+import { MAX_TIMEOUT } from '../supervisor/clock.js';
 import { createPrometheusCollector, type PrometheusCollector } from '../supervisor/prometheus.js';
 import { Supervisor } from '../supervisor/supervisor.js';
+import { canBeVariable } from '../runtime/environment.js';
 import { within } from '../runtime/within.js';
 import type { Remote } from '../types.js';
 import type { Duration } from '../units.js';
@@ -15,10 +17,11 @@ import type { LaunchedContext } from './launched-context.js';
 import { LaunchedProcess, MAX_ERRORS } from './launched-process.js';
 import { sweep, takeOver } from './leftovers.js';
 import { problemText, type ManifestProblem } from './manifest-reader.js';
-import { LauncherMetrics, type JsonMetrics } from './metrics.js';
+import { LauncherMetrics, type Counter, type JsonMetrics } from './metrics.js';
 import { duration, refuseUnknown, resolveLauncherOptions, type LauncherOptions, type ResolvedLauncherOptions } from './options.js';
 import { Ports } from './ports.js';
-import { MANIFEST_FILE, PatternRegistry, type Discovery } from './registry.js';
+import { MANIFEST_FILE } from './pattern-folders.js';
+import { PatternRegistry, type Discovery } from './registry.js';
 import { ProcessTable } from './process-table.js';
 import type { HealthReport, ProcessFilter, ProcessInfo } from './report.js';
 import { adopt, startExecutable, startMimasProcess } from './running.js';
@@ -58,11 +61,11 @@ export class Launcher {
   readonly #context: LaunchedContext;
   readonly #startedAt = performance.now();
   readonly #servers = new Set<LauncherServer>();
-  #collector: PrometheusCollector;
+  readonly #collector: PrometheusCollector;
   #launches = 0;
   #cgroups: CgroupSupport | undefined;
   #manager: ProcessManager | undefined;
-  #orphanTimer: NodeJS.Timeout | undefined;
+  readonly #orphanTimer: NodeJS.Timeout;
   #shutdown: Promise<void> | undefined;
 
   /** Use `createLauncher`. */
@@ -96,7 +99,7 @@ export class Launcher {
       },
     });
     this.#supervisor.on('finished', ({ id, reason }) => this.#onFinished(id, reason));
-    this.#orphanTimer = setInterval(() => void this.sweepOrphans(), Math.min(options.orphanInterval, 2 ** 31 - 1));
+    this.#orphanTimer = setInterval(() => void this.sweepOrphans(), Math.min(options.orphanInterval, MAX_TIMEOUT));
     this.#orphanTimer.unref();
   }
 
@@ -282,7 +285,7 @@ export class Launcher {
 
   #makeContext(): LaunchedContext {
     const { clock, log, leftovers, stableAfter, onOutput, resources } = this.#options;
-    const count = (counter: 'starts' | 'stops' | 'failures' | 'restarts') => ({ key }: LaunchedProcess) => this.metrics.count(counter, key.pattern, key.level);
+    const count = (counter: Counter) => ({ key }: LaunchedProcess) => this.metrics.count(counter, key.pattern, key.level);
     return {
       clock, log, stableAfter,
       ports: this.#ports,
@@ -316,7 +319,7 @@ export class Launcher {
     for (const server of this.#servers) server.drain();
     try {
       // Force needs some time, too.
-      await this.#supervisor.shutdown({ signal: AbortSignal.timeout(Math.min(grace + AFTER_KILL_MS, 2 ** 31 - 1)), gracePeriod: grace });
+      await this.#supervisor.shutdown({ signal: AbortSignal.timeout(Math.min(grace + AFTER_KILL_MS, MAX_TIMEOUT)), gracePeriod: grace });
       await this.sweepOrphans();
       await this.#manager?.shutdown({ timeout: 0 });
     } finally {
@@ -340,7 +343,7 @@ function checkRequest(request: LaunchRequest): void {
   }
   for (const [name, value] of Object.entries(config)) {
     if (typeof value !== 'string') throw new LauncherError('INVALID_CONFIGURATION', `config.${name} must be a text`, { suggestion: 'Give environment variables as texts' });
-    if (name === '' || /[=\0]/.test(name) || value.includes('\0')) throw new LauncherError('INVALID_CONFIGURATION', `config: ${JSON.stringify(name)} cannot be an environment variable`, { suggestion: 'Use another name' });
+    if (!canBeVariable(name, value)) throw new LauncherError('INVALID_CONFIGURATION', `config: ${JSON.stringify(name)} cannot be an environment variable`, { suggestion: 'Use another name' });
   }
 }
 

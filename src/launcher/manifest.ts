@@ -3,6 +3,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isMap, LineCounter, parseDocument } from 'yaml';
+import { canBeVariable } from '../runtime/environment.js';
 import type { ProbeTimes } from '../runtime/probes.js';
 import { parseBytes } from '../units.js';
 import { ISOLATION_LEVELS, type IsolationLevel } from './ids.js';
@@ -207,7 +208,7 @@ function environment(reader: Reader): Record<string, string> {
   for (const key of reader.keys(['environment'])) {
     const value = reader.source(['environment', key]);
     if (value === undefined) reader.fault(`environment.${key} must be a text`, ['environment', key]);
-    else if (key === '' || /[=\0]/.test(key) || value.includes('\0')) reader.fault(`environment: ${JSON.stringify(key)} cannot be an environment variable`, ['environment', key]);
+    else if (!canBeVariable(key, value)) reader.fault(`environment: ${JSON.stringify(key)} cannot be an environment variable`, ['environment', key]);
     else variables[key] = value;
   }
   return variables;

@@ -33,7 +33,7 @@ export interface JsonMetrics {
   uptime_seconds: number;
 }
 
-type Counter = 'starts' | 'stops' | 'failures' | 'restarts';
+export type Counter = 'starts' | 'stops' | 'failures' | 'restarts';
 
 export class LauncherMetrics {
   readonly #counters: Record<Counter, Map<string, number>> = { starts: new Map(), stops: new Map(), failures: new Map(), restarts: new Map() };
@@ -95,8 +95,9 @@ export class LauncherMetrics {
       out.push(`# HELP ${full} ${help}`, `# TYPE ${full} ${type}`, ...samples.map(([suffix, value]) => `${full}${suffix} ${value}`));
     };
     const by = (label: string, values: Iterable<[string, number]>) => Array.from(values, ([key, value]): [string, number] => [`{${label}="${escapeLabel(key)}"}`, value]);
-    metric('processes_total', 'untyped', 'Total number of processes', by('state', [['running', counts.running], ['terminating', counts.terminating], ['failed', counts.failed]]));
-    metric('processes', 'gauge', 'Number of processes by state', by('state', [['running', counts.running], ['terminating', counts.terminating], ['failed', counts.failed]]));
+    const states = by('state', [['running', counts.running], ['terminating', counts.terminating], ['failed', counts.failed]]);
+    metric('processes_total', 'untyped', 'Total number of processes', states);
+    metric('processes', 'gauge', 'Number of processes by state', states);
     metric('isolation_level', 'gauge', 'Number of processes by isolation level', by('level', Object.entries(counts.isolation)));
     metric('process_starts_total', 'counter', 'Total process starts', by('pattern_isolation', this.#counters.starts));
     metric('process_stops_total', 'counter', 'Total process stops', by('pattern_isolation', this.#counters.stops));

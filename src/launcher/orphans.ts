@@ -1,8 +1,9 @@
 // Processes that nobody owns any more. What is ours is proved, never guessed: by a record with pid and start time, or by the
 // mark of one start (`MIMAS_LAUNCH`) in its environment. Other launchers' and other people's processes carry other marks.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { deadline } from '../runtime/deadline.js';
-import { groupEmptied, processFacts } from '../runtime/group-members.js';
+import { groupEmptied, groupGone } from '../runtime/group-members.js';
+import { processFacts, processIds } from '../runtime/process-facts.js';
 import { signalGroup } from '../runtime/process-group.js';
 import { identityOf, isSame, type Identity } from './identity.js';
 
@@ -18,14 +19,7 @@ export interface Marked extends Identity {
 
 /** All processes of this user that carry a mark of one of `instances`. Empty where there is no `/proc`. */
 export function findMarked(instances: ReadonlySet<string>): Marked[] {
-  let pids: string[];
-  try {
-    pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  } catch {
-    return [];
-  }
-  return pids.flatMap((name) => {
-    const pid = Number(name);
+  return (processIds() ?? []).flatMap((pid) => {
     if (pid === process.pid) return [];
     const mark = environment(pid)?.split('\0').find((variable) => variable.startsWith(`${LAUNCH_MARK}=`))?.slice(LAUNCH_MARK.length + 1);
     return mark !== undefined && instances.has(instanceOf(mark)) ? [{ ...identityOf(pid), launch: mark }] : [];
@@ -60,7 +54,7 @@ export async function endOrphan(identity: Identity, grace: number = ORPHAN_GRACE
     if (processFacts(pid)?.group === pid) {
       // The number stays the group's for as long as anybody is in it, whether its leader lives or not.
       if (polite) signalGroup(pid, 'SIGTERM');
-      if (!polite || !(await groupEmptied(pid, over.signal))) await groupEmptied(pid, undefined, () => void signalGroup(pid, 'SIGKILL'));
+      if (!polite || !(await groupEmptied(pid, over.signal))) await groupGone(pid);
       return true;
     }
     if (polite) signalOne(identity, 'SIGTERM');

@@ -1,7 +1,8 @@
 // Tells when a manifest, or a file that one names, may have changed. It watches folders, not whole trees: what patterns write
 // beside their manifest is no reason to read all of them again.
-import { readdirSync, watch, type FSWatcher } from 'node:fs';
+import { watch, type FSWatcher } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { MANIFEST_FILE, patternFolders } from './pattern-folders.js';
 
 /** Editors and builds write in several steps. */
 const QUIET_MS = 100;
@@ -46,7 +47,7 @@ export class PatternsWatcher {
       try {
         const watcher = watch(folder, { persistent: false }, (event, name) => {
           // In the root only the coming and going of folders counts.
-          if (name === null || (folder === this.root ? event === 'rename' : this.files().has(join(folder, name)) || name === 'manifest.yaml')) this.#changed();
+          if (name === null || (folder === this.root ? event === 'rename' : this.files().has(join(folder, name)) || name === MANIFEST_FILE)) this.#changed();
         });
         watcher.on('error', this.onError);
         this.#watchers.set(folder, watcher);
@@ -59,8 +60,9 @@ export class PatternsWatcher {
 
 function subfolders(root: string): string[] {
   try {
-    return readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory() || entry.isSymbolicLink()).map(({ name }) => join(root, name));
+    return patternFolders(root).map((name) => join(root, name));
   } catch {
+    // It is gone for the moment; the reading tells.
     return [];
   }
 }

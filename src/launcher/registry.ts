@@ -1,14 +1,13 @@
 // The patterns that can be launched: one for each folder with a manifest.yaml. Bad manifests are told and do not hide the
 // others; a reload that fails leaves the old set as it was.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { closest } from '../errors.js';
 import { LauncherError } from './errors.js';
 import { readManifest, type Manifest } from './manifest.js';
 import { manifestError, problemText, type ManifestProblem } from './manifest-reader.js';
+import { MANIFEST_FILE, patternFolders } from './pattern-folders.js';
 import { PatternsWatcher } from './patterns-watcher.js';
-
-export const MANIFEST_FILE = 'manifest.yaml';
 
 export interface Discovery {
   readonly patterns: ReadonlyMap<string, Manifest>;
@@ -25,7 +24,7 @@ export function discoverPatterns(dir: string): Discovery {
   if (!existsSync(root)) throw new LauncherError('INVALID_CONFIGURATION', `patterns directory not found: ${root}: no such file or directory`, { context: { patternsDir: root } });
   let folders: string[];
   try {
-    folders = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory() || entry.isSymbolicLink()).map(({ name }) => name).toSorted();
+    folders = patternFolders(root).toSorted();
   } catch (error) {
     throw new LauncherError('INVALID_CONFIGURATION', `read patterns directory: ${(error as Error).message}`, { context: { patternsDir: root }, cause: error });
   }

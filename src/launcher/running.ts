@@ -115,11 +115,10 @@ export async function startMimasProcess({ id, manifest, env, onLine, startupTime
     async stop({ grace, hurry }) {
       const cut = () => void unit.kill().catch(() => {});
       hurry?.addEventListener('abort', cut, { once: true });
-      await (hurry?.aborted ? unit.kill() : unit.stop({ timeout: grace }));
-      hurry?.removeEventListener('abort', cut);
+      await (hurry?.aborted ? unit.kill() : unit.stop({ timeout: grace })).finally(() => hurry?.removeEventListener('abort', cut));
     },
     lines: () => unit.logs(),
-    stderrTail: () => unit.logs().slice(-20).join('\n'),
+    stderrTail: () => unit.logs().slice(-TAIL_LINES).join('\n'),
     async look(timeout) {
       const answer = unit.health();
       // Its loop may be blocked.

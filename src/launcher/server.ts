@@ -2,10 +2,11 @@
 // certificates, or anybody could start programs here.
 import { isLoopback } from '../transport/address.js';
 import { LauncherError } from './errors.js';
-import { startGrpc, type ServerSide, type ServerTls } from './grpc-server.js';
+import { startGrpc } from './grpc-server.js';
 import { startHttp } from './http-server.js';
 import type { Launcher } from './launcher.js';
 import { refuseUnknown, SERVE_OPTIONS } from './options.js';
+import type { ServerSide, ServerTls } from './server-side.js';
 
 export interface ServeOptions {
   /** Default 127.0.0.1. */
@@ -29,8 +30,8 @@ export interface LauncherServer {
   close(): Promise<void>;
 }
 
-export const DEFAULT_GRPC_PORT = 8080;
-export const DEFAULT_METRICS_PORT = 9092;
+const DEFAULT_GRPC_PORT = 8080;
+const DEFAULT_METRICS_PORT = 9092;
 
 /** @throws LauncherError INVALID_CONFIGURATION */
 export async function startServer(launcher: Launcher, options: ServeOptions): Promise<LauncherServer> {

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type Docker from 'dockerode';
 import { EngineUnavailableError, PipelineRunningError, ProcessStartError } from '../errors.js';
-import { processFacts } from '../runtime/group-members.js';
+import { processFacts } from '../runtime/process-facts.js';
 import { Container } from './container.js';
 import { containerSpec, rewriteLocalhost, type Place } from './container-spec.js';
 import { connectEngine, ensureImage, ignoreMissing, LABEL, removeAll } from './docker-engine.js';

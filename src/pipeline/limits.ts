@@ -1,7 +1,7 @@
 // Limits of processes, kept by the kernel: a cgroup for each start, where this machine allows to make one.
 import { readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { processFacts } from '../runtime/group-members.js';
+import { processFacts } from '../runtime/process-facts.js';
 import { Cgroup, detectCgroups, type CgroupLimits, type CgroupSupport } from '../runtime/cgroups.js';
 import type { Limits } from './model.js';
 import type { Refusal } from './orchestrator.js';

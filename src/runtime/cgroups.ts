@@ -9,6 +9,9 @@ const LEAST_QUOTA_US = 1_000;
 const DEFAULT_ROOT = '/sys/fs/cgroup';
 
 type Controller = 'memory' | 'cpu';
+const CONTROLLERS: readonly Controller[] = ['memory', 'cpu'];
+/** The names under which v1 mounts them. */
+const V1_MOUNTS: Readonly<Record<Controller, readonly string[]>> = { memory: ['memory'], cpu: ['cpu', 'cpu,cpuacct'] };
 
 /** What a group may use; undefined: no limit. */
 export interface CgroupLimits {
@@ -38,8 +41,8 @@ export function detectCgroups(root: string = DEFAULT_ROOT, own: string = readOr(
 function detectV1(root: string, own: string): CgroupSupport {
   const parents: Partial<Record<Controller, string>> = {};
   const missing: string[] = [];
-  for (const controller of ['memory', 'cpu'] as const) {
-    const mount = [controller, 'cpu,cpuacct'].map((name) => join(root, name)).find((path) => existsSync(join(path, 'cgroup.procs')) && (controller === 'cpu' || path.endsWith('memory')));
+  for (const controller of CONTROLLERS) {
+    const mount = V1_MOUNTS[controller].map((name) => join(root, name)).find((path) => existsSync(join(path, 'cgroup.procs')));
     const path = own.split('\n').map((line) => line.split(':')).find(([, names]) => names?.split(',').includes(controller))?.[2] ?? '/';
     // In a container the path may be of the host's tree and not be there.
     const parent = mount && [join(mount, path), mount].find((folder) => writable(folder));
@@ -55,16 +58,16 @@ function detectV2(root: string, own: string): CgroupSupport {
   for (let folder = join(root, path); folder.startsWith(root); folder = dirname(folder)) {
     if (!writable(folder)) continue;
     const has = () => readOr(join(folder, 'cgroup.subtree_control')).split(/\s+/);
-    for (const controller of ['memory', 'cpu']) {
+    for (const controller of CONTROLLERS) {
       try {
         if (!has().includes(controller)) appendFileSync(join(folder, 'cgroup.subtree_control'), `+${controller}`);
       } catch {
         // Told by what is missing afterwards.
       }
     }
-    const enabled = has().filter((name): name is Controller => name === 'memory' || name === 'cpu');
+    const enabled = CONTROLLERS.filter((name) => has().includes(name));
     if (enabled.length > 0) {
-      const missing = (['memory', 'cpu'] as const).filter((name) => !enabled.includes(name)).map((name) => `cgroup v2 ${name} (not enabled below ${folder})`);
+      const missing = CONTROLLERS.filter((name) => !enabled.includes(name)).map((name) => `cgroup v2 ${name} (not enabled below ${folder})`);
       return { version: 2, parents: Object.fromEntries(enabled.map((name) => [name, folder])), missing };
     }
   }
@@ -103,7 +106,7 @@ export class Cgroup {
       cpu: resources.cpuLimit !== undefined || resources.cpuRequest !== undefined,
     };
     try {
-      for (const controller of ['memory', 'cpu'] as const) {
+      for (const controller of CONTROLLERS) {
         const parent = support.parents[controller];
         if (!wanted[controller] || !parent) continue;
         const folder = join(parent, name);
@@ -139,13 +142,7 @@ export class Cgroup {
 
   /** When nobody is in it any more. */
   remove(): void {
-    for (const folder of this.#folders.keys()) {
-      try {
-        rmdirSync(folder);
-      } catch {
-        // Busy or gone: an empty group costs next to nothing.
-      }
-    }
+    for (const folder of this.#folders.keys()) removeEmpty(folder);
     this.#folders.clear();
   }
 }
@@ -155,26 +152,22 @@ export const cgroupName = (launch: string): string => `mimas-${launch.replace(/[
 
 /** Removes the group that a dead launcher made for a start, if nobody is in it. */
 export function removeLeftCgroup(launch: string, support: CgroupSupport): void {
-  for (const parent of new Set(Object.values(support.parents))) {
-    try {
-      rmdirSync(join(parent, cgroupName(launch)));
-    } catch {
-      // There was none, or somebody is still in it.
-    }
-  }
+  for (const parent of new Set(Object.values(support.parents))) removeEmpty(join(parent, cgroupName(launch)));
 }
 
 /** Removes all groups of a dead launcher that nobody is in: it may have been killed before it could record a start, or behind its end. */
 export function removeLeftCgroups(instance: string, support: CgroupSupport): void {
   const prefix = cgroupName(`${instance}.`);
   for (const parent of new Set(Object.values(support.parents))) {
-    for (const name of readdirSync(parent).filter((one) => one.startsWith(prefix))) {
-      try {
-        rmdirSync(join(parent, name));
-      } catch {
-        // Somebody is in it: it was adopted.
-      }
-    }
+    for (const name of readdirSync(parent).filter((one) => one.startsWith(prefix))) removeEmpty(join(parent, name));
+  }
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Gone, or somebody is still in it: an empty group costs next to nothing.
   }
 }
 

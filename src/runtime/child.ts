@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { withLatency } from '../transport/polled-link.js';
 import { StreamLink } from '../transport/stream-link.js';
 import { environmentOf } from './environment.js';
+import { groupGone } from './group-members.js';
 import { guard, unguard } from './guardian.js';
 import { Output } from './output.js';
-import { groupGone, signalGroup } from './process-group.js';
+import { signalGroup } from './process-group.js';
 import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
 
 const BOOT = fileURLToPath(new URL('../runtime/boot-child.js', import.meta.url));

@@ -1,5 +1,6 @@
 // What a process group has used of the machine, with all that it has started, from `/proc`.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { processIds, statFields } from './process-facts.js';
 
 /** USER_HZ: 100 on every Linux that Node runs on. */
 const MS_PER_TICK = 10;
@@ -29,19 +30,12 @@ export function groupUsage(group: number): GroupUsage | undefined {
 
 function lookAtAll(): Map<number, GroupUsage> {
   const found = new Map<number, GroupUsage>();
-  let names: string[] = [];
-  try {
-    names = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  } catch {
-    return found;
-  }
-  for (const name of names) {
+  for (const pid of processIds() ?? []) {
+    const fields = statFields(pid);
+    if (!fields) continue;
     try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      // The name stands in brackets and may itself contain spaces and brackets. Fields from the third on, see proc(5).
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       const [group, ticks] = [Number(fields[2]), [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0)];
-      const resident = Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1] ?? 0) * KB;
+      const resident = Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * KB;
       const so = found.get(group) ?? { cpu: 0, memory: 0 };
       found.set(group, { cpu: so.cpu + ticks * MS_PER_TICK, memory: so.memory + resident });
     } catch {

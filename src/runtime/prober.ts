@@ -51,15 +51,6 @@ export class Prober {
     return this.#state.status;
   }
 
-  /** Failures in a row. */
-  get failures(): number {
-    return this.#state.failures;
-  }
-
-  get last(): CheckResult {
-    return this.#last;
-  }
-
   /**
    * Begins to look; resolves when it is well for the first time. Watching goes on until `stop()`. Call it once.
    * @throws an Error with what was seen last when it is not well within `startupTimeout`; the reason of `signal` when that aborts

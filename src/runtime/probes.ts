@@ -77,11 +77,6 @@ export class ProbeState {
     return this.#status;
   }
 
-  /** Failures in a row. */
-  get failures(): number {
-    return this.#failures;
-  }
-
   /** Takes the result of one look; answers the new status when it has changed. */
   observe(ok: boolean): ProbeStatus | undefined {
     this.#successes = ok ? this.#successes + 1 : 0;

@@ -279,6 +279,7 @@ describe('options', () => {
     [{ backOffPeriod: -1 }, 'backoff period cannot be negative, got -1'],
     [{ cpuLimit: 0 }, 'CPU limit must be positive, got 0'],
     [{ memoryLimit: '' }, 'memory limit cannot be empty'],
+    [{ memoryLimit: 'much' }, 'memoryLimit must be a size such as 256Mi, got: much'],
     [{ leftovers: 'adopt' }, 'leftovers: adopt needs a stateDir, where processes are remembered'],
     [{ patternDir: 'x' }, "unknown option 'patternDir'; did you mean 'patternsDir'?"],
     [{ orphanInterval: 0 }, 'orphan interval must be at least 1 second, got 0ms'],

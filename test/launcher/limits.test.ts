@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Cgroup, detectCgroups, wrapInCgroup } from '../../dist/runtime/cgroups.js';
-import { addPattern, failure, start, startOver, temporaryFolder, until } from './helpers.js';
+import { addPattern, start, startOver, temporaryFolder, until } from './helpers.js';
 
 const here = detectCgroups();
 const real = here.parents.memory !== undefined && here.parents.cpu !== undefined;
@@ -123,9 +123,4 @@ it('cgroup v2: the files of one group for both controllers (a folder stands in f
 it('the way in is a command that becomes the program', () => {
   expect(wrapInCgroup([], '/bin/x', ['a'])).toEqual({ command: '/bin/x', args: ['a'] });
   expect(wrapInCgroup(['/c/cgroup.procs'], '/bin/x', ['a b']).args.slice(2)).toEqual(['sh', '1', '/c/cgroup.procs', '/bin/x', 'a b']);
-});
-
-it('a default of the launcher counts for manifests that name none', async () => {
-  const error = await failure(start({ p: {} }, { memoryLimit: 'much' }));
-  expect(error.message).toBe('memoryLimit must be a size such as 256Mi, got: much');
 });

@@ -1,5 +1,5 @@
 // Manifests as people write them, right and wrong.
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { discoverPatterns, readManifest } from 'mimas/launcher';
@@ -187,7 +187,10 @@ describe('discovery', () => {
     const { launcher, dir, logs } = await start({ a: { script: '#!/bin/sh\nwhile :; do echo x >> data; mkdir -p sub; touch sub/manifest; sleep 0.02; done\n' } }, { watch: true });
     await launcher.launch({ pattern: 'a', namespace: 'x' });
     await until(() => existsSync(join(dir, 'a/sub/manifest')));
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    // A change is taken up 100 ms after it was told: 15 rounds of writing take 300 ms at least.
+    const written = () => statSync(join(dir, 'a/data')).size;
+    const before = written();
+    await until(() => written() >= before + 2 * 15);
     expect(logs.filter((line) => line.startsWith('Loaded'))).toEqual([]);
     addPattern(dir, 'later');
     await until(() => launcher.registry.peek('later') !== undefined);

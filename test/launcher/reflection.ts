@@ -35,7 +35,7 @@ export class ReflectingClient {
     });
   }
 
-  /** The first `count` messages of a server stream. */
+  /** Hears the messages of a server stream until the answer is called. */
   async stream(method: string, request: object, onMessage: (message: Record<string, unknown>) => void): Promise<() => void> {
     const [service, name] = method.split('/') as [string, string];
     const client = await this.#client(service);

@@ -69,15 +69,6 @@ describe('terminate', () => {
     expect(launcher.status('ns:x:p')).toMatchObject({ state: 'RUNNING', pid: second.pid });
   });
 
-  it('a launch that is called off by a termination is told so', async () => {
-    const { launcher } = await start({ p: { health: 'healthcheck: {type: exec, command: ["false"]}\n' } });
-    const launching = failure(launcher.launch({ pattern: 'p', namespace: 'x' }));
-    await until(() => launcher.status('ns:x:p')?.pid !== undefined);
-    await launcher.terminate('ns:x:p');
-    expect((await launching).message).toMatch(/ns:x:p/);
-    expect(launcher.list()).toEqual([]);
-  });
-
   it.skipIf(!freezable)('what the kernel holds does not die: TERMINATION_FAILED, it stays listed, and is gone when the kernel lets go', { timeout: 20_000 }, async () => {
     const { launcher } = await start({ p: {} });
     const { pid } = await launcher.launch({ pattern: 'p', namespace: 'x' });

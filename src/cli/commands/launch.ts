@@ -1,6 +1,6 @@
 // `mimas launch`: a launcher of patterns in the foreground, served over gRPC and HTTP. The launcher itself is loaded when asked for.
 import { Option, type Command } from 'commander';
-import { exitCodeOf, EXIT, SIGNAL_BASE } from '../exit-codes.js';
+import { exitCodeOf, EXIT, SIGNAL_BASE, SIGNALS } from '../exit-codes.js';
 import { readTls, readToken, type TlsFlags, type TokenFlags } from '../files.js';
 import { complain, event, note, say } from '../output.js';
 
@@ -22,8 +22,6 @@ interface LaunchFlags extends TokenFlags, TlsFlags {
   watch?: boolean;
   json?: boolean;
 }
-
-const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 };
 
 export function register(program: Command): void {
   program

@@ -119,7 +119,9 @@ async function withLauncher(flags: Flags, act: (ask: Ask) => Promise<void>): Pro
       process.exitCode = EXIT.usage;
       return;
     }
-    const own = (error as ServiceError).metadata?.get('mimas-error-code')[0];
+    // A status of gRPC: its library, and with it this one, is loaded by now.
+    const { ERROR_CODE_METADATA } = await import('../../launcher/grpc-service.js');
+    const own = (error as ServiceError).metadata?.get(ERROR_CODE_METADATA)[0];
     if (flags.json) note(toJson({ error: { code: own === undefined ? code : String(own), message: details } }));
     else note(`mimas: ${details}`);
     process.exitCode = EXITS[code] ?? EXIT.failed;
