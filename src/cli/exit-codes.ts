@@ -5,8 +5,9 @@ export const EXIT = { done: 0, failed: 1, usage: 2, start: 3, unreachable: 4, ex
 /** Of a process that a signal ended. */
 export const SIGNAL_BASE = 128;
 
-/** What a program in the foreground is asked to end with, and their numbers. */
-export const SIGNALS: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 };
+/** Those that ask a command in the foreground to stop, with their numbers. */
+export const STOP_SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
+export type StopSignal = keyof typeof STOP_SIGNALS;
 
 const BY_CODE: Readonly<Record<string, number>> = {
   UNKNOWN_OPTION: EXIT.usage,

@@ -1,9 +1,13 @@
 // Keeps a supervised process in the foreground until it ends for good or somebody asks it to: first gracefully, then at once.
+import { basename } from 'node:path';
 import type { ProcessManager } from '../manager/process-manager.js';
 import { RestartsExhaustedError } from '../errors.js';
 import type { ProcessHandle } from '../types.js';
-import { EXIT, SIGNAL_BASE, SIGNALS } from './exit-codes.js';
+import { EXIT, SIGNAL_BASE, STOP_SIGNALS, type StopSignal } from './exit-codes.js';
 import { event, note } from './output.js';
+
+/** What its lines are prefixed with: its name, or that of its file. */
+export const labelOf = (file: string, name: string | undefined): string => name ?? basename(file).replace(/(\.process)?\.m?[jt]s$/, '');
 
 /** Tells what happens: lines of the process, crashes, restarts. Lines go where `lines` says. */
 export function narrate(pm: ProcessManager, label: string, json: boolean | undefined, lines: 'stdout' | 'stderr'): void {
@@ -37,7 +41,7 @@ export function untilDone(pm: ProcessManager, handle: ProcessHandle, label: stri
     let lastExit: number | null = null;
     let asked = false;
     const finish = (code: number) => {
-      for (const signal of Object.keys(SIGNALS)) process.off(signal, onSignal);
+      for (const signal of Object.keys(STOP_SIGNALS)) process.off(signal, onSignal);
       void pm.shutdown().then(
         () => resolve(code),
         (error: Error) => {
@@ -46,9 +50,9 @@ export function untilDone(pm: ProcessManager, handle: ProcessHandle, label: stri
         },
       );
     };
-    const onSignal = (signal: NodeJS.Signals) => {
+    const onSignal = (signal: StopSignal) => {
       if (asked) {
-        void handle.kill().finally(() => process.exit(SIGNAL_BASE + (SIGNALS[signal] ?? 0)));
+        void handle.kill().finally(() => process.exit(SIGNAL_BASE + STOP_SIGNALS[signal]));
         return;
       }
       asked = true;
@@ -56,7 +60,7 @@ export function untilDone(pm: ProcessManager, handle: ProcessHandle, label: stri
       else note(`${label}: stopping; once more to kill it`);
       void handle.stop({ reason: 'signal' }).finally(() => finish(EXIT.done));
     };
-    for (const signal of Object.keys(SIGNALS)) process.on(signal, onSignal);
+    for (const signal of Object.keys(STOP_SIGNALS)) process.on(signal, onSignal);
     handle.on('crash', ({ exitCode, signal }) => (lastExit = signal ? null : exitCode));
     handle.on('status', ({ to }) => {
       if (asked || (to !== 'failed' && to !== 'stopped')) return;

@@ -5,6 +5,9 @@ export const say = (line: string): void => void process.stdout.write(`${line}\n`
 export const note = (line: string): void => void process.stderr.write(`${line}\n`);
 export const event = (name: string, detail: object): void => say(JSON.stringify({ event: name, ...detail }, jsonValue));
 
+/** Whether stdout is a terminal whose user has not asked for plain text. */
+export const inColour = (): boolean => process.stdout.isTTY === true && !process.env['NO_COLOR'];
+
 /** A value for people: a text as it is, anything else as Node shows it. */
 export const show = (value: unknown): string => (typeof value === 'string' ? value : inspect(value, { depth: null, colors: process.stdout.isTTY, maxArrayLength: null, maxStringLength: null }));
 

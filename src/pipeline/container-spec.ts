@@ -14,8 +14,8 @@ export interface Place {
 }
 
 /** The name by which a container of this component is known to its peers. */
-export const hostNameOf = (id: string): string => id.toLowerCase();
-export const containerName = (pipeline: string, id: string): string => `mimas-${pipeline}-${id}`;
+const hostNameOf = (id: string): string => id.toLowerCase();
+const containerName = (pipeline: string, id: string): string => `mimas-${pipeline}-${id}`;
 
 export function containerSpec({ id, index, component }: Replica, env: Readonly<Record<string, string>>, { pipeline, network, owner, host }: Place): Docker.ContainerCreateOptions {
   const { image, ports, volumes, container } = component;

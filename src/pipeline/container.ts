@@ -97,12 +97,9 @@ export class Container implements Running {
     return (await execIn(this.#container, command, signal)).code;
   }
 
-
   async stop({ grace, hurry }: StopSteps): Promise<void> {
     const over = hurry.aborted ? Promise.resolve() : new Promise<void>((resolve) => hurry.addEventListener('abort', () => resolve(), { once: true }));
-    if (grace > 0 && !hurry.aborted) {
-      if (await this.#signal(this.#facts.stopSignal)) await within(Promise.race([this.exited, over]), grace);
-    }
+    if (grace > 0 && !hurry.aborted && (await this.#signal(this.#facts.stopSignal))) await within(Promise.race([this.exited, over]), grace);
     await this.#remove();
   }
 

@@ -52,29 +52,20 @@ export class ControlPlane {
     server.addService(definition['flowctl.v1.ControlPlaneService'] as ServiceDefinition, Object.fromEntries(Object.entries(this.#methods()).map(([name, work]) => [name, handle(work)])) as unknown as UntypedServiceImplementation);
     new ReflectionService(definition).addToServer(server);
     const bind = (host: string, port: number) =>
-      new Promise<number>((resolve, reject) => server.bindAsync(`${host.includes(':') ? `[${host}]` : host}:${port}`, grpc.ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))));
+      new Promise<void>((resolve, reject) => server.bindAsync(`${host.includes(':') ? `[${host}]` : host}:${port}`, grpc.ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())));
     const { port: wanted = 8080, elsewhere = false } = this.#options;
     this.#server = server;
     const [first = '127.0.0.1', ...others] = this.#options.hosts ?? hosts;
     // Asked beforehand: gRPC would print the refusal itself.
     const needed = reserved.has(wanted);
-    const free = !needed && (wanted === 0 || (await isFree(first, wanted)));
+    const free = !needed && (wanted === 0 || (await listenable(first, wanted).then(() => true, () => false)));
     if (!free && !elsewhere) throw new InvalidOptionError(`the control plane cannot listen on ${first}:${wanted}, which ${needed ? 'a component has' : 'is taken'}; --control-plane-port 0 takes a free port`, { option: 'controlPlane.port' });
-    const port = await this.#bindFree(bind, first, free ? wanted : 0, reserved);
-    for (const host of others) await bind(host, port);
+    const port = free && wanted !== 0 ? wanted : await freePort(first, reserved);
+    for (const host of [first, ...others]) await bind(host, port);
     // An address that somebody chose is one that components can only be told, unless it means all or this machine.
     const chosen = this.#options.hosts?.[0];
     const told = chosen === undefined || ['0.0.0.0', '::', '127.0.0.1', '::1', 'localhost'].includes(chosen) ? tell : chosen;
     return `http://${told.includes(':') ? `[${told}]` : told}:${port}`;
-  }
-
-  /** The system may hand out a port that a component will want. */
-  async #bindFree(bind: (host: string, port: number) => Promise<number>, host: string, wanted: number, reserved: ReadonlySet<number>): Promise<number> {
-    if (wanted !== 0) return bind(host, wanted);
-    for (;;) {
-      const port = await freePort(host);
-      if (!reserved.has(port)) return bind(host, port);
-    }
   }
 
   async close(): Promise<void> {
@@ -112,22 +103,23 @@ export class ControlPlane {
   }
 }
 
-function freePort(host: string): Promise<number> {
+/** The system may hand out a port that a component will want. */
+async function freePort(host: string, reserved: ReadonlySet<number>): Promise<number> {
+  for (;;) {
+    const port = await listenable(host, 0);
+    if (!reserved.has(port)) return port;
+  }
+}
+
+/** Resolves with the port, for 0 with one that the system hands out; rejects when it is taken. */
+function listenable(host: string, wanted: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', reject);
-    probe.listen(0, host, () => {
+    probe.listen(wanted, host, () => {
       const { port } = probe.address() as AddressInfo;
       probe.close(() => resolve(port));
     });
-  });
-}
-
-function isFree(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen(port, host, () => probe.close(() => resolve(true)));
   });
 }
 

@@ -19,7 +19,7 @@ export async function connectEngine(): Promise<Docker> {
   return engine;
 }
 
-export const isMissing = (error: unknown): boolean => (error as { statusCode?: number }).statusCode === 404;
+const isMissing = (error: unknown): boolean => (error as { statusCode?: number }).statusCode === 404;
 /** Removal of it has begun already. */
 export const isBusy = (error: unknown): boolean => (error as { statusCode?: number }).statusCode === 409;
 

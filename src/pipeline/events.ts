@@ -12,6 +12,8 @@ export interface PipelineEvents {
   progress: { message: string };
 }
 
+export const EVENT_NAMES = ['pipeline', 'component', 'log', 'progress'] as const satisfies readonly (keyof PipelineEvents)[];
+
 export interface ReplicaStatus {
   id: string;
   component: string;

@@ -7,7 +7,7 @@ import type { Condition } from './model.js';
 import type { Edge } from './plan.js';
 import type { Roster } from './roster.js';
 
-const STOPPING = 'the pipeline is being stopped';
+export const STOPPING = 'the pipeline is being stopped';
 
 export class Gate {
   constructor(

@@ -11,7 +11,7 @@ const LOCAL = ['localhost', '127.0.0.1', '::1', '0.0.0.0'];
 const OWN: Pick<HealthCheck, 'interval' | 'timeout' | 'startTimeout' | 'failureThreshold'> = { interval: 5_000, timeout: 2_000, startTimeout: 30_000, failureThreshold: 3 };
 
 /** Undefined: nothing can be asked, and it counts as well for as long as it runs. */
-export function proberFor(component: Component, running: Running, listen: Pick<ProberOptions, 'onResult' | 'onChange'>): Prober | undefined {
+export function proberFor(component: Component, running: Running, listen: Pick<ProberOptions, 'onChange'>): Prober | undefined {
   const health = component.healthCheck;
   if (!health && !running.health) return undefined;
   const { interval, timeout, startTimeout, failureThreshold } = health ?? OWN;

@@ -21,7 +21,8 @@ export class LogFile {
   #handle: FileHandle | undefined;
   #size = 0;
   #closed = false;
-  #error: Error | undefined;
+  /** The disk has refused; nothing is tried any more. */
+  #broken = false;
 
   constructor(
     readonly path: string,
@@ -29,13 +30,8 @@ export class LogFile {
     private readonly rotation: () => Rotation,
   ) {}
 
-  /** Why nothing can be written, when nothing can. */
-  get error(): Error | undefined {
-    return this.#error;
-  }
-
   write(line: string): void {
-    if (this.#closed || this.#error) return;
+    if (this.#closed || this.#broken) return;
     if (this.#waitingBytes > MOST_WAITING) {
       this.#dropped++;
       return;
@@ -77,9 +73,9 @@ export class LogFile {
       await new Promise((resolve) => setImmediate(resolve));
       while (this.#waiting.length > 0) await this.#writeSome();
     } catch (error) {
-      this.#error = error as Error;
+      this.#broken = true;
       this.#waiting = [];
-      process.emitWarning(`the log ${this.path} cannot be written: ${this.#error.message}`, 'MimasWarning');
+      process.emitWarning(`the log ${this.path} cannot be written: ${(error as Error).message}`, 'MimasWarning');
     } finally {
       this.#work = undefined;
     }

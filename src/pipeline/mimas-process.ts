@@ -2,6 +2,7 @@
 import type { ProcessManager } from '../manager/process-manager.js';
 import type { Cgroup } from '../runtime/cgroups.js';
 import { groupUsage } from '../runtime/group-usage.js';
+import type { HealthStatus } from '../types.js';
 import type { Exit, Launch, Running } from './orchestrator.js';
 
 export interface ProcessPlace extends Pick<Running, 'reach' | 'exec'> {
@@ -44,10 +45,15 @@ export async function startMimasProcess(manager: ProcessManager, file: string, {
       return pid === undefined ? undefined : groupUsage(pid);
     },
     async health() {
-      const { status, checks } = await unit.health();
-      if (status === 'unhealthy') throw new Error(checks.find((check) => check.status === 'fail')?.message ?? 'it says that it is unhealthy');
+      const why = illness(await unit.health());
+      if (why !== undefined) throw new Error(why);
     },
     stop: ({ grace, hurry }) => stop(grace, hurry),
     gone: () => stop(0),
   };
+}
+
+/** Why a process says that it is not well; undefined when it does not say so. */
+export function illness({ status, checks }: HealthStatus): string | undefined {
+  return status === 'unhealthy' ? (checks.find((check) => check.status === 'fail')?.message ?? 'it says that it is unhealthy') : undefined;
 }

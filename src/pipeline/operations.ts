@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { InvalidOptionError, PipelineRunningError } from '../errors.js';
-import type { PipelineEvents } from './events.js';
+import { EVENT_NAMES, type PipelineEvents } from './events.js';
 import type { PipelineSpec } from './model.js';
 import type { PipelineRunner } from './runner.js';
 import { answersAt, socketOf } from './runtime-folder.js';
@@ -27,7 +27,6 @@ export interface OperationsOptions {
   load(): PipelineSpec;
 }
 
-const EVENTS: readonly (keyof PipelineEvents)[] = ['pipeline', 'component', 'log', 'progress'];
 const DEFAULT_TAIL = 100;
 /** Bytes on their way to one reader. */
 const MOST_WAITING = 4 * 1024 ** 2;
@@ -90,8 +89,9 @@ export class OperationsServer {
     try {
       const request = JSON.parse(line) as Request;
       const value = await this.#perform(request, socket, send);
-      if (value !== undefined) send({ ok: true, value });
-      if (value !== undefined) socket.end();
+      if (value === undefined) return;
+      send({ ok: true, value });
+      socket.end();
     } catch (error) {
       send({ ok: false, error: { code: (error as { code?: string }).code, message: (error as Error).message } });
       socket.end();
@@ -121,7 +121,7 @@ export class OperationsServer {
         return undefined;
       case 'attach':
         send({ ok: true, value: runner.status() });
-        this.#forward(socket, send, EVENTS);
+        this.#forward(socket, send, EVENT_NAMES);
         return undefined;
       case 'logs':
         return this.#logs(request, socket, send);

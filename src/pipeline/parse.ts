@@ -13,6 +13,10 @@ import { PIPELINE, SECTIONS } from './schema.js';
 import { checkComponents } from './semantics.js';
 import { Written } from './written.js';
 
+type PlaceAt = (offset: number) => { line: number; column: number };
+/** Of a component in the file. */
+type Place = readonly ['spec', string, number];
+
 const DEFAULT_LOG_SIZE = '10MB';
 
 export interface LoadOptions {
@@ -52,9 +56,12 @@ export function parsePipeline(source: string, file: string, { env = process.env,
   const doc = parseDocument(source, { lineCounter: lines, prettyErrors: false, merge: true });
   const problems: Problem[] = [];
   const folder = dirname(resolve(file));
-  const add = (offset: number, path: string, message: string, suggestion?: string) => {
+  const placeAt: PlaceAt = (offset) => {
     const { line, col } = lines.linePos(offset);
-    problems.push({ file, line: line || 1, column: col || 1, path, message, ...(suggestion === undefined ? {} : { suggestion }) });
+    return { line: line || 1, column: col || 1 };
+  };
+  const add = (offset: number, path: string, message: string, suggestion?: string) => {
+    problems.push({ file, ...placeAt(offset), path, message, ...(suggestion === undefined ? {} : { suggestion }) });
   };
   const report: Report = (node, path, message, suggestion) => add(node?.range?.[0] ?? 0, path, message, suggestion);
   for (const { pos, message } of doc.errors) add(pos[0], '', message.split('\n')[0]!);
@@ -68,7 +75,7 @@ export function parsePipeline(source: string, file: string, { env = process.env,
   checkHead(doc, written, report);
   if (problems.length > 0) return done();
   try {
-    return done(build(doc, written, file, folder, report, (offset) => lines.linePos(offset)));
+    return done(build(doc, written, file, folder, report, placeAt));
   } catch (error) {
     add(0, '', (error as Error).message);
     return done();
@@ -111,19 +118,15 @@ function checkHead(doc: Document, written: Written, report: Report): void {
   if (['sources', 'pipelines'].every((section) => written.get('spec').get(section).list().length === 0)) report(at('spec'), 'spec', 'at least one source or pipeline component is required');
 }
 
-function build(doc: Document, written: Written, file: string, folder: string, report: Report, lineAt: (offset: number) => { line: number; col: number }): PipelineSpec {
-  const placeAt = (path: readonly (string | number)[], name: string): Omit<Problem, 'message'> => {
-    const { line, col } = lineAt(nodeAt(doc, path)?.range?.[0] ?? 0);
-    return { file, line: line || 1, column: col || 1, path: name };
-  };
+function build(doc: Document, written: Written, file: string, folder: string, report: Report, placeAt: PlaceAt): PipelineSpec {
   const [metadata, spec] = [written.get('metadata'), written.get('spec')];
   const log = spec.get('log');
   const driver = spec.get('driver').word<'process' | 'container' | 'docker'>();
   const env = spec.get('env').record();
-  const places = new Map<Component, (string | number)[]>();
+  const places = new Map<Component, Place>();
   const components = Object.entries(SECTIONS).flatMap(([section, kind]) =>
     spec.get(section).list().map((one, index) => {
-      const place = ['spec', section, index];
+      const place: Place = ['spec', section, index];
       const component = normalizeComponent(kind, one, {
         folder,
         env,
@@ -131,7 +134,7 @@ function build(doc: Document, written: Written, file: string, folder: string, re
           try {
             return parseEnvFile(readFileSync(path, 'utf8'));
           } catch (error) {
-            report(nodeAt(doc, [...place, 'env_file']), `spec.${section}[${index}].env_file`, `${one.get('id').text()}: ${(error as Error).message}`);
+            report(nodeAt(doc, [...place, 'env_file']), nameOf(place, 'env_file'), `${one.get('id').text()}: ${(error as Error).message}`);
             return {};
           }
         },
@@ -142,11 +145,11 @@ function build(doc: Document, written: Written, file: string, folder: string, re
   );
   checkComponents(components, (component, field, message, suggestion) => {
     const place = places.get(component)!;
-    report(nodeAt(doc, [...place, ...partsOf(field)]), `${place[0]}.${place[1]}[${place[2]}]${field && `.${field}`}`, message, suggestion);
+    report(nodeAt(doc, [...place, ...partsOf(field)]), nameOf(place, field), message, suggestion);
   });
   const locate = (id: string, field: string): Omit<Problem, 'message'> => {
-    const place = [...places].find(([component]) => component.id === id)?.[1] ?? [];
-    return placeAt([...place, ...partsOf(field)], `${place.length > 0 ? `${place[0]}.${place[1]}[${place[2]}]` : ''}${field && place.length > 0 ? '.' : ''}${field}`);
+    const place = [...places].find(([component]) => component.id === id)?.[1];
+    return { file, ...placeAt(nodeAt(doc, [...(place ?? []), ...partsOf(field)])?.range?.[0] ?? 0), path: place ? nameOf(place, field) : field };
   };
   return {
     file: resolve(file),
@@ -161,6 +164,8 @@ function build(doc: Document, written: Written, file: string, folder: string, re
     components,
   };
 }
+
+const nameOf = ([spec, section, index]: Place, field: string): string => `${spec}.${section}[${index}]${field && `.${field}`}`;
 
 /** `ports[0].env` as a path. */
 const partsOf = (field: string): (string | number)[] => field.split(/[.[\]]+/).filter(Boolean).map((part) => (/^\d+$/.test(part) ? Number(part) : part));

@@ -5,7 +5,6 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { createProcessManager } from '../manager/process-manager.js';
 
 /** A container has one. */
 const SOCKET = join(tmpdir(), 'mimas-process-host.sock');
@@ -17,6 +16,9 @@ if (action === 'health') await askHealth();
 else await host();
 
 async function host(): Promise<void> {
+  // Here, because who only asks for health does so every few seconds and needs nothing of it.
+  const { createProcessManager } = await import('../manager/process-manager.js');
+  const { illness } = await import('./mimas-process.js');
   const pm = createProcessManager({ name: 'mimas pipeline', isolation: 'child', output: 'capture' });
   pm.on('log', ({ line, stream }) => void process[stream].write(`${line}\n`));
   const stopped = new AbortController();
@@ -26,7 +28,7 @@ async function host(): Promise<void> {
     rmSync(SOCKET, { force: true });
     createServer((socket) => {
       socket.on('error', () => {});
-      void unit.health().then(({ status, checks }) => socket.end(status === 'unhealthy' ? (checks.find((check) => check.status === 'fail')?.message ?? 'it says that it is unhealthy') : ''), (error: Error) => socket.end(error.message));
+      void unit.health().then((status) => socket.end(illness(status) ?? ''), (error: Error) => socket.end(error.message));
     }).listen(SOCKET);
     unit.on('crash', ({ error, exitCode }) => {
       console.error(error.message.split('\n')[0]);

@@ -7,7 +7,7 @@ import { groupUsage } from '../runtime/group-usage.js';
 import type { LineListener } from '../runtime/output.js';
 import { formatBytes } from '../units.js';
 import { Limiter } from './limits.js';
-import { startMimasProcess } from './mimas-process.js';
+import { startMimasProcess, type ProcessPlace } from './mimas-process.js';
 import type { Component, Limits, PipelineSpec } from './model.js';
 import type { Exit, Launch, Orchestrator, Refusal, Running } from './orchestrator.js';
 
@@ -61,9 +61,10 @@ export class ProcessOrchestrator implements Orchestrator {
     this.#manager = undefined;
   }
 
-  async #startProgram({ replica: { id, index, component }, env, onLine, signal }: Launch, cgroup: Cgroup | undefined): Promise<Running> {
+  async #startProgram(launch: Launch, cgroup: Cgroup | undefined): Promise<Running> {
+    const { replica: { id, component }, env, onLine, signal } = launch;
     const argv = [...(component.binary ? [component.binary] : component.command!), ...component.args];
-    const cwd = this.#cwd(component);
+    const { cwd, reach, exec } = this.#place(launch);
     const program = argv[0]!;
     // A path means what it means to the reader of the file: relative to the working directory of the component.
     const wrapped = wrapInCgroup(cgroup?.entrances ?? [], program.includes('/') ? resolve(cwd, program) : program, argv.slice(1));
@@ -72,8 +73,8 @@ export class ProcessOrchestrator implements Orchestrator {
     return {
       pid: executable.pid,
       exited: executable.exited.then((exit) => (cgroup?.outOfMemory ? outOfMemory(exit, component.limits) : exit)),
-      reach: (port) => ({ host: LOOPBACK, port: portOfReplica(component, port, index) }),
-      exec: (command, abort) => this.#exec(command, cwd, env, abort),
+      reach,
+      exec,
       async usage() {
         return groupUsage(executable.pid);
       },
@@ -89,22 +90,26 @@ export class ProcessOrchestrator implements Orchestrator {
   }
 
   async #startProcess(launch: Launch, file: string, cgroup: Cgroup | undefined): Promise<Running> {
-    const { replica: { id, index, component }, env, onLine } = launch;
     const manager = this.#manager ?? this.#createManager();
-    this.#listeners.set(id, onLine);
-    const cwd = this.#cwd(component);
-    return startMimasProcess(manager, file, launch, {
+    this.#listeners.set(launch.replica.id, launch.onLine);
+    return startMimasProcess(manager, file, launch, { ...this.#place(launch), cgroup });
+  }
+
+  #place({ replica: { index, component }, env }: Launch): Omit<ProcessPlace, 'cgroup'> {
+    const { workingDir } = component;
+    const cwd = workingDir === undefined ? this.#folder : resolve(this.#folder, workingDir);
+    return {
       cwd,
-      cgroup,
       reach: (port) => ({ host: LOOPBACK, port: portOfReplica(component, port, index) }),
-      exec: (command, abort) => this.#exec(command, cwd, env, abort),
-    });
+      exec: (command, signal) => this.#exec(command, cwd, env, signal),
+    };
   }
 
   async #exec(command: readonly string[], cwd: string, env: Readonly<Record<string, string>>, signal: AbortSignal): Promise<number> {
     const executable = await Executable.start({ name: 'health check', command: command[0]!, args: command.slice(1), cwd, env });
     const aborted = new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
-    await Promise.race([executable.exited, aborted]);
+    // Its time may be over by now: an event that has been is not told again.
+    if (!signal.aborted) await Promise.race([executable.exited, aborted]);
     await executable.kill();
     return executable.exit?.code ?? -1;
   }
@@ -114,14 +119,10 @@ export class ProcessOrchestrator implements Orchestrator {
     this.#manager.on('log', ({ name, line, stream }) => this.#listeners.get(name)?.(line, stream));
     return this.#manager;
   }
-
-  #cwd({ workingDir }: Component): string {
-    return workingDir === undefined ? this.#folder : resolve(this.#folder, workingDir);
-  }
 }
 
 /** A process that is told its port listens on the host port, replicas on the numbers behind it. */
-export function portOfReplica({ ports, healthPort }: Component, port: number, index: number): number {
+function portOfReplica({ ports, healthPort }: Component, port: number, index: number): number {
   const entry = ports.find((one) => one.port === port);
   if (entry) return (entry.env === undefined ? entry.port : entry.hostPort) + index;
   return port === healthPort ? port + index : port;

@@ -8,7 +8,7 @@ import type { ControlPlane } from './control-plane.js';
 import { difference, refuseAnother } from './difference.js';
 import { environmentFor, type ControlPlaneAddress } from './environment.js';
 import type { PipelineEvents, PipelinePhase, PipelineStatus } from './events.js';
-import { Gate } from './gate.js';
+import { Gate, STOPPING } from './gate.js';
 import type { LogFile } from './log-file.js';
 import type { Component, PipelineSpec } from './model.js';
 import type { Orchestrator } from './orchestrator.js';
@@ -237,7 +237,7 @@ export class PipelineRunner {
     const reason = await this.#gate.pass(component.id, this.#plan.dependencies.get(component.id)!);
     const waiting = this.#roster.of(component.id).filter((unit) => unit.state === 'pending');
     if (reason !== undefined || this.#stop) {
-      for (const unit of waiting) unit.skip(reason ?? 'the pipeline is being stopped');
+      for (const unit of waiting) unit.skip(reason ?? STOPPING);
       return;
     }
     await Promise.all(waiting.map((unit) => unit.start()));
@@ -322,7 +322,7 @@ export class PipelineRunner {
 
   /** While it runs, the pipeline is not over, whatever its components say. */
   async #launch<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#stop) throw new UnitNotFoundError('the pipeline is being stopped', { id: this.#spec.name });
+    if (this.#stop) throw new UnitNotFoundError(STOPPING, { id: this.#spec.name });
     this.#launching++;
     try {
       return await work();
@@ -340,7 +340,7 @@ export class PipelineRunner {
     // Not within the event that caused it: those who wait see the state first.
     await Promise.resolve();
     this.#failure ??= this.#roster.all().find((unit) => unit.state === 'failed')?.error;
-    this.#abort.abort(new DOMException('the pipeline is being stopped', 'AbortError'));
+    this.#abort.abort(new DOMException(STOPPING, 'AbortError'));
     await this.#prepared;
     await this.#takeDown(this.#plan, () => true);
     await this.#end(reason);

@@ -11,7 +11,7 @@ const PRIVATE = 0o077;
 const LONGEST_SOCKET = process.platform === 'linux' ? 107 : 103;
 
 /** `MIMAS_RUNTIME_DIR`, else a folder under `XDG_RUNTIME_DIR`, else one of this user's in the temporary folder. @throws UnauthorizedError when others could enter it */
-export function runtimeFolder(env: NodeJS.ProcessEnv = process.env): string {
+function runtimeFolder(env: NodeJS.ProcessEnv = process.env): string {
   const uid = process.getuid?.() ?? 0;
   const folder = env['MIMAS_RUNTIME_DIR'] ?? (env['XDG_RUNTIME_DIR'] ? join(env['XDG_RUNTIME_DIR'], 'mimas') : join(tmpdir(), `mimas-${uid}`));
   mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -1,11 +1,11 @@
 // The table of everything a pipeline file may say. The check of files and docs/pipeline.schema.json both follow it.
 import { any, duration, either, flag, integer, list, map, number, object, scalar, size, text, type Shape } from './shape.js';
 
-export const CONDITIONS = ['started', 'healthy', 'completed', 'completed_successfully', 'log_ready'] as const;
-export const RESTARTS = ['no', 'always', 'on-failure', 'unless-stopped'] as const;
-export const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGKILL'] as const;
+const CONDITIONS = ['started', 'healthy', 'completed', 'completed_successfully', 'log_ready'] as const;
+const RESTARTS = ['no', 'always', 'on-failure', 'unless-stopped'] as const;
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGKILL'] as const;
 /** Names become file names, container names and host names. */
-export const ID_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$/;
+const ID_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$/;
 const ID_HINT = 'letters, digits, - and _, at most 63';
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -107,7 +107,7 @@ const fields: Readonly<Record<string, Shape>> = {
   container,
 };
 
-export const COMPONENT: Shape = object(fields, 'a component', { required: ['id'] });
+const COMPONENT: Shape = object(fields, 'a component', { required: ['id'] });
 const metadataMap = (doc: string) => map(scalar('a value'), doc);
 
 export const PIPELINE: Shape = object({

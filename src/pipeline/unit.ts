@@ -15,7 +15,7 @@ import type { Exit, Orchestrator, Replica, Running } from './orchestrator.js';
 export type ComponentState = 'pending' | 'starting' | 'running' | 'healthy' | 'unhealthy' | 'restarting' | 'stopping' | 'stopped' | 'completed' | 'failed' | 'skipped';
 
 export const UP: readonly ComponentState[] = ['running', 'healthy', 'unhealthy'];
-export const ENDED: readonly ComponentState[] = ['stopped', 'completed', 'failed', 'skipped'];
+const ENDED: readonly ComponentState[] = ['stopped', 'completed', 'failed', 'skipped'];
 
 /** Without a check, a component is up when it has lived so long, ms. */
 const SETTLING = 250;
@@ -85,15 +85,16 @@ export class ComponentUnit implements Replica {
   get everUp(): boolean {
     return this.#everUp;
   }
+  /** Its health check has passed in this life. */
+  get passed(): boolean {
+    return this.#passed;
+  }
   /** This life, restarts included, began after `moment` and is still within the window that its restarts are counted in. */
   isNewSince(moment: number): boolean {
     return this.#since > moment && performance.now() - this.#since < this.#component.restart.window;
   }
   get startedAt(): number | undefined {
     return this.#startedAt;
-  }
-  get lastLines(): readonly string[] {
-    return this.#lines;
   }
   get ended(): boolean {
     return ENDED.includes(this.#state);
@@ -175,7 +176,7 @@ export class ComponentUnit implements Replica {
     const first = !this.#everUp;
     if (cause === 'restart') this.restarts++;
     this.#lines = [];
-    this.#set(first && this.restarts === 0 ? 'starting' : this.restarts > 0 ? 'restarting' : 'starting');
+    this.#set(this.restarts > 0 ? 'restarting' : 'starting');
     try {
       const completed = await this.#bringUp(signal);
       this.#everUp = true;
@@ -307,11 +308,6 @@ export class ComponentUnit implements Replica {
 
   #success(exit: Exit): boolean {
     return exit.code !== null && this.#component.successExitCodes.includes(exit.code);
-  }
-
-  /** Whether its health check has passed in this life. */
-  get passed(): boolean {
-    return this.#passed;
   }
 
   #set(state: ComponentState, detail?: string): void {

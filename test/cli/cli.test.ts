@@ -1,64 +1,26 @@
 // The real `mimas` command: what it prints where, its exit codes, and how it leaves.
-import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it } from 'vitest';
+import { killStarted, runCommand, startCommand } from '../helpers/command.js';
 import { root } from '../helpers/compile.js';
 
-const bin = join(root, 'dist/cli/main.js');
 const env = { ...process.env, NO_COLOR: '1' };
 const folder = mkdtempSync(join(tmpdir(), 'mimas-cli-'));
 const calculator = 'processes/calculator.process.ts';
 const flaky = 'processes/flaky.process.ts';
-const started: ChildProcessWithoutNullStreams[] = [];
 
-afterEach(() => {
-  for (const child of started.splice(0)) child.kill('SIGKILL');
-});
+afterEach(killStarted);
 
-function mimas(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { cwd: root, encoding: 'utf8', timeout: 20_000, env });
-  return { status, stdout, stderr };
-}
+const mimas = (...args: string[]) => runCommand(args, { cwd: root, env });
 
-/** Starts the command and collects what it prints. */
 function start(...args: string[]) {
-  const child = spawn(process.execPath, [bin, ...args], { cwd: root, env });
-  started.push(child);
-  let [out, err] = ['', ''];
-  const lines: string[] = [];
-  const waiting = new Set<() => void>();
-  const seen = () => {
-    for (const look of waiting) look();
-  };
-  child.stderr.on('data', (chunk: Buffer) => ((err += chunk.toString()), seen()));
-  createInterface({ input: child.stdout }).on('line', (line) => ((out += `${line}\n`), lines.push(line), seen()));
-  const until = <T>(look: () => T | undefined): Promise<T> =>
-    new Promise((resolve) => {
-      const check = () => {
-        const found = look();
-        if (found === undefined) return;
-        waiting.delete(check);
-        resolve(found);
-      };
-      waiting.add(check);
-      check();
-    });
+  const command = startCommand(args, { cwd: root, env });
   return {
-    child,
-    lines,
-    out: () => out,
-    err: () => err,
-    /** The first JSON line of that event, after `skip` others. */
-    event: (name: string, skip = 0) => until(() => lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ event }) => event === name)[skip]),
-    stderr: (pattern: RegExp) => until(() => pattern.exec(err) ?? undefined),
-    async exit() {
-      const [code] = child.exitCode === null ? ((await once(child, 'exit')) as [number | null]) : [child.exitCode];
-      return code;
-    },
+    ...command,
+    /** The first JSON line of that event. */
+    event: (name: string) => command.until(() => command.lines.map((line) => JSON.parse(line) as Record<string, unknown>).find(({ event }) => event === name)),
   };
 }
 
@@ -137,8 +99,7 @@ describe('mimas serve and call', () => {
 
   it('prints address and token for people, and the process prints to stderr', async () => {
     const server = start('serve', flaky, '--isolation', 'child');
-    await server.stderr(/^/);
-    while (server.lines.length < 2) await once(server.child.stdout, 'data');
+    await server.line(/^token /);
     const [, address] = /^flaky 1\.0\.0 is served at (tcp:\/\/127\.0\.0\.1:\d+)$/.exec(server.lines[0]!)!;
     const [, token] = /^token (\S{32})$/.exec(server.lines[1]!)!;
     expect(mimas('call', address!, 'print', 'hello from inside', '--token', token!).status).toBe(0);
@@ -168,7 +129,7 @@ describe('mimas run', () => {
     await run.stderr(/ticker runs/);
     run.child.kill('SIGINT');
     expect(await run.exit()).toBe(0);
-    expect(run.out()).toBe('ticker | tick\nticker | closing: signal\n');
+    expect(run.lines).toEqual(['ticker | tick', 'ticker | closing: signal']);
     expect(run.err()).toContain('ticker | tock\n');
   });
 

@@ -70,7 +70,7 @@ describe('control plane', () => {
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as { port: number };
     await expect(serve({ port })).rejects.toThrow(`the control plane cannot listen on 127.0.0.1:${port}`);
-    expect((await serve({ port, elsewhere: true })).port).not.toBe(port);
+    expect((await serve({ port, elsewhere: true })).port).not.toBe(String(port));
   });
 });
 

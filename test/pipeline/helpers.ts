@@ -1,25 +1,20 @@
 // The real `mimas` command over pipelines that tests write; what happens is waited for, never slept for.
-import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync, type FSWatcher } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, watch, writeFileSync, type FSWatcher } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterEach } from 'vitest';
+import { killStarted, runCommand, startCommand } from '../helpers/command.js';
 import { root } from '../helpers/compile.js';
 
-export const bin = join(root, 'dist/cli/main.js');
+export { bin } from '../helpers/command.js';
 export const component = join(root, 'test/fixtures/pipeline/component.mjs');
 
 const folders: string[] = [];
-const started: ChildProcessWithoutNullStreams[] = [];
 const watchers: FSWatcher[] = [];
 afterEach(() => {
   for (const watcher of watchers.splice(0)) watcher.close();
-  for (const child of started.splice(0)) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    child.kill('SIGKILL');
-  }
+  killStarted();
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -49,11 +44,11 @@ export function makeProject() {
     pids: () => journal().filter(([what]) => what === 'start' || what === 'helper').map(([, , pid]) => Number(pid)),
     write: (stages: { sources?: Part[]; processors?: Part[]; sinks?: Part[] }, spec: object = {}, name = 'test') => writeFileSync(file, JSON.stringify({ apiVersion: 'mimas/v1', kind: 'Pipeline', metadata: { name }, spec: { ...spec, ...stages } })),
     /** Runs a command to its end. */
-    mimas: (...args: string[]) => runCommand(args, folder, env),
-    mimasWith: (other: NodeJS.ProcessEnv, ...args: string[]) => runCommand(args, folder, other),
+    mimas: (...args: string[]) => runCommand(args, { cwd: folder, env }),
+    mimasWith: (other: NodeJS.ProcessEnv, ...args: string[]) => runCommand(args, { cwd: folder, env: other }),
     /** Of a mimas that runs containers. */
     guardiansOf: (pid: number) => childrenOf(pid).filter((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('container-guardian')),
-    start: (...args: string[]) => startCommand(args, folder, env),
+    start: (...args: string[]) => startCommand(args, { cwd: folder, env }),
     log: (id: string) => readFileSync(join(folder, 'logs', `${id}.log`), 'utf8'),
     /** Resolves when the journal fits. */
     until: (look: (happened: string[]) => boolean) =>
@@ -70,49 +65,21 @@ export function makeProject() {
   };
 }
 
-function runCommand(args: string[], cwd: string, env: NodeJS.ProcessEnv) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { cwd, encoding: 'utf8', timeout: 30_000, env });
-  return { status, stdout, stderr };
-}
-
 const childrenOf = (pid: number): number[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 
-function startCommand(args: string[], cwd: string, env: NodeJS.ProcessEnv) {
-  const child = spawn(process.execPath, [bin, ...args], { cwd, env });
-  started.push(child);
-  let err = '';
-  const lines: string[] = [];
-  const waiting = new Set<() => void>();
-  const seen = () => waiting.forEach((look) => look());
-  child.stderr.on('data', (chunk: Buffer) => ((err += chunk.toString()), seen()));
-  const reader = createInterface({ input: child.stdout }).on('line', (line) => (lines.push(line), seen()));
-  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
-  const closed = new Promise<void>((resolve) => reader.once('close', resolve));
-  const until = <T>(look: () => T | undefined): Promise<T> =>
-    new Promise((resolve, reject) => {
-      const check = () => {
-        const found = look();
-        if (found === undefined) return;
-        waiting.delete(check);
-        resolve(found);
-      };
-      waiting.add(check);
-      void exited.then(() => closed).then(check).then(() => waiting.has(check) && reject(new Error(`it ended first\n${lines.join('\n')}\n${err}`)));
-      check();
-    });
-  return {
-    child,
-    lines,
-    err: () => err,
-    line: (text: string | RegExp) => until(() => lines.find((line) => (typeof text === 'string' ? line === text : text.test(line)))),
-    stderr: (pattern: RegExp) => until(() => pattern.exec(err) ?? undefined),
-    async exit() {
-      const code = await exited;
-      await closed;
-      return code;
-    },
-    signal: (signal: NodeJS.Signals) => child.kill(signal),
-  };
+/** With `own.process.ts`, whose class has `body`. */
+export function makeProcessProject(body = '') {
+  const project = makeProject();
+  symlinkSync(join(root, 'node_modules'), join(project.folder, 'node_modules'));
+  writeFileSync(join(project.folder, 'own.process.ts'), `
+    import { appendFileSync } from 'node:fs';
+    import { HealthCheck, Process } from '${join(root, 'dist/index.js')}';
+    @Process({ name: 'own' })
+    export default class Own {
+      constructor() { appendFileSync(process.env['JOURNAL']!, 'start own ' + process.pid + '\\n'); }
+      ${body}
+    }`);
+  return project;
 }
 
 /** A component that serves its health at a port. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Limiter } from '../../src/pipeline/limits.js';
 import { detectCgroups } from '../../src/runtime/cgroups.js';
-import { eventually, makeProject, plain } from './helpers.js';
+import { eventually, makeProcessProject, makeProject, plain } from './helpers.js';
 
 const support = detectCgroups();
 const parents = [...new Set(Object.values(support.parents))];
@@ -25,21 +25,28 @@ describe.skipIf(!possible)('limits of processes', () => {
   });
 
   it('cores, shares and memory are those of the file, also for a process file; the groups go with their components', async () => {
-    const project = makeProject();
-    project.write({ sources: [plain('a', { resources: { limits: { cpu: '500m', memory: '256MB' }, requests: { cpu: 1, memory: '64MB' } } })] });
+    const project = makeProcessProject();
+    project.write({ sources: [plain('a', { resources: { limits: { cpu: '500m', memory: '256MB' }, requests: { cpu: 1, memory: '64MB' } } }), { id: 'own', process: './own.process.ts', resources: { cpu: 0.25 } }] });
     const run = project.start('run', 'pipeline.yaml', ...PLAIN);
     await run.line('Pipeline started successfully');
-    const [pid] = project.pids() as [number];
-    const groups = groupsOf(run.child.pid!);
+    const all = groupsOf(run.child.pid!);
+    const groupsWith = (id: string) => all.filter((group) => group.endsWith(`-${id}`));
+    const groups = groupsWith('a');
     expect(groups.length).toBe(parents.length);
-    for (const group of groups) expect(readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n')).toContain(String(pid));
-    const read = (...names: string[]) => names.flatMap((name) => groups.map((group) => join(group, name))).filter((file) => existsSync(file)).map((file) => readFileSync(file, 'utf8').trim())[0];
+    expect(groupsWith('own').length).toBeGreaterThan(0);
+    for (const id of ['a', 'own']) {
+      const [, , pid] = project.journal().find(([what, who]) => what === 'start' && who === id)!;
+      for (const group of groupsWith(id)) expect(readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n')).toContain(pid);
+    }
+    const readOf = (of: readonly string[], ...names: string[]) => names.flatMap((name) => of.map((group) => join(group, name))).filter((file) => existsSync(file)).map((file) => readFileSync(file, 'utf8').trim())[0];
+    const read = (...names: string[]) => readOf(groups, ...names);
     expect(read('cpu.cfs_quota_us', 'cpu.max')).toMatch(/^50000\b/);
     expect(read('memory.limit_in_bytes', 'memory.max')).toBe(String(256 * 1024 ** 2));
     expect(read('memory.soft_limit_in_bytes', 'memory.low')).toBe(String(64 * 1024 ** 2));
+    expect(readOf(groupsWith('own'), 'cpu.cfs_quota_us', 'cpu.max')).toMatch(/^25000\b/);
     run.signal('SIGINT');
     expect(await run.exit()).toBe(0);
-    expect(groups.filter((group) => existsSync(group))).toEqual([]);
+    expect(all.filter((group) => existsSync(group))).toEqual([]);
   });
 
   it('groups that a killed mimas left are removed by the next start', async () => {

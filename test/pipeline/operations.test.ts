@@ -116,7 +116,7 @@ describe('a running pipeline', () => {
     const [port] = (await freePorts(1)) as [number];
     const { project, run } = await running({ sources: [plain('a', { env: { SAY: 'from a' }, health_check: { log: 'from a' } }), serving('b', port, { env: { SAY: 'from b' } })] });
     expect(project.mimas('logs', 'a').stdout).toBe('a | from a\n');
-    await eventually(() => project.log('b') !== '');
+    expect(await eventually(() => project.log('b') !== '')).toBe(true);
     expect(project.mimas('logs').stdout.split('\n').sort().slice(1)).toEqual(['a | from a', 'b | from b']);
     const follower = project.start('logs', '-f');
     await follower.line('b | from b');

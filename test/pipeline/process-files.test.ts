@@ -1,29 +1,12 @@
 // Mimas process files as components of this machine.
-import { symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { root } from '../helpers/compile.js';
-import { alive, makeProject, plain } from './helpers.js';
+import { alive, makeProcessProject, makeProject, plain } from './helpers.js';
 
 const PLAIN = ['--plain', '--no-control-plane'];
 
-function projectWith(body: string) {
-  const project = makeProject();
-  symlinkSync(join(root, 'node_modules'), join(project.folder, 'node_modules'));
-  writeFileSync(join(project.folder, 'own.process.ts'), `
-    import { appendFileSync } from 'node:fs';
-    import { HealthCheck, Process } from '${join(root, 'dist/index.js')}';
-    @Process({ name: 'own' })
-    export default class Own {
-      constructor() { appendFileSync(process.env['JOURNAL']!, 'start own ' + process.pid + '\\n'); }
-      ${body}
-    }`);
-  return project;
-}
-
 describe('process files', () => {
   it('Ctrl+C while init hangs ends the process at once, and everything else', async () => {
-    const project = projectWith('async init() { await new Promise((resolve) => setTimeout(resolve, 1e8)); }');
+    const project = makeProcessProject('async init() { await new Promise((resolve) => setTimeout(resolve, 1e8)); }');
     project.write({ sources: [plain('other'), { id: 'own', process: './own.process.ts' }] });
     const run = project.start('run', 'pipeline.yaml', ...PLAIN);
     await project.until((happened) => happened.includes('start own') && happened.includes('start other'));
@@ -36,7 +19,7 @@ describe('process files', () => {
   });
 
   it('can be waited for without a health_check: they say themselves when they are healthy', async () => {
-    const project = projectWith(`well = Date.now() + 600;
+    const project = makeProcessProject(`well = Date.now() + 600;
       @HealthCheck() health() { const ok = Date.now() > this.well; return { status: ok ? 'healthy' as const : 'unhealthy' as const, checks: [{ name: 'self', status: ok ? 'pass' as const : 'fail' as const }] }; }`);
     project.write({ sources: [{ id: 'own', process: './own.process.ts' }, plain('waits', { depends_on: { own: 'healthy' } })] });
     const run = project.start('run', 'pipeline.yaml', ...PLAIN);

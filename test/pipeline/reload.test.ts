@@ -80,7 +80,7 @@ describe('restart and scale', () => {
       await runner.start();
       await Promise.all([runner.restart('a'), runner.restart('a'), runner.restart('a')]);
       expect(runner.status().components[0]).toMatchObject({ id: 'a', state: 'running', restarts: 1 });
-      await eventually(() => project.happened().filter((what) => what === 'start a').length === 2);
+      expect(await eventually(() => project.happened().filter((what) => what === 'start a').length === 2)).toBe(true);
       expect(project.pids().filter(alive)).toHaveLength(2);
       // Who is stopped while he is restarted stays down.
       const restarted = runner.restart('a');

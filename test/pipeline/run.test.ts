@@ -1,10 +1,9 @@
 // `mimas run pipeline.yaml` over real processes: order, health, failures, restarts, and the way down.
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { root } from '../helpers/compile.js';
-import { alive, bin, eventually, freePorts, makeProject, plain, serving } from './helpers.js';
+import { alive, eventually, freePorts, makeProject, plain, serving } from './helpers.js';
 
 const PLAIN = ['--plain', '--no-control-plane'];
 
@@ -347,19 +346,6 @@ describe('logs and output', () => {
       ENABLE_FLOWCTL: 'true', FLOWCTL_ENDPOINT: expect.stringMatching(/^http:\/\/localhost:\d+$/), FLOWCTL_HEARTBEAT_INTERVAL: '10s', COMPONENT_ID: 'a', FLOWCTL_COMPONENT_ID: 'a', FLOWCTL_SERVICE_ID: 'a',
       HEALTH_PORT: String(port), BATCH_SIZE: '5', GREETING: 'hello from .env', FROM_FILE: 'yes', BOTH: 'env', COMMON: 'for all',
     });
-  });
-});
-
-describe('on a terminal', () => {
-  it.skipIf(spawnSync('script', ['--version']).status !== 0)('a table of states stays below the lines', () => {
-    const project = makeProject();
-    project.write({ sources: [plain('a', { env: { SAY: 'hello', EXIT_AFTER: 1500 } })] });
-    const { stdout } = spawnSync('script', ['-qec', `${process.execPath} ${bin} run pipeline.yaml --no-control-plane`, '/dev/null'], { cwd: project.folder, encoding: 'utf8', timeout: 20_000, env: { ...project.env, NO_COLOR: '', TERM: 'xterm' } });
-    const shown = stdout.replaceAll('\u001B', '^');
-    expect(shown).toContain('^[36ma |^[0m hello');
-    expect(shown).toMatch(/NAME {2}KIND +STATE[^\r]*\r\na +source +\^\[32mrunning\^\[0m/);
-    // At the end the table is gone.
-    expect(shown).toMatch(/Pipeline stopped successfully\r\n[\s\S]*\^\[3A\^\[J$/);
   });
 });
 

@@ -27,7 +27,7 @@ describe.skipIf(!available)('at a terminal', () => {
     project.write({ sources: [plain('running-on', { env: { SAY: 'hello' } })], sinks: [plain('sink', { inputs: ['running-on'] })] });
     const terminal = atTerminal(project, 60);
     expect(await terminal.until(/Pipeline started successfully/)).toBe(true);
-    expect(await terminal.until(/sink +sink +\S*running\S* +\d+ +\d+\.\d% +\d/)).toBe(true);
+    expect(await terminal.until(/NAME +KIND +STATE[^\r]*\r\n[\s\S]*sink +sink +\S*running\S* +\d+ +\d+\.\d% +\d/)).toBe(true);
     expect(terminal.out()).toContain(`${ESC}[36mrunning-on |${ESC}[0m hello`);
     // The state is painted, not the name that begins like it.
     expect(terminal.out()).toMatch(/^running-on +source +\u001B\[32mrunning\u001B\[0m/m);
@@ -39,6 +39,8 @@ describe.skipIf(!available)('at a terminal', () => {
     expect(terminal.out()).toMatch(/\r\u001B\[\d+A\u001B\[JReceived shutdown signal\r\n/);
     const stops = [...terminal.out().matchAll(/Stopping component: (\S+)/g)].map((match) => match[1]);
     expect(stops).toEqual(['sink', 'running-on']);
+    // At the end the table is gone: an empty row, the names of the columns, two components.
+    expect(terminal.out()).toMatch(/Pipeline stopped successfully\r\n[\s\S]*\u001B\[4A\u001B\[J$/);
     expect(project.pids().filter(alive)).toEqual([]);
   });
 

@@ -18,16 +18,16 @@ export async function call(address: string, method: string, args: string[], flag
   const onSignal = () => interrupt.abort(new Error('interrupted'));
   process.once('SIGINT', onSignal);
   try {
-    let process: Remote<object>;
+    let served: Remote<object>;
     try {
       const token = readToken(flags);
       const tls = readTls(flags);
-      process = await pm.connect<object>(address, { ...(token === undefined ? {} : { token }), ...(tls === undefined ? {} : { tls }), ...(timeout === undefined ? {} : { timeout }) });
+      served = await pm.connect<object>(address, { ...(token === undefined ? {} : { token }), ...(tls === undefined ? {} : { tls }), ...(timeout === undefined ? {} : { timeout }) });
     } catch (error) {
-      globalThis.process.exitCode = exitCodeOf(error);
+      process.exitCode = exitCodeOf(error);
       throw error;
     }
-    const bound = process.$with({ signal: interrupt.signal, idempotent: false, whileRestarting: 'fail' }) as unknown as Record<string, (...args: unknown[]) => PromiseLike<unknown>>;
+    const bound = served.$with({ signal: interrupt.signal, idempotent: false, whileRestarting: 'fail' }) as unknown as Record<string, (...args: unknown[]) => PromiseLike<unknown>>;
     const result = await bound[method]!(...args.map(argument));
     if (isStream(result)) for await (const item of result) print(item);
     else if (result !== undefined || json) print(result);

@@ -1,6 +1,6 @@
 // `mimas launch`: a launcher of patterns in the foreground, served over gRPC and HTTP. The launcher itself is loaded when asked for.
 import { Option, type Command } from 'commander';
-import { exitCodeOf, EXIT, SIGNAL_BASE, SIGNALS } from '../exit-codes.js';
+import { exitCodeOf, EXIT, SIGNAL_BASE, STOP_SIGNALS } from '../exit-codes.js';
 import { readTls, readToken, type TlsFlags, type TokenFlags } from '../files.js';
 import { complain, event, note, say } from '../output.js';
 
@@ -96,7 +96,7 @@ async function run(flags: LaunchFlags): Promise<void> {
       }
       await new Promise<void>((resolve) => {
         let asked = false;
-        for (const [signal, number] of Object.entries(SIGNALS)) {
+        for (const [signal, number] of Object.entries(STOP_SIGNALS)) {
           process.on(signal, () => {
             // Once more: now. The guardian ends what is left, or with --leftovers adopt the next launcher takes it over.
             if (asked) process.exit(SIGNAL_BASE + number);

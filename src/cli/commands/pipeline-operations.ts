@@ -6,15 +6,13 @@ import type { Changes } from '../../pipeline/runner.js';
 import { runningPipelines } from '../../pipeline/runtime-folder.js';
 import { InvalidOptionError, PipelineNotRunningError } from '../../errors.js';
 import { EXIT } from '../exit-codes.js';
-import { complain, note, onHangUp, say } from '../output.js';
+import { complain, inColour, note, onHangUp, say } from '../output.js';
 import { Narrator } from '../pipeline/narrator.js';
 import { exitCodeOfPipeline } from '../pipeline/report.js';
 import { statusTable } from '../pipeline/table.js';
 
 export interface OperationFlags { pipeline?: string; json?: boolean }
 export interface LogsFlags extends OperationFlags { follow?: boolean; tail: string }
-
-const colour = (): boolean => process.stdout.isTTY === true && !process.env['NO_COLOR'];
 
 async function guarded(json: boolean | undefined, work: () => Promise<void>): Promise<void> {
   // `mimas logs -f | head` is no error.
@@ -30,7 +28,7 @@ async function guarded(json: boolean | undefined, work: () => Promise<void>): Pr
 function show(status: PipelineStatus, json: boolean | undefined): void {
   if (json) return say(JSON.stringify(status));
   say(`${status.name} (${status.orchestrator}, pid ${status.pid}): ${status.phase}${status.endpoint ? `, control plane at ${status.endpoint}` : ''}`);
-  for (const row of statusTable(status, { colour: colour() })) say(row);
+  for (const row of statusTable(status, { colour: inColour() })) say(row);
 }
 
 export const ps = ({ pipeline, json }: OperationFlags) => guarded(json, async () => {
@@ -83,7 +81,7 @@ export const logs = (id: string | undefined, { pipeline, json, follow, tail }: L
   const lines = Number(tail);
   if (!Number.isInteger(lines) || lines < 0) throw new InvalidOptionError(`--tail: ${tail} is not a number of lines`, { option: '--tail' });
   const name = await choosePipeline(pipeline);
-  const narrator = new Narrator({ style: json ? 'json' : 'full', sink: say, colour: colour() });
+  const narrator = new Narrator({ style: json ? 'json' : 'full', sink: say, colour: inColour() });
   narrator.expect((await statusOfPipeline(name)).components.map((one) => one.id));
   await ask(name, { op: 'logs', id, follow, tail: lines }, (event, detail) => narrator.tell(event, detail), untilInterrupted());
 });
@@ -92,7 +90,7 @@ export const attach = ({ pipeline, json }: OperationFlags) => guarded(json, asyn
   const name = await choosePipeline(pipeline);
   const status = await statusOfPipeline(name);
   show(status, json);
-  const narrator = new Narrator({ style: json ? 'json' : 'full', sink: say, colour: colour() });
+  const narrator = new Narrator({ style: json ? 'json' : 'full', sink: say, colour: inColour() });
   narrator.expect(status.components.map((one) => one.id));
   if (!json) note('attached; Ctrl+C leaves it running');
   await ask(name, { op: 'attach' }, (event, detail) => narrator.tell(event, detail), untilInterrupted());

@@ -6,9 +6,10 @@ import type { PipelineSpec } from '../../pipeline/model.js';
 import { OperationsServer } from '../../pipeline/operations.js';
 import { loadPipeline } from '../../pipeline/parse.js';
 import { PipelineRunner } from '../../pipeline/runner.js';
+import { Watcher } from '../../pipeline/watcher.js';
 import { parseDuration } from '../../units.js';
-import { EXIT, SIGNAL_BASE } from '../exit-codes.js';
-import { complain, note, onHangUp } from '../output.js';
+import { EXIT, SIGNAL_BASE, STOP_SIGNALS, type StopSignal } from '../exit-codes.js';
+import { complain, inColour, note, onHangUp } from '../output.js';
 import { detach, tellParent } from '../pipeline/detach.js';
 import { Narrator, type Style } from '../pipeline/narrator.js';
 import { orchestratorFor } from '../pipeline/orchestrators.js';
@@ -35,8 +36,6 @@ export interface RunPipelineFlags {
   rewriteLocalhost: boolean;
 }
 
-const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
-
 export async function runPipeline(file: string, flags: RunPipelineFlags): Promise<void> {
   try {
     const load = () => loadPipeline(file, flags.envFile?.length ? { envFiles: flags.envFile } : {});
@@ -56,7 +55,7 @@ async function foreground(spec: PipelineSpec, load: () => PipelineSpec, flags: R
   const runner: PipelineRunner = new PipelineRunner(spec, { orchestrator, logDir: resolve(flags.logDir), controlPlane });
   const style: Style = flags.json ? 'json' : flags.plain ? 'plain' : 'full';
   const onTerminal = style === 'full' && process.stdout.isTTY === true;
-  const colour = onTerminal && !process.env['NO_COLOR'];
+  const colour = onTerminal && inColour();
   const table = onTerminal && process.env['TERM'] !== 'dumb' ? new LiveTable(process.stdout, () => runner.measure(), (status) => statusTable(status, { colour, width: process.stdout.columns || undefined }), () => runner.status()) : undefined;
   const narrator = new Narrator({ style, colour, lines: !flags.detached, sink: (line) => (table ? table.print(line) : void process.stdout.write(`${line}\n`)) });
   narrator.expect(spec.components.map(({ id }) => id));
@@ -66,7 +65,7 @@ async function foreground(spec: PipelineSpec, load: () => PipelineSpec, flags: R
   const stopListening = listenForSignals(runner, narrator);
   // Nobody reads any more: as with other programs in a pipe, that is the end, but an orderly one.
   onHangUp(() => void runner.stop('nobody reads the output'));
-  const watcher = flags.watch ? await watchFile(spec.file, () => reload(runner, load)) : undefined;
+  const watcher = flags.watch ? watchFile(spec.file, () => reload(runner, load)) : undefined;
   let refused: unknown;
   try {
     await runner.start();
@@ -102,17 +101,17 @@ function controlPlaneFor(spec: () => PipelineSpec, { controlPlanePort, controlPl
 /** The first signal stops in order, the second kills, the third waits for nothing. */
 function listenForSignals(runner: PipelineRunner, narrator: Narrator): () => void {
   let asked = 0;
-  const onSignal = (signal: keyof typeof SIGNALS) => {
-    const exit = () => process.exit(SIGNAL_BASE + SIGNALS[signal]);
+  const onSignal = (signal: StopSignal) => {
+    const exit = () => process.exit(SIGNAL_BASE + STOP_SIGNALS[signal]);
     // Even the killing may hang, on an engine that does not answer, say. Guardians end what is left then.
     if (++asked > 2) exit();
     if (asked === 2) return void runner.kill().finally(exit);
     narrator.signal(signal);
     void runner.stop('signal');
   };
-  for (const signal of Object.keys(SIGNALS)) process.on(signal, onSignal);
+  for (const signal of Object.keys(STOP_SIGNALS)) process.on(signal, onSignal);
   return () => {
-    for (const signal of Object.keys(SIGNALS)) process.off(signal, onSignal);
+    for (const signal of Object.keys(STOP_SIGNALS)) process.off(signal, onSignal);
   };
 }
 
@@ -125,8 +124,7 @@ async function reload(runner: PipelineRunner, load: () => PipelineSpec): Promise
   }
 }
 
-async function watchFile(file: string, onChange: () => Promise<void>): Promise<{ close(): void }> {
-  const { Watcher } = await import('../../pipeline/watcher.js');
+function watchFile(file: string, onChange: () => Promise<void>): Watcher {
   const watcher = new Watcher({ onChange: () => void onChange() });
   watcher.watch(file, { paths: [file], ignore: [], debounce: 300 });
   return watcher;

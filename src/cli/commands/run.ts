@@ -1,9 +1,8 @@
 // `mimas run`: one process, supervised, in the foreground.
-import { basename } from 'node:path';
 import { createProcessManager } from '../../manager/process-manager.js';
 import type { RestartType } from '../../supervisor/restart-options.js';
 import { exitCodeOf } from '../exit-codes.js';
-import { narrate, untilDone } from '../foreground.js';
+import { labelOf, narrate, untilDone } from '../foreground.js';
 import { complain, event, note } from '../output.js';
 
 export interface RunFlags {
@@ -16,7 +15,7 @@ export interface RunFlags {
 }
 
 export async function run(file: string, { isolation, name, maxMemory, maxRestarts, restart, json }: RunFlags): Promise<void> {
-  const label = name ?? basename(file).replace(/(\.process)?\.m?[jt]s$/, '');
+  const label = labelOf(file, name);
   try {
     const pm = createProcessManager({ name: 'mimas run', output: 'capture' });
     narrate(pm, label, json, 'stdout');

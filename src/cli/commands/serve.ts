@@ -1,10 +1,9 @@
 // `mimas serve`: one process, supervised, that other programs may call.
-import { basename } from 'node:path';
 import { createProcessManager } from '../../manager/process-manager.js';
 import { isLoopback, parseAddress } from '../../transport/address.js';
 import { exitCodeOf } from '../exit-codes.js';
 import { readTls, readToken, type TlsFlags, type TokenFlags } from '../files.js';
-import { narrate, untilDone } from '../foreground.js';
+import { labelOf, narrate, untilDone } from '../foreground.js';
 import { complain, event, note, say } from '../output.js';
 
 export interface ServeFlags extends TokenFlags, TlsFlags {
@@ -16,7 +15,7 @@ export interface ServeFlags extends TokenFlags, TlsFlags {
 
 export async function serve(file: string, flags: ServeFlags): Promise<void> {
   const { listen, isolation, name, json } = flags;
-  const label = name ?? basename(file).replace(/(\.process)?\.m?[jt]s$/, '');
+  const label = labelOf(file, name);
   try {
     const given = readToken(flags);
     const tls = readTls(flags);

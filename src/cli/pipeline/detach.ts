@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EXIT, SIGNAL_BASE } from '../exit-codes.js';
+import { EXIT, SIGNAL_BASE, STOP_SIGNALS } from '../exit-codes.js';
 import { event, note } from '../output.js';
 
-const INTERRUPTED = SIGNAL_BASE + 2;
+const INTERRUPTED = SIGNAL_BASE + STOP_SIGNALS.SIGINT;
 
 /** Resolves with the exit code. Ctrl+C before the pipeline is up ends it. */
 export async function detach(pipeline: string, logDir: string, json: boolean | undefined): Promise<number> {

@@ -1,5 +1,5 @@
 // How a pipeline is told on a terminal: the thirteen lines of seed 003, components' lines with coloured names, JSON events.
-import type { PipelineEvents } from '../../pipeline/events.js';
+import { EVENT_NAMES, type PipelineEvents } from '../../pipeline/events.js';
 import type { Emitter } from '../../supervisor/emitter.js';
 
 export type Style = 'plain' | 'full' | 'json';
@@ -27,7 +27,7 @@ export class Narrator {
   }
 
   listen(events: Emitter<PipelineEvents>): void {
-    for (const name of ['pipeline', 'component', 'log', 'progress'] as const) events.on(name, (detail) => this.tell(name, detail));
+    for (const name of EVENT_NAMES) events.on(name, (detail) => this.tell(name, detail));
   }
 
   /** Names that will come, so that all prefixes have one width. */

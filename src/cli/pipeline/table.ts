@@ -39,6 +39,7 @@ export function statusTable({ components }: PipelineStatus, { colour, width }: {
 export class LiveTable {
   /** The length of each row that stands there. */
   #drawn: number[] = [];
+  #closed = false;
   readonly #timer: NodeJS.Timeout;
   readonly #onResize = () => this.#redraw();
 
@@ -63,7 +64,6 @@ export class LiveTable {
     this.out.write(this.#erasure());
     this.#closed = true;
   }
-  #closed = false;
 
   #redraw(): void {
     if (!this.#closed) this.out.write(`${this.#erasure()}${this.#drawing()}`);
