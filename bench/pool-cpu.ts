@@ -1,5 +1,5 @@
 // A CPU pool against Piscina alone (its defaults), the same job in one run: prints the ratios of the times and of the CPU per call.
-// Run: node --import @oxc-node/core/register bench/pool-cpu.ts [rounds]
+// Run: node --import ./dist/register.js bench/pool-cpu.ts [rounds]
 // Short rounds alternate, each a few milliseconds; the median of the ratios of neighbours counts, so that whatever else the
 // machine does, and where the kernel places threads, weighs little.
 import { fileURLToPath } from 'node:url';

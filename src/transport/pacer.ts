@@ -4,18 +4,20 @@ import { now } from '../rpc/now.js';
 import type { LatencyMode } from '../types.js';
 import { expect, look, type Polled } from './poller.js';
 
-interface Patience {
+export interface Patience {
   /** How long it is looked at after a batch left or arrived, ms. */
   readonly poll: number;
   /** Only while batches arrive closer to each other than this, ms. */
   readonly dense: number;
+  /** Only when what is sent follows what arrived within this, ms. */
+  readonly prompt: number;
 }
 
 /**
- * `brief`: where others could use the core. `normal`: no longer than it takes until both sides have been woken up (some 50 µs, half of it CPU), so that a look that succeeds
+ * `normal`: no longer than it takes until both sides have been woken up (some 50 µs, half of it CPU), so that a look that succeeds
  * saves about what one that fails has cost. `low`: longer, and for thinner traffic; at 1,000 calls a second it would still be wasted.
  */
-const PATIENCE: Readonly<Record<LatencyMode | 'brief', Patience>> = { brief: { poll: 0.02, dense: 0.04 }, normal: { poll: 0.05, dense: 0.2 }, low: { poll: 0.1, dense: 0.5 } };
+export const PATIENCE: Readonly<Record<LatencyMode, Patience>> = { normal: { poll: 0.05, dense: 0.2, prompt: 0.2 }, low: { poll: 0.1, dense: 0.5, prompt: 0.5 } };
 /** Longer intervals count as this, ms. */
 const LONG = 1;
 /** After so many looks in a row that brought nothing, it tries again only now and then. */
@@ -35,10 +37,10 @@ export class Pacer implements Polled {
   #rested = 0;
 
   constructor(
-    mode: LatencyMode | 'brief',
+    patience: Patience,
     readonly poll: (() => boolean) | undefined,
   ) {
-    this.#patience = PATIENCE[mode];
+    this.#patience = patience;
   }
 
   /** Something came: call it before it is handled, and `keep` afterwards. */
@@ -59,7 +61,7 @@ export class Pacer implements Polled {
   sent(): void {
     if (!this.#dense) return;
     const at = now();
-    if (at - this.#arrived < this.#patience.dense && this.#keep(at)) expect();
+    if (at - this.#arrived < this.#patience.prompt && this.#keep(at)) expect();
   }
 
   close(): void {

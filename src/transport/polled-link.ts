@@ -1,7 +1,7 @@
 // A link that is looked at for a moment before its thread goes to sleep, while batches arrive close behind each other.
 import type { Link, LinkEvents } from '../rpc/link.js';
 import type { LatencyMode, Transferable } from '../types.js';
-import { Pacer } from './pacer.js';
+import { Pacer, PATIENCE } from './pacer.js';
 
 export class PolledLink implements Link {
   readonly level: Link['level'];
@@ -13,7 +13,7 @@ export class PolledLink implements Link {
     private readonly link: Link,
     mode: LatencyMode,
   ) {
-    this.#pacer = new Pacer(mode, link.poll && (() => link.poll!()));
+    this.#pacer = new Pacer(PATIENCE[mode], link.poll && (() => link.poll!()));
     this.level = link.level;
     this.label = link.label;
     this.trusted = link.trusted;

@@ -138,13 +138,14 @@ export class CpuMember implements Member {
       given.away = true;
       const reply = await this.threads.run(thread, 'call', plain ? [method.number, payload as unknown[]] : [method.number, tag, payload, attachments, bound?.timeLeft, headers], encoded.transfer, bound?.signal);
       given.away = false;
-      this.threads.answered();
+      this.threads.settled();
       const value = this.#read(reply);
       failed = false;
       return value;
     } catch (error) {
       throw await this.#explain(error, name, given, thread, options);
     } finally {
+      if (given.away) this.threads.settled();
       bound?.release();
       if (this.#current === given) this.#current = undefined;
       this.#measure(name, given, failed);

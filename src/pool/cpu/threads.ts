@@ -7,6 +7,7 @@ import type { Piscina } from 'piscina';
 import { InvalidOptionError } from '../../errors.js';
 import { Output, type LineListener } from '../../runtime/output.js';
 import { Pacer } from '../../transport/pacer.js';
+import { ALONE, CROWDED } from './patience.js';
 import type { BootOrder, Booted, Packed, ThreadTasks } from './protocol.js';
 
 const ENTRY = fileURLToPath(new URL('./worker.js', import.meta.url));
@@ -45,9 +46,10 @@ export class Threads {
   readonly #claimed: Set<number>;
   readonly #target: { id: number };
   readonly #known = new WeakMap<Worker, Thread>();
-  /** As in worker.ts; but where every core has a thread that computes, this one must not take any from them. */
-  readonly #alone = new Pacer('normal', undefined);
-  readonly #crowded = new Pacer('brief', undefined);
+  readonly #alone = new Pacer(ALONE, undefined);
+  readonly #crowded = new Pacer(CROWDED, undefined);
+  /** Calls that threads have. */
+  #calls = 0;
   readonly #booting = new Set<AbortController>();
 
   private constructor(piscina: Piscina, claimed: Set<number>, target: { id: number }) {
@@ -125,7 +127,10 @@ export class Threads {
     const options: { name: string; transferList?: never; signal?: AbortSignal } = { name };
     if (transferList && transferList.length > 0) options.transferList = transferList as never;
     if (signal) options.signal = signal;
-    if (name === 'call') this.#pacer.sent();
+    if (name === 'call') {
+      this.#calls++;
+      this.#pacer.sent();
+    }
     try {
       return this.#piscina.run(task, options) as Promise<Awaited<ReturnType<ThreadTasks[Name]>>>;
     } catch (error) {
@@ -133,15 +138,16 @@ export class Threads {
     }
   }
 
-  /** A call of one of them was answered. */
-  answered(): void {
+  /** A call was answered, or will never be. */
+  settled(): void {
     const pacer = this.#pacer;
+    this.#calls--;
     pacer.arrived();
     pacer.handled();
   }
 
   get #pacer(): Pacer {
-    return this.#piscina.threads.length < CORES ? this.#alone : this.#crowded;
+    return this.#calls < CORES ? this.#alone : this.#crowded;
   }
 
   close(): Promise<void> {

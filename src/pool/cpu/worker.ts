@@ -12,6 +12,7 @@ import { bringUp, runShutdownHooks, type Instance } from '../../runtime/bring-up
 import { runHealthChecks } from '../../runtime/health-checks.js';
 import { readUsage } from '../../runtime/usage.js';
 import { Pacer } from '../../transport/pacer.js';
+import { THREAD } from './patience.js';
 import { FAILED, newCodec, pack, PHASES, type BootOrder, type Booted, type CallTask, type Packed, type Primitive, type Reply, type StopTask } from './protocol.js';
 
 const codec = newCodec();
@@ -38,7 +39,7 @@ export async function boot(order: BootOrder): Promise<Booted | Packed> {
 }
 
 /** While calls follow each other closely, the next one comes sooner than a sleeping thread wakes up. */
-const pacer = new Pacer('normal', undefined);
+const pacer = new Pacer(THREAD, undefined);
 
 // Not async: a method that computes and returns needs no promise.
 export function call(task: CallTask): Reply | Promise<Reply> {
