@@ -1,6 +1,12 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
+const msgpackr = dirname(dirname(createRequire(import.meta.url).resolve('msgpackr')));
+
 export default defineConfig({
+  // As scripts/bundle.mjs does.
+  resolve: { alias: { 'msgpackr/unpack': join(msgpackr, 'unpack.js') } },
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/fixtures/**'],

@@ -1,7 +1,7 @@
 // Microseconds per encode and decode through the value codec, beside raw msgpackr and structuredClone.
-// Run: node --import mimas/register bench/codec.ts
+// Run: node --import ./dist/register.js bench/codec.ts
 import { createRequire } from 'node:module';
-import { ValueCodec } from '../src/rpc/codec.js';
+import { ValueCodec } from '../dist/rpc/codec.js';
 
 const { Packr } = createRequire(import.meta.url)('msgpackr') as { Packr: new (options: object) => { pack(value: unknown): Uint8Array; unpack(bytes: Uint8Array): unknown } };
 

@@ -6,7 +6,7 @@ import { rebuild } from './graph-decoder.js';
 import { GraphEncoder, tooLarge } from './graph-encoder.js';
 import type { LiveReferences, Transferable } from './live.js';
 import { TooLarge, isWellFormed } from './packed-output.js';
-import { PlainWriter } from './plain-writer.js';
+import { isDense, PlainWriter } from './plain-writer.js';
 import { Shapes } from './shapes.js';
 import { Unpacker } from './unpacker.js';
 
@@ -23,6 +23,8 @@ export const Tag = {
   /** A packed table (graph-table.ts) with attachments; standalone as well. */
   GRAPH: 3,
 } as const;
+/** Added to a tag: all strings in the packed bytes are ASCII, which is faster to read. */
+export const ASCII = 8;
 
 export const INLINE_LENGTH = 8;
 export const MAX_DEPTH = 1000;
@@ -80,14 +82,14 @@ export class ValueCodec {
    * @throws NotCloneableError, FrameTooLargeError
    */
   encode(value: unknown, options?: EncodeOptions): Encoded {
+    return (moves(options) ? undefined : this.inline(value)) ?? this.encodeComposite(value, options);
+  }
+
+  /** The same for what `inline` or `inlineArguments` has refused. `list`: it is known to be dense and without properties of its own. */
+  encodeComposite(value: unknown, options?: EncodeOptions, list = false): Encoded {
     // A getter of the value being packed makes a call of its own: that one goes through a codec without link state.
-    if (this.writer.busy) return new ValueCodec(this.options).encode(value, { ...options, standalone: true });
-    const transfer = options?.transfer;
-    if (transfer === undefined || transfer.length === 0) {
-      const inline = this.inline(value);
-      if (inline) return inline;
-      if (this.pack(value, options?.standalone === true)) return this.encoded;
-    }
+    if (this.writer.busy) return new ValueCodec(this.options).encodeComposite(value, { ...options, standalone: true }, list);
+    if (!moves(options) && this.pack(value, options?.standalone === true, list)) return this.encoded;
     return this.encodeGraph(value, options);
   }
 
@@ -96,7 +98,9 @@ export class ValueCodec {
     switch (tag) {
       case Tag.INLINE: return readInline(payload);
       case Tag.PLAIN: return this.linked.unpack(payload);
+      case Tag.PLAIN + ASCII: return this.linked.unpack(payload, true);
       case Tag.STANDALONE: return this.single.unpack(payload);
+      case Tag.STANDALONE + ASCII: return this.single.unpack(payload, true);
       case Tag.GRAPH: return this.decodeGraph(payload, attachments);
       default: throw new ProtocolError(`unknown tag ${String(tag)}`);
     }
@@ -113,7 +117,7 @@ export class ValueCodec {
       const size = inlineSize(value);
       return size < 0 ? undefined : this.asIs(value, size);
     }
-    return Array.isArray(value) && isDense(value) ? this.inlineArguments(value) : undefined;
+    return Array.isArray(value) && value.length <= INLINE_LENGTH && isDense(value) ? this.inlineArguments(value) : undefined;
   }
 
   /** The same for a list that is known to be dense and without properties of its own, as rest parameters are. */
@@ -128,15 +132,15 @@ export class ValueCodec {
     return this.result(Tag.INLINE, value, size);
   }
 
-  private pack(value: unknown, standalone: boolean): boolean {
+  private pack(value: unknown, standalone: boolean, list: boolean): boolean {
     try {
-      if (!this.writer.pack(value, standalone ? undefined : this.shapes)) return false;
+      if (!this.writer.pack(value, standalone ? undefined : this.shapes, list ? 'list' : 'value')) return false;
     } catch (error) {
       throw error instanceof TooLarge ? tooLarge(error.size, this.options.maxFrame) : error;
     }
-    const { size } = this.writer;
+    const { size, ascii } = this.writer;
     try {
-      this.result(standalone ? Tag.STANDALONE : Tag.PLAIN, this.writer.bytes(), size);
+      this.result((standalone ? Tag.STANDALONE : Tag.PLAIN) + (ascii ? ASCII : 0), this.writer.bytes(), size);
     } catch (error) {
       this.abandon(); // longer than a string can be: the definitions will not be sent
       throw error;
@@ -200,6 +204,8 @@ export class ValueCodec {
   }
 }
 
+const moves = (options: EncodeOptions | undefined): boolean => options?.transfer !== undefined && options.transfer.length > 0;
+
 /** Bytes that a primitive takes, or -1 when it cannot go as it is. */
 function inlineSize(value: unknown): number {
   switch (typeof value) {
@@ -226,9 +232,6 @@ function inlineArraySize(array: readonly unknown[]): number {
   }
   return size;
 }
-
-/** Holes and extra properties show in the number of keys alone. */
-const isDense = (array: readonly unknown[]): boolean => array.length <= INLINE_LENGTH && Object.keys(array).length === array.length;
 
 /** A copy, since a kept payload may be decoded again. */
 function readInline(payload: unknown): unknown {

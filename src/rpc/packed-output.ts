@@ -5,6 +5,8 @@
 export const Ext = { BYTES: 1, DATE: 2, UTF16: 3, BIGINT: 4 } as const;
 
 const SLAB = 16 * 1024;
+/** What the next message may take, in all likelihood. */
+const NEXT = 2 * 1024;
 const KEEP = 1024 * 1024;
 const EMPTY = Buffer.alloc(0);
 const EMPTY_VIEW = new DataView(new ArrayBuffer(0));
@@ -27,6 +29,8 @@ export class PackedOutput {
   protected position = 0;
   protected start = 0;
   protected safeEnd = -1;
+  /** All strings that were written are. */
+  ascii = true;
 
   constructor(protected readonly limit: number) {}
 
@@ -37,7 +41,7 @@ export class PackedOutput {
   /** The packed bytes as a view that nothing overwrites. It lies on a shared slab: send it over sockets only. */
   bytes(): Uint8Array {
     const packed = this.target.subarray(this.start, this.position);
-    if (this.position > SLAB / 2) this.renew();
+    if (this.position > SLAB - NEXT) this.renew();
     return packed;
   }
 
@@ -170,6 +174,7 @@ export class PackedOutput {
     const guess = length * 3 < 0x100 ? 2 : length * 3 < 0x10000 ? 3 : 5;
     const at = this.position;
     const bytes = (target as unknown as NativeWriter).utf8Write(text, at + guess, length * 3);
+    if (bytes !== length) this.ascii = false;
     const header = bytes < 0x100 ? 2 : bytes < 0x10000 ? 3 : 5;
     if (header !== guess) target.copyWithin(at + header, at + guess, at + guess + bytes);
     if (header === 2) {
@@ -215,6 +220,7 @@ export class PackedOutput {
       }
     }
     const bytes = at - first;
+    if (bytes !== length) this.ascii = false;
     if (bytes < 32 && length < 32) target[header] = 0xa0 | bytes;
     else if (bytes < 0x100) {
       if (length < 32) target.copyWithin(header + 2, first, at++);

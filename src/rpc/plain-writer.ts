@@ -8,22 +8,37 @@ export const ATTACH_BYTES = 4096;
 /** Brand of a proxy to a process. */
 export const REMOTE = Symbol.for('mimas.remote');
 
-const LINEAR = 24;
+/** Up to so many containers, one is looked for among those of the same size only; then in a Set. */
+const LINEAR = 40;
+/** Sizes that are told apart, of objects and of arrays. */
+const SIZES = 16;
+const MAX_BASE = 0x3fff_ffff;
 const NOTHING = {};
 const bufferPrototype = Buffer.prototype;
 const bytesPrototype = Uint8Array.prototype;
 const datePrototype = Date.prototype;
 
-/** What is packed: a user's value, or input of our own (never checked): a graph's table, a batch whose binary is read as views. */
-export type WriterMode = 'value' | 'table' | 'batch';
+/** What is packed: a user's value, a list of arguments, or input of our own (never checked): a graph's table, a batch whose binary is read as views. */
+export type WriterMode = 'value' | 'list' | 'table' | 'batch';
+
+/** Holes and extra properties show in the number of keys alone. Making names of the indices costs more than reading some values. */
+export const isDense = (array: readonly unknown[]): boolean => (array.length < 8 ? Object.keys(array) : Object.values(array)).length === array.length;
 
 export class PlainWriter extends PackedOutput {
   private shapes: Shapes | undefined;
-  private seen: object[] = [];
+  private readonly seen: object[] = [];
   private seenCount = 0;
   private seenSet: Set<object> | undefined;
+  /** One more than the place of the last container of a size in this value, if larger than `seenBase`. */
+  private readonly lastOfSize = new Int32Array(2 * SIZES);
+  /** The same for the one of that size before, by place. */
+  private readonly beforeIt = new Int32Array(LINEAR);
+  /** Grows from value to value, so that nothing has to be cleared. */
+  private seenBase = 0;
   private depth = 0;
   private mode: WriterMode = 'value';
+  /** What is packed is a user's. */
+  private checks = true;
   /** A pack is under way: only a getter of the value sees this true. */
   busy = false;
 
@@ -35,16 +50,23 @@ export class PlainWriter extends PackedOutput {
   pack(value: unknown, shapes?: Shapes, mode: WriterMode = 'value'): boolean {
     this.shapes = shapes;
     this.mode = mode;
+    this.checks = mode === 'value' || mode === 'list';
     this.depth = this.maxDepth;
+    this.seenBase += LINEAR;
+    if (this.seenBase > MAX_BASE) {
+      this.seenBase = 0;
+      this.lastOfSize.fill(0);
+    }
     this.seenCount = 0;
     this.start = this.position;
+    this.ascii = true;
     // A polluted Object.prototype would show in every for-in below.
     // oxlint-disable-next-line no-unreachable-loop, guard-for-in
-    if (mode === 'value') for (const _ in NOTHING) return false;
+    if (this.checks) for (const _ in NOTHING) return false;
     let done = false;
     this.busy = true;
     try {
-      done = this.write(value);
+      done = mode === 'list' ? this.arguments(value as unknown[]) : this.write(value);
       if (done && this.position - this.start > this.limit) throw new TooLarge(this.position - this.start);
       return done;
     } catch (error) {
@@ -60,6 +82,12 @@ export class PlainWriter extends PackedOutput {
         this.release();
       }
     }
+  }
+
+  private arguments(list: readonly unknown[]): boolean {
+    if (this.position > this.safeEnd) this.room(16);
+    this.depth--;
+    return this.array(list);
   }
 
   private write(value: unknown): boolean {
@@ -94,16 +122,23 @@ export class PlainWriter extends PackedOutput {
   }
 
   private container(value: object): boolean {
-    if (this.mode !== 'value') return this.trusted(value);
+    if (!this.checks) return this.trusted(value);
     const prototype: unknown = Object.getPrototypeOf(value);
-    if (this.isSeen(value)) return false;
+    // The proxy of a process has another.
     if (prototype === Object.prototype || prototype === null) {
       const symbols = value as Record<symbol, unknown>;
-      if (symbols[REMOTE] !== undefined || symbols[Symbol.asyncIterator] !== undefined || symbols[Symbol.iterator] !== undefined) return false;
-      return this.nested(value);
+      if (symbols[Symbol.asyncIterator] !== undefined || symbols[Symbol.iterator] !== undefined || --this.depth < 0) return false;
+      const done = this.object(value as Record<string, unknown>);
+      this.depth++;
+      return done;
     }
-    if (prototype === Array.prototype) return Array.isArray(value) && Object.keys(value).length === value.length && this.nested(value);
-    if (prototype === datePrototype) return this.date(value as Date);
+    if (prototype === Array.prototype) {
+      if (!Array.isArray(value) || !isDense(value) || --this.depth < 0) return false;
+      const done = this.array(value);
+      this.depth++;
+      return done;
+    }
+    if (prototype === datePrototype) return !this.isSeen(value, 0) && this.date(value as Date);
     if (prototype === bufferPrototype || prototype === bytesPrototype) return this.smallBytes(value as Uint8Array, prototype === bufferPrototype);
     return false;
   }
@@ -116,32 +151,35 @@ export class PlainWriter extends PackedOutput {
     return true;
   }
 
-  private nested(value: object): boolean {
-    if (--this.depth < 0) return false;
-    const done = Array.isArray(value) ? this.array(value) : this.object(value as Record<string, unknown>);
-    this.depth++;
-    return done;
-  }
-
-  private isSeen(value: object): boolean {
+  /** Says so, or remembers it. `size`: how many entries it has, plus `SIZES` for an array. */
+  private isSeen(value: object, size: number): boolean {
+    const { seen, seenBase, lastOfSize, beforeIt } = this;
     const count = this.seenCount++;
-    if (count < LINEAR) {
-      for (let i = 0; i < count; i++) if (this.seen[i] === value) return true;
-      this.seen[count] = value;
-      return false;
+    if (count >= LINEAR) {
+      const set = (this.seenSet ??= new Set(seen));
+      const before = set.size;
+      set.add(value);
+      return set.size === before;
     }
-    const set = (this.seenSet ??= new Set(this.seen));
-    const before = set.size;
-    set.add(value);
-    return set.size === before;
+    const last = lastOfSize[size]!;
+    for (let at = last - seenBase; at > 0; at = beforeIt[at - 1]! - seenBase) if (seen[at - 1] === value) return true;
+    seen[count] = value;
+    beforeIt[count] = last;
+    lastOfSize[size] = seenBase + count + 1;
+    return false;
   }
 
   private array(value: readonly unknown[]): boolean {
     const length = value.length;
-    if (length < 16) this.target[this.position++] = 0x90 | length;
-    else this.header(0xdc, length);
+    if (this.checks && this.isSeen(value, SIZES + Math.min(length, SIZES - 1))) return false;
+    this.list(length);
     for (let i = 0; i < length; i++) if (!this.write(value[i])) return false;
     return value.length === length;
+  }
+
+  private list(length: number): void {
+    if (length < 16) this.target[this.position++] = 0x90 | length;
+    else this.header(0xdc, length);
   }
 
   private object(value: Record<string, unknown>): boolean {
@@ -152,6 +190,7 @@ export class PlainWriter extends PackedOutput {
       count++;
       if (node !== undefined) node = node.key === key && node.next !== undefined ? node.next : node.others?.get(key);
     }
+    if (this.checks && this.isSeen(value, Math.min(count, SIZES - 1))) return false;
     if (node !== undefined && node.id !== 0 && count > 0) this.target[this.position++] = node.id;
     else if (this.shapes !== undefined && count > 0) {
       const keys = Object.keys(value);
@@ -160,7 +199,8 @@ export class PlainWriter extends PackedOutput {
       this.target[this.position++] = 0xd4;
       this.target[this.position++] = 0x72;
       this.target[this.position++] = this.shapes.define(keys);
-      this.array(keys);
+      this.list(keys.length);
+      for (const key of keys) this.string(key);
     } else if (count > 0 || (value as Record<symbol, unknown>)[Symbol.toStringTag] === undefined) return this.map(value, count);
     else return false; // Math, Atomics, Intl …: host objects that look empty
     // oxlint-disable-next-line guard-for-in
@@ -200,7 +240,7 @@ export class PlainWriter extends PackedOutput {
     const buffer = value.buffer as ArrayBuffer & { resizable?: boolean };
     if (buffer instanceof SharedArrayBuffer || buffer.resizable) return false;
     // A detached buffer and a view that sees only part of its buffer need the exact treatment.
-    if (!isBuffer && (value.byteLength !== buffer.byteLength || this.isSeen(buffer))) return false;
+    if (!isBuffer && (value.byteLength !== buffer.byteLength || this.isSeen(buffer, 0))) return false;
     if (value.byteLength === 0 && !isBuffer) return false;
     this.extension(Ext.BYTES, value);
     return true;

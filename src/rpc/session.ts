@@ -123,7 +123,7 @@ export class Session {
     const inline = transfer === undefined ? this.codec.inlineArguments(args) : undefined;
     if (inline) return this.sendEncoded(call, number, inline, meta, undefined);
     const scope = newScope();
-    const encoded = this.encode(args, 'args', scope, transfer);
+    const encoded = this.#encodeComposite(args, 'args', scope, transfer, true);
     return this.sendEncoded(call, number, encoded, meta, scope);
   }
 
@@ -257,13 +257,18 @@ export class Session {
         return inline;
       }
     }
+    return this.#encodeComposite(value, root, scope, transfer, false);
+  }
+
+  /** `list`: of arguments, which are dense. */
+  #encodeComposite(value: unknown, root: string, scope: Scope | undefined, transfer: readonly Transferable[] | undefined, list: boolean): Encoded {
     const { live } = this;
     // A getter of the value may make a call of its own.
     const outer = live.made;
     const made: Made = { scope, references: undefined, streams: undefined };
     live.made = made;
     try {
-      return this.codec.encode(value, { root, transfer: transfer ?? NONE, redact: this.#redact });
+      return this.codec.encodeComposite(value, { root, transfer: transfer ?? NONE, redact: this.#redact }, list);
     } catch (error) {
       live.made = made;
       live.rollback();

@@ -4,19 +4,30 @@ import * as msgpackr from 'msgpackr/unpack';
 import { ProtocolError } from '../errors.js';
 import { Ext } from './packed-output.js';
 
-interface UnpackrLike { unpack(source: Uint8Array, end?: number): unknown }
+interface Range { start: number; end: number }
+interface UnpackrLike { unpack(source: Uint8Array, range?: Range): unknown }
 interface Reader {
   Unpackr: new (options: object) => UnpackrLike;
   addExtension(extension: { type: number; unpack: (data: Uint8Array) => unknown }): void;
+  /** Who makes strings: given where the header of one begins, and the end of the source, in the buffer that the source lies on. */
+  setExtractor(extract: (start: number, end: number) => string): void;
   C1: object;
 }
-interface NativeReader { latin1Write(text: string, offset: number, length: number): number }
+interface NativeText { latin1Slice(start: number, end: number): string; utf8Slice(start: number, end: number): string }
 
-/** Its declarations leave out `C1` and what an extension is given. */
-const { Unpackr, addExtension, C1 } = msgpackr as unknown as Reader;
+/** Its declarations leave out `setExtractor`, `C1` and what an extension is given. */
+const { Unpackr, addExtension, setExtractor, C1 } = msgpackr as unknown as Reader;
 let prepared = false;
-const SCRATCH = 32 * 1024;
-let scratch: Buffer | undefined;
+/** Up to this size, a message of ASCII strings becomes one text whose parts they are. Whoever keeps a part keeps the text. */
+const WHOLE_TEXT = 4_096;
+/** What is being read. */
+let source: Buffer & NativeText;
+let whole = false;
+/** The batch that was read last. Its values are parts of it, and msgpackr makes a DataView for each source. */
+let batch: Buffer = Buffer.alloc(0);
+/** A larger one is not kept until the next comes. */
+const KEPT_BATCH = 128 * 1024;
+const range: Range = { start: 0, end: 0 };
 
 /** msgpackr's own extensions: RegExp, Error, Set, references … would build by name from the wire. */
 const REFUSED = [0x42, 0x62, 0x65, 0x69, 0x70, 0x73, 0x74, 0x78, 0xff];
@@ -43,6 +54,19 @@ function prepare(): void {
     });
   }
   Object.freeze(C1);
+  setExtractor(extract);
+}
+
+/** The string whose header begins at `start`; where all strings are ASCII, all text from it on, of which msgpackr then takes the parts. */
+function extract(start: number, end: number): string {
+  const buffer = source;
+  const { byteOffset } = buffer;
+  const header = start - byteOffset;
+  const token = buffer[header]!;
+  const at = header + (token < 0xc0 ? 1 : token === 0xd9 ? 2 : token === 0xda ? 3 : 5);
+  if (whole) return buffer.latin1Slice(at, end - byteOffset);
+  const length = token < 0xc0 ? token & 0x1f : token === 0xd9 ? buffer[header + 1]! : token === 0xda ? buffer.readUInt16BE(header + 1) : buffer.readUInt32BE(header + 1);
+  return buffer.utf8Slice(at, Math.min(at + length, end - byteOffset));
 }
 
 function readBigint(data: Uint8Array): bigint {
@@ -57,34 +81,36 @@ export class Unpacker {
   /** 'link' keeps record definitions from one message to the next; 'batch' gives binary as views on the source. */
   constructor(private readonly kind: 'link' | 'single' | 'batch') {}
 
-  /** @throws ProtocolError when the bytes are not a complete packed value */
-  unpack(payload: unknown): unknown {
+  /** `ascii`: all strings in it are, its writer says. @throws ProtocolError when the bytes are not a complete packed value */
+  unpack(payload: unknown, ascii = false): unknown {
     if (!prepared) prepare();
     this.reader ??= new Unpackr(this.kind === 'link' ? { sequential: true, mapsAsObjects: true, copyBuffers: true } : { useRecords: false, mapsAsObjects: true, copyBuffers: this.kind === 'single' });
+    if (!(payload instanceof Uint8Array)) throw new ProtocolError(`a packed value cannot be ${payload === null ? 'null' : typeof payload}`);
+    if (payload.byteLength === 0) throw new ProtocolError('empty value');
+    whole = ascii && payload.byteLength <= WHOLE_TEXT;
     try {
-      if (typeof payload === 'string') return this.unpackText(this.reader, payload);
-      if (payload instanceof Uint8Array) return this.unpackBytes(this.reader, payload);
+      return checked(this.read(this.reader, payload), includes.call(payload, 0xc1));
     } catch (error) {
       throw error instanceof ProtocolError ? error : new ProtocolError(`malformed value: ${(error as Error).message}`, { cause: error });
     }
-    throw new ProtocolError(`a packed value cannot be ${payload === null ? 'null' : typeof payload}`);
   }
 
-  private unpackText(reader: UnpackrLike, text: string): unknown {
-    if (text.length === 0) throw new ProtocolError('empty value');
-    // On a reused buffer the bytes behind the end are stale, but never older than this thread's own messages.
-    if (text.length > SCRATCH) return checked(reader.unpack(Buffer.from(text, 'latin1')), false);
-    scratch ??= Buffer.allocUnsafeSlow(SCRATCH);
-    (scratch as unknown as NativeReader).latin1Write(text, 0, text.length);
-    return reader.unpack(scratch, text.length);
-  }
-
-  private unpackBytes(reader: UnpackrLike, bytes: Uint8Array): unknown {
-    if (bytes.byteLength === 0) throw new ProtocolError('empty value');
-    const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return checked(reader.unpack(buffer), buffer.includes(0xc1));
+  private read(reader: UnpackrLike, payload: Uint8Array): unknown {
+    const start = payload.byteOffset - batch.byteOffset;
+    const end = start + payload.byteLength;
+    if (payload.buffer === batch.buffer && start >= 0 && end <= batch.byteLength) {
+      source = batch as Buffer & NativeText;
+      range.start = start;
+      range.end = end;
+      return reader.unpack(batch, range);
+    }
+    source = (Buffer.isBuffer(payload) ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)) as Buffer & NativeText;
+    if (this.kind === 'batch' && source.byteLength <= KEPT_BATCH) batch = source;
+    return reader.unpack(source);
   }
 }
+
+const { includes } = Buffer.prototype;
 
 /** msgpackr answers the reserved byte 0xc1 (which UTF-8 cannot contain) with a shared marker object: refuse it. */
 function checked(value: unknown, suspect: boolean): unknown {

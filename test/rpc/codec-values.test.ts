@@ -1,7 +1,7 @@
 // What structured clone keeps, both kinds of link keep: a table of cases, then any value that fast-check finds.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LEVELS, Tag, pair, type Wire } from './pair.js';
+import { ASCII, LEVELS, Tag, pair, type Wire } from './pair.js';
 import { difference } from './strict-difference.js';
 
 const shared = { a: 1 };
@@ -115,10 +115,48 @@ describe.each(LEVELS)('%s link', (level) => {
     expect(wires.map(read).map((value) => Object.keys(value as object))).toEqual([['a'], ['a']]);
   });
 
+  it.each([0, 1, 12, 15, 16, 31, 32, 63, 64, 85, 86, 255, 256, 4_000, 5_000, 65_535, 65_536])('carries texts of %i characters, ASCII or not, first, last and between others', (length) => {
+    const { send } = pair(level);
+    for (const unit of ['a', 'é', '€', '😀', '\uFEFF', '\0', '\x7f', '\x80']) {
+      const text = unit.repeat(length / unit.length);
+      for (const value of [[text], { text }, ['', text, ''], [1.5, text, 'between', -7, text, { [text.slice(0, 40)]: text }, 'a text that is longer than some', 300]]) expect(send(value)).toEqual(value);
+    }
+  });
+
+  it.each([2, 8, 50])('carries holes, extra properties and getters of an array of %i', (length) => {
+    const { send } = pair(level);
+    const full = Array.from({ length }, (_, i) => i);
+    const holed = [...full];
+    delete holed[1];
+    const named = Object.assign([...full], { name: 'x' });
+    const symbolic = Object.assign([...full], { [Symbol('s')]: 1 });
+    for (const value of [holed, { deep: [holed] }]) expect(send(value)).toStrictEqual(value);
+    expect(1 in (send(holed) as unknown[])).toBe(false);
+    for (const value of [named, Object.assign([...holed], { name: 'x' })]) expect(Object.entries(send({ value }) as object)).toStrictEqual([['value', value]]);
+    expect(send(symbolic)).toStrictEqual(full);
+    const counted = Object.defineProperty([...full], 0, { enumerable: true, get: () => 'got' });
+    expect(send(counted)).toStrictEqual(['got', ...full.slice(1)]);
+  });
+
+  it.each([3, 39, 40, 41, 100])('sees the same object twice, and cycles, among %i containers', (count) => {
+    const { send } = pair(level);
+    const many: unknown[] = Array.from({ length: count }, (_, i) => (i % 2 ? [i] : { i }));
+    expect(send(many)).toStrictEqual(many);
+    for (const at of [0, 1, count >> 1, count - 1]) {
+      const twice = send([...many, many[at]]) as unknown[];
+      expect(twice[count]).toBe(twice[at]);
+      const cyclic = many.map((one) => (Array.isArray(one) ? [...one] : { ...(one as object) }));
+      (cyclic[at] as { self: unknown }).self = cyclic;
+      const arrived = send(cyclic) as { self: unknown }[];
+      expect(arrived[at]!.self).toBe(arrived);
+    }
+  });
+
   it('packs plain data and hands primitives through', () => {
     const { tagOf } = pair(level);
     expect([1, 'a', undefined, 5n, [1, 'b', null]].map(tagOf)).toEqual([Tag.INLINE, Tag.INLINE, Tag.INLINE, Tag.INLINE, Tag.INLINE]);
-    expect([-0, { a: 1 }, [[1]], { d: new Date() }, 2n ** 70n].map(tagOf)).toEqual(Array(5).fill(Tag.PLAIN));
+    expect([-0, { a: 1 }, [[1]], { d: new Date() }, 2n ** 70n].map(tagOf)).toEqual(Array(5).fill(Tag.PLAIN + ASCII));
+    expect([{ a: 'é' }, ['x'.repeat(100), ['€']], { ключ: 1 }].map(tagOf)).toEqual(Array(3).fill(Tag.PLAIN));
     expect([[shared, shared], new Map(), new Error('x')].map(tagOf)).toEqual(Array(3).fill(Tag.GRAPH));
   });
 });

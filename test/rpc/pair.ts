@@ -1,7 +1,7 @@
 // Two codecs joined as a link would join them: payloads pass through structured clone (objects) or a copied frame (bytes).
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { packBatch, unpackBatch } from '../../src/rpc/batch-codec.js';
-import { Tag, ValueCodec, type CodecOptions, type EncodeOptions, type Encoded } from '../../src/rpc/codec.js';
+import { ASCII, Tag, ValueCodec, type CodecOptions, type EncodeOptions, type Encoded } from '../../src/rpc/codec.js';
 
 export const LEVELS = ['objects', 'bytes'] as const;
 
@@ -28,4 +28,4 @@ export function pair(level: 'objects' | 'bytes', options: Partial<CodecOptions> 
   return { sender, receiver, carry, read, send, tagOf: (value: unknown) => sender.encode(value).tag };
 }
 
-export { Tag };
+export { ASCII, Tag };

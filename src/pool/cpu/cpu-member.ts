@@ -21,7 +21,7 @@ import { parseDuration } from '../../units.js';
 import type { Member } from '../member.js';
 import { Bound } from './bound.js';
 import type { CpuOptions } from './options.js';
-import { FAILED, newCodec, pack, PHASES, type Booted, type Packed, type Reply } from './protocol.js';
+import { FAILED, newCodec, own, pack, PHASES, type Booted, type Packed, type Reply } from './protocol.js';
 import type { Thread, ThreadEnd, Threads } from './threads.js';
 
 /** Answers may need this much longer than what is asked for, ms. */
@@ -136,7 +136,7 @@ export class CpuMember implements Member {
       const { tag, payload, attachments } = encoded;
       const plain = tag === Tag.INLINE && bound?.timeLeft === undefined && headers === undefined;
       given.away = true;
-      const reply = await this.threads.run(thread, 'call', plain ? [method.number, payload as unknown[]] : [method.number, tag, payload, attachments, bound?.timeLeft, headers], encoded.transfer, bound?.signal);
+      const reply = await this.threads.run(thread, 'call', plain ? [method.number, payload as unknown[]] : [method.number, tag, own(payload), attachments, bound?.timeLeft, headers], encoded.transfer, bound?.signal);
       given.away = false;
       this.threads.settled();
       const value = this.#read(reply);

@@ -67,4 +67,7 @@ export const newCodec = (): ValueCodec =>
   });
 
 /** Takes what is to be sent out of the codec's one result. */
-export const pack = ({ tag, payload, attachments }: Encoded): Packed => (attachments === undefined ? [tag, payload] : [tag, payload, attachments]);
+export const pack = ({ tag, payload, attachments }: Encoded): Packed => (attachments === undefined ? [tag, own(payload)] : [tag, own(payload), attachments]);
+
+/** Packed bytes lie on memory that values share, and a port sends the whole of it. */
+export const own = (payload: unknown): unknown => (payload instanceof Uint8Array ? new Uint8Array(payload) : payload);
