@@ -40,7 +40,7 @@ export async function runRounds({ systems, jobs, rounds, slowRounds, window, slo
     }
     const attempt = async (system, job, round) => {
       const host = hosts.get(system.name);
-      if (broken.has(system.name) || (job.only && !job.only({ ...system, ...host?.facts })) || (quick && job.quick && !job.quick(system))) return;
+      if (broken.has(system.name) || (system.jobs && !system.jobs.includes(job.name)) || (job.only && !job.only({ ...system, ...host?.facts })) || (quick && job.quick && !job.quick(system))) return;
       const span = job.slow ? Math.min(job.slow === 1 ? window : job.slow, slowWindow) : window;
       try {
         record.add(system.name, job.name, round, job.fresh ? await runFresh(system, job.name, window) : await host.run(job.name, span));
