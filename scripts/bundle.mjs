@@ -1,7 +1,9 @@
 // Puts what a new thread or child loads into one chunk, and what a first spawn loads into another: a start then reads few files.
 // Works on what the compiler wrote to dist/: the files of those modules point to the chunks from then on, all others stay as they are.
-import { readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+// The first chunk becomes a script then, which V8 can compile from a cache.
+import { createHash } from 'node:crypto';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire, isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 
@@ -10,21 +12,20 @@ const CHUNKS = {
   core: ['runtime/boot-thread.js', 'runtime/boot-child.js', 'index.js'],
   spawn: ['manager/managed-process.js', 'manager/unit.js', 'supervisor/supervisor.js', 'runtime/thread.js'],
 };
-/** Programs, not modules: evaluating them does something. */
-const PROGRAMS = ['runtime/boot-thread.js', 'runtime/boot-child.js'];
+/** Made of the core, not a part of it. */
+const LOADER = 'runtime/core-script.js';
 
 /** @param {string} dist */
 export async function bundle(dist) {
   const chunkOf = new Map();
   for (const [chunk, roots] of Object.entries(CHUNKS)) for (const file of reached(dist, roots)) if (!chunkOf.has(file)) chunkOf.set(file, chunk);
-  for (const program of PROGRAMS) chunkOf.delete(program);
   // msgpackr registers extensions globally, so ours is a copy of our own; and its reader alone loads in a tenth of the time.
   const reader = join(dirname(createRequire(import.meta.url).resolve('msgpackr')), '../unpack.js');
   const licence = readFileSync(join(dirname(reader), 'LICENSE'), 'utf8');
-  const ours = (id) => id === reader || chunkOf.has(relative(dist, id)) || PROGRAMS.includes(relative(dist, id));
+  const ours = (id) => id === reader || chunkOf.has(relative(dist, id));
   const build = await rolldown({
     onLog: (level, log, print) => log.code !== 'INEFFECTIVE_DYNAMIC_IMPORT' && print(level, log),
-    input: Object.fromEntries([...chunkOf.keys(), ...PROGRAMS].map((file) => [file.slice(0, -'.js'.length), join(dist, file)])),
+    input: Object.fromEntries([...chunkOf.keys()].map((file) => [file.slice(0, -'.js'.length), join(dist, file)])),
     platform: 'node',
     tsconfig: false,
     treeshake: false,
@@ -49,8 +50,9 @@ export async function bundle(dist) {
     codeSplitting: { groups: Object.keys(CHUNKS).map((name) => ({ name, test: (id) => (id === reader ? 'core' : chunkOf.get(relative(dist, id))) === name })) },
   });
   await build.close();
+    writeCore(dist);
   // The map of a module that moved maps nothing; a chunk can be read as it is, and its map would be read with the first stack of a TypeScript process.
-  for (const file of [...chunkOf.keys(), ...PROGRAMS]) rmSync(join(dist, `${file}.map`));
+  for (const file of chunkOf.keys()) rmSync(join(dist, `${file}.map`));
 }
 
 /** The modules that evaluating `roots` evaluates. */
@@ -63,4 +65,62 @@ function reached(dist, roots) {
   };
   for (const root of roots) visit(root);
   return seen;
+}
+
+/**
+ * Makes a script of the core's chunk, because V8 compiles scripts from a cache, and of modules Node takes none. Four files come of it:
+ * chunks/core-body.js, the script; chunks/core.cjs, which evaluates it once an isolate; chunks/core.js, which exports its names to modules;
+ * and what threads and children run first, CommonJS as well: they need Node's loader of modules for the process file only.
+ */
+function writeCore(dist) {
+  const file = join(dist, 'chunks/core.js');
+  const [chunk, exported] = readFileSync(file, 'utf8').split(/^export (?=\{)/m);
+  const names = [...exported.matchAll(/(?<=[{,] )[\w$]+/g)].map(([name]) => name);
+  const locals = names.join(', ');
+  const changing = names.filter((name) => new RegExp(`^let ${name.replaceAll('$', '\\$')}\\b`, 'm').test(chunk));
+  if (changing.length > 0) throw new Error(`modules would not see these exports of the core change: ${changing.join(', ')}`);
+
+  const script = `(function (builtin, load, url, coreScript) { "use strict";\n${asScript(dist, chunk)}return { ${locals} };\n});\n`;
+  const key = createHash('sha256').update(script).digest('hex').slice(0, 16);
+  writeFileSync(join(dist, 'chunks/core-body.js'), `/* ${key} */${script}`);
+
+  const loader = readFileSync(join(dist, LOADER), 'utf8').replace(/^export (?=function)/gm, '').replace(/^(?:export \{\};|\/\/# sourceMappingURL.*)\n?/gm, '');
+  writeFileSync(join(dist, 'chunks/core.cjs'), `"use strict";
+${loader}const url = process.getBuiltinModule('node:url').pathToFileURL(__dirname + '/core-body.js').href;
+let core;
+module.exports = (cache) => (core ??= loadCore(url, '${key}', (id) => import(id), cache));
+Object.assign(module.exports, { sharedCache, pipedCache });
+`);
+  writeFileSync(file, `import { createRequire } from 'node:module';\nconst { ${locals} } = createRequire(import.meta.url)('./core.cjs')();\nexport ${exported}`);
+  // Every process file imports it; Node's loader gets ready, and reads, while the core is evaluated and the order to start is on its way.
+  const preload = "import('../index.js').catch(() => {});\n";
+  writeFileSync(join(dist, 'runtime/boot-thread.cjs'), `// The first file of a worker thread.
+${preload}const core = require('../chunks/core.cjs');
+core(core.sharedCache(process.getBuiltinModule('node:worker_threads').workerData)).bootThread();
+`);
+  writeFileSync(join(dist, 'runtime/boot-child.cjs'), `// The first file of a child process.
+${preload}const core = require('../chunks/core.cjs');
+core(core.pipedCache(3)).bootChild();
+`);
+  // The other chunk needs nothing of the bundler's runtime, but names it.
+  const spawn = join(dist, 'chunks/spawn.js');
+  writeFileSync(spawn, readFileSync(spawn, 'utf8').replace('import "./rolldown-runtime.js";\n', ''));
+  for (const left of ['chunks/rolldown-runtime.js', LOADER, `${LOADER}.map`]) rmSync(join(dist, left));
+}
+
+/** The statements of a chunk, in terms of the parameters that `writeCore` and `loadCore` agree on. */
+function asScript(dist, chunk) {
+  const script = chunk
+    .replace(/^import .* from "\.\/rolldown-runtime\.js";\n/m, () => readFileSync(join(dist, 'chunks/rolldown-runtime.js'), 'utf8').replace(/^(?:import|export) .*\n/gm, ''))
+    .replace(/^import (?:\* as )?(\{[^}]*\}|[\w$]+) from "([^"]*)";$/gm, (_, names, id) => {
+      if (!isBuiltin(id)) throw new Error(`the core imports ${id}`);
+      return `const ${names.replaceAll(' as ', ': ')} = builtin("${id}");`;
+    })
+    .replaceAll('import.meta.url', 'url')
+    // In a script Node knows of no place that an import starts from. The one in core.cjs starts from the same folder.
+    .replace(/\bimport\(/g, 'load(')
+    // So that a character takes one byte of memory.
+    .replace(/[^\0-\x7f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  if (/^(?:import|export)\b|\bimport\.meta|^await\b/m.test(script)) throw new Error('the core has something that only modules have');
+  return script;
 }

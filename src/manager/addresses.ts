@@ -1,6 +1,5 @@
 // Where spawned processes listen: loopback and any free port, or a socket file in a folder that only this user can enter.
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Address } from '../transport/address.js';
 
@@ -15,7 +14,8 @@ export function addressFor(transport: 'unix' | 'tcp' | 'ws', tls: boolean, id: s
 /** A new folder with mode 0700, removed at the latest when the program exits. */
 export class SocketFolder {
   /** Short: the path of a unix socket has about 100 characters at the most. */
-  readonly path = mkdtempSync(join(tmpdir(), 'mimas-'));
+  // Not imported: few programs have such a folder, and every thread loads this file.
+  readonly path = mkdtempSync(join(process.getBuiltinModule('node:os').tmpdir(), 'mimas-'));
 
   constructor() {
     process.once('exit', this.remove);

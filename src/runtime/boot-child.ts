@@ -1,5 +1,5 @@
-// The first file of a child process. The channel is the pipe that the owner left at descriptor 3; when it ends, so does this.
-import { Socket } from 'node:net';
+// What a child process does first: boot-child.cjs, which the bundler writes, calls it. The channel is the pipe that the owner left at
+// descriptor 3; when it ends, so does this.
 import { withLatency } from '../transport/polled-link.js';
 import { StreamLink } from '../transport/stream-link.js';
 import type { LatencyMode } from '../types.js';
@@ -9,21 +9,25 @@ import { watchStart } from './watch-start.js';
 /** For the shutdown hooks of a process whose owner vanished; the guardian comes a little later. */
 const ORPHAN_HOOKS_MS = 400;
 
-const { maxFrame, latency, name } = JSON.parse(process.env['MIMAS_CHANNEL'] ?? '{}') as { maxFrame?: number; latency?: LatencyMode; name?: string };
-delete process.env['MIMAS_CHANNEL'];
-if (name) process.title = `mimas: ${name}`;
+export function bootChild(): void {
+  const { maxFrame, latency, name } = JSON.parse(process.env['MIMAS_CHANNEL'] ?? '{}') as { maxFrame?: number; latency?: LatencyMode; name?: string };
+  delete process.env['MIMAS_CHANNEL'];
+  if (name) process.title = `mimas: ${name}`;
 
-const channel = new Socket({ fd: 3, readable: true, writable: true });
-const link = withLatency(new StreamLink(channel, { label: 'main', trusted: true, maxFrame }), latency);
-const host = new Host(link, maxFrame, (stopped) => {
-  if (stopped) process.exit(0);
-  void host.stop({ reason: 'owner gone', signal: undefined, drain: 0, hooks: ORPHAN_HOOKS_MS }).finally(() => process.exit(1));
-});
-watchStart(host);
+  // Threads load this file as well, and have no use for sockets.
+  const { Socket } = process.getBuiltinModule('node:net');
+  const channel = new Socket({ fd: 3, readable: true, writable: true });
+  const link = withLatency(new StreamLink(channel, { label: 'main', trusted: true, maxFrame }), latency);
+  const host = new Host(link, maxFrame, (stopped) => {
+    if (stopped) process.exit(0);
+    void host.stop({ reason: 'owner gone', signal: undefined, drain: 0, hooks: ORPHAN_HOOKS_MS }).finally(() => process.exit(1));
+  });
+  watchStart(host);
 
-const leave = (signal: NodeJS.Signals) => {
-  void host.stop({ reason: 'signal', signal, drain: 0, hooks: 5_000 }).finally(() => process.exit(0));
-};
-process.once('SIGTERM', leave);
-// The owner gets the terminal's Ctrl+C as well, and decides.
-process.on('SIGINT', () => {});
+  const leave = (signal: NodeJS.Signals) => {
+    void host.stop({ reason: 'signal', signal, drain: 0, hooks: 5_000 }).finally(() => process.exit(0));
+  };
+  process.once('SIGTERM', leave);
+  // The owner gets the terminal's Ctrl+C as well, and decides.
+  process.on('SIGINT', () => {});
+}

@@ -1,5 +1,5 @@
-// The first file of a worker thread. Plain JavaScript once compiled: a TypeScript loader given to the program does not reach
-// threads on Node 20, so the host registers one itself, and only for a TypeScript file.
+// What a worker thread does first: boot-thread.cjs, which the bundler writes, calls it. Plain JavaScript once compiled: a TypeScript
+// loader given to the program does not reach threads on Node 20, so the host registers one itself, and only for a TypeScript file.
 import { workerData, type MessagePort } from 'node:worker_threads';
 import { withLatency } from '../transport/polled-link.js';
 import { PortLink } from '../transport/port.js';
@@ -7,6 +7,8 @@ import type { LatencyMode } from '../types.js';
 import { Host } from './host.js';
 import { watchStart } from './watch-start.js';
 
-const { port, maxFrame, latency } = workerData as { port: MessagePort; maxFrame: number | undefined; latency: LatencyMode | undefined };
-const host = new Host(withLatency(new PortLink(port, 'main'), latency), maxFrame, () => process.exit(0));
-watchStart(host);
+export function bootThread(): void {
+  const { port, maxFrame, latency } = workerData as { port: MessagePort; maxFrame: number | undefined; latency: LatencyMode | undefined };
+  const host = new Host(withLatency(new PortLink(port, 'main'), latency), maxFrame, () => process.exit(0));
+  watchStart(host);
+}

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { withLatency } from '../transport/polled-link.js';
 import { StreamLink } from '../transport/stream-link.js';
+import { codeCacheHead } from './code-cache.js';
 import { environmentOf } from './environment.js';
 import { groupGone } from './group-members.js';
 import { guard, unguard } from './guardian.js';
@@ -11,7 +12,7 @@ import { Output } from './output.js';
 import { signalGroup } from './process-group.js';
 import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
 
-const BOOT = fileURLToPath(new URL('../runtime/boot-child.js', import.meta.url));
+const BOOT = fileURLToPath(new URL('../runtime/boot-child.cjs', import.meta.url));
 const MIB = 1024 * 1024;
 /** The pipe's number in the child, after stdin, stdout and stderr. */
 export const CHANNEL_FD = 3;
@@ -30,7 +31,9 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
   const exited = exitOf(child, output);
   const { pid } = child;
   if (pid !== undefined) guard(pid);
-  const channel = new StreamLink(child.stdio[CHANNEL_FD] as unknown as Duplex, { label: `${options.name} (child ${pid ?? '?'})`, trusted: true, maxFrame: options.maxFrame });
+  const pipe = child.stdio[CHANNEL_FD] as unknown as Duplex;
+  const channel = new StreamLink(pipe, { label: `${options.name} (child ${pid ?? '?'})`, trusted: true, maxFrame: options.maxFrame });
+  for (const part of codeCacheHead()) pipe.write(part);
   const link = withLatency(channel, options.latency);
   return {
     isolation: 'child',

@@ -3,18 +3,20 @@ import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_thread
 import { InvalidOptionError } from '../errors.js';
 import { withLatency } from '../transport/polled-link.js';
 import { PortLink } from '../transport/port.js';
+import { fillCodeCache, sharedCodeCache } from './code-cache.js';
 import { environmentOf } from './environment.js';
 import { Output } from './output.js';
 import { resourceLimitsOf } from './resource-limits.js';
 import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
 
-const BOOT = new URL('../runtime/boot-thread.js', import.meta.url);
+const BOOT = new URL('../runtime/boot-thread.cjs', import.meta.url);
 /** A program given by `--eval` hands down flags that make every thread with a file of its own fail. */
 const EVALUATED = process.execArgv.some((flag) => flag.startsWith('--input-type'));
 
 export async function launchThread(options: LaunchOptions): Promise<Incarnation> {
   const { port1, port2 } = new MessageChannel();
   const worker = startWorker(options, port2);
+  fillCodeCache();
   // A thread whose boot fails must not keep the program alive through this port.
   const link = withLatency(new PortLink(port1, `${options.name} (worker ${worker.threadId})`), options.latency);
   const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
@@ -50,7 +52,7 @@ function startWorker(options: LaunchOptions, port: import('node:worker_threads')
   try {
     return new Worker(BOOT, {
       name: options.name,
-      workerData: { port, maxFrame: options.maxFrame, latency: options.latency },
+      workerData: { port, maxFrame: options.maxFrame, latency: options.latency, code: sharedCodeCache() },
       transferList: [port],
       stdout: true,
       stderr: true,

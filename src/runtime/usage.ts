@@ -1,7 +1,5 @@
 // Readings of the thread or process that this runs in: CPU time, memory, event loop.
 import { readFileSync } from 'node:fs';
-import { performance } from 'node:perf_hooks';
-import { getHeapStatistics } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
 import type { Usage } from './protocol.js';
 
@@ -37,7 +35,8 @@ function threadCpu(loopActive: number): number {
 }
 
 function threadMemory(): number {
-  const heap = getHeapStatistics();
+  // Not imported: a start does not need it.
+  const heap = process.getBuiltinModule('node:v8').getHeapStatistics();
   return heap.total_heap_size + heap.external_memory;
 }
 

@@ -1,0 +1,82 @@
+// Evaluates the core of the package, which scripts/bundle.mjs writes as a script: unlike a module, a script can be compiled from V8's
+// code cache. The bundler makes chunks/core.cjs of this file, so it imports nothing: it is the first that a thread or a child runs.
+// Invariant: one core an isolate; a cache that is missing or does not fit costs time and nothing else.
+import type { Script } from 'node:vm';
+
+/** What a program hands to its threads and children, so that they need not compile what it has compiled. */
+export interface CodeCache {
+  /** Of the script that it was made of: V8 itself compares no more than lengths. */
+  readonly key: string;
+  readonly data: Uint8Array;
+}
+
+/** In memory that a program and its threads share. */
+export interface SharedCache {
+  readonly key: string;
+  /** 0 until the cache is there, then its length; below 0 when there is none. */
+  readonly length: Int32Array;
+  readonly bytes: Uint8Array;
+}
+
+/** Known to the core itself as `coreScript`. */
+export interface CoreScript {
+  readonly key: string;
+  readonly script: Script;
+  /** Whether it was compiled from a cache. */
+  readonly cached: boolean;
+}
+
+type Import = (id: string) => Promise<unknown>;
+type Evaluate = (builtin: (id: string) => unknown, load: Import, url: string, core: CoreScript) => Readonly<Record<string, unknown>>;
+
+/** The program makes the cache while the thread boots, so it is there or comes at once. */
+const PATIENCE_MS = 50;
+
+const fs = process.getBuiltinModule('node:fs');
+
+export function loadCore(url: string, key: string, load: Import, cache: CodeCache | undefined): ReturnType<Evaluate> {
+  const vm = process.getBuiltinModule('node:vm');
+  const source = fs.readFileSync(new URL(url), 'latin1');
+  // The files may have been replaced while the program was running.
+  const fits = cache?.key === key && source.startsWith(`/* ${key} */`);
+  const script = new vm.Script(source, { filename: url, ...(fits ? { cachedData: cache.data } : {}) });
+  const evaluate = script.runInThisContext() as Evaluate;
+  return evaluate((id) => process.getBuiltinModule(id), load, url, { key, script, cached: fits && script.cachedDataRejected === false });
+}
+
+/** The cache that the starter of this thread shares with it. */
+export function sharedCache(data: unknown): CodeCache | undefined {
+  const started = data as { code?: SharedCache | undefined };
+  const { code } = started;
+  if (!code) return undefined;
+  // Code that runs here later has no business with it.
+  delete started.code;
+  Atomics.wait(code.length, 0, 0, PATIENCE_MS);
+  const length = Atomics.load(code.length, 0);
+  return length > 0 ? { key: code.key, data: code.bytes.subarray(0, length) } : undefined;
+}
+
+/** The cache at the head of the channel to the starter of this child: u32le its length, u32le the key's, both. Nothing behind it is read. */
+export function pipedCache(fd: number): CodeCache | undefined {
+  const lengths = read(fd, 8);
+  if (!lengths || lengths.readUInt32LE(0) === 0) return undefined;
+  const key = read(fd, lengths.readUInt32LE(4));
+  const data = read(fd, lengths.readUInt32LE(0));
+  return key && data ? { key: key.toString('latin1'), data } : undefined;
+}
+
+/** Exactly `length` bytes, or undefined when the other side has gone: who reads the channel next will see that. */
+function read(fd: number, length: number): Buffer | undefined {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  for (let filled = 0; filled < length; ) {
+    try {
+      const count = fs.readSync(fd, bytes, filled, length - filled, null);
+      if (count === 0) return undefined;
+      filled += count;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return undefined;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+  return bytes;
+}
