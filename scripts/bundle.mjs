@@ -10,6 +10,7 @@ import { rolldown } from 'rolldown';
 /** By the modules that load them. Earlier chunks keep what they share with later ones. */
 const CHUNKS = {
   core: ['runtime/boot-thread.js', 'runtime/boot-child.js', 'index.js'],
+  child: ['runtime/child.js'],
   spawn: ['manager/managed-process.js', 'manager/unit.js', 'supervisor/supervisor.js', 'runtime/thread.js'],
 };
 /** Made of the core, not a part of it. */
@@ -102,9 +103,11 @@ core(core.sharedCache(process.getBuiltinModule('node:worker_threads').workerData
 ${preload}const core = require('../chunks/core.cjs');
 core(core.pipedCache(3)).bootChild();
 `);
-  // The other chunk needs nothing of the bundler's runtime, but names it.
-  const spawn = join(dist, 'chunks/spawn.js');
-  writeFileSync(spawn, readFileSync(spawn, 'utf8').replace('import "./rolldown-runtime.js";\n', ''));
+  // The other chunks need nothing of the bundler's runtime, but name it.
+  for (const name of Object.keys(CHUNKS).filter((chunk) => chunk !== 'core')) {
+    const other = join(dist, `chunks/${name}.js`);
+    writeFileSync(other, readFileSync(other, 'utf8').replace(/^import "\.\/rolldown-runtime\.js";\n/m, ''));
+  }
   for (const left of ['chunks/rolldown-runtime.js', LOADER, `${LOADER}.map`]) rmSync(join(dist, left));
 }
 

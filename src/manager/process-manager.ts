@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client';
 import { UnitNotFoundError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
 import { resolveProcessFile } from '../runtime/process-file.js';
+import { launchThread } from '../runtime/thread.js';
 import { within } from '../runtime/within.js';
 import type { Launch } from '../runtime/runtime.js';
 import { Emitter } from '../supervisor/emitter.js';
@@ -12,7 +13,7 @@ import type { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, Isolation, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
 import { SocketFolder } from './addresses.js';
-import { EarlyThread } from './early-thread.js';
+import { EarlyStart } from './early-start.js';
 import type { ConnectProcessOptions, ManagedConnection } from './connection.js';
 import { MetricsJournal } from './metrics-journal.js';
 import type { ManagedProcess } from './managed-process.js';
@@ -105,7 +106,7 @@ export class ProcessManager {
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
     // Only the first spawn has something to wait for.
-    const early = resolved.isolation === 'worker' && !this.#supervisor ? new EarlyThread(resolved) : undefined;
+    const early = this.#supervisor ? undefined : startEarly(resolved);
     try {
       return await this.#bringUp(path, resolved, { signal, listen, generation, early });
     } finally {
@@ -113,7 +114,8 @@ export class ProcessManager {
     }
   }
 
-  async #bringUp(path: string, resolved: ResolvedOptions, { signal, listen, generation, early }: { signal: AbortSignal | undefined; listen: Listening | undefined; generation: number; early: EarlyThread | undefined }): Promise<ManagedProcess> {
+  async #bringUp(path: string, resolved: ResolvedOptions, { signal, listen, generation, early }: { signal: AbortSignal | undefined; listen: Listening | undefined; generation: number; early: EarlyStart | undefined }): Promise<ManagedProcess> {
+    await early?.begun;
     const [{ ManagedProcess }, supervisor] = await Promise.all([import('./managed-process.js'), this.#engine()]);
     this.#assertOpen(path);
     const unit = new ManagedProcess(path, resolved, {
@@ -372,16 +374,21 @@ export class ProcessManager {
   }
 }
 
-/** Each place is loaded when it is first used: a program that runs threads only never loads `child_process`. */
+/** Places are loaded when they are first used: a program that runs threads only never loads `child_process`. */
 async function launch(isolation: Isolation): Promise<Launch> {
   switch (isolation) {
     case 'none':
       return (await import('../runtime/inline.js')).launchInline;
     case 'worker':
-      return (await import('../runtime/thread.js')).launchThread;
+      return launchThread;
     case 'child':
       return (await import('../runtime/child.js')).launchChild;
   }
+}
+
+function startEarly(options: ResolvedOptions): EarlyStart | undefined {
+  if (options.isolation === 'none') return undefined;
+  return new EarlyStart(options, options.isolation === 'worker' ? launchThread : launch(options.isolation));
 }
 
 const idOf = (ref: ProcessRef): string => (typeof ref === 'string' ? ref : (remoteTargetOf(ref)?.id ?? (ref as { id?: string }).id ?? ''));
