@@ -33,7 +33,7 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
   if (pid !== undefined) guard(pid);
   const pipe = child.stdio[CHANNEL_FD] as unknown as Duplex;
   const channel = new StreamLink(pipe, { label: `${options.name} (child ${pid ?? '?'})`, trusted: true, maxFrame: options.maxFrame });
-  for (const part of codeCacheHead()) pipe.write(part);
+  for (const part of await codeCacheHead()) pipe.write(part);
   const link = withLatency(channel, options.latency);
   return {
     isolation: 'child',

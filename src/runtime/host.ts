@@ -29,6 +29,7 @@ export class Host implements HostControl {
     maxFrame: number | undefined,
     /** The owner is gone, or has closed the link after a stop. */
     onOwnerGone: (stopped: boolean) => void,
+    private readonly bringUpInstance: typeof bringUp = bringUp,
   ) {
     const control = new Map<string, (...args: never[]) => unknown>([
       ['start', this.start.bind(this)],
@@ -78,7 +79,7 @@ export class Host implements HostControl {
       // Now, not at the end of the tick: what comes next may block for ever, or exit.
       this.#control.outbox.flush();
     };
-    const { instance, spec } = await bringUp({ file, dependencies, version: order.generation }, enter);
+    const { instance, spec } = await this.bringUpInstance({ file, dependencies, version: order.generation }, enter);
     enter('ready');
     this.#instance = instance;
     this.#spec = spec;

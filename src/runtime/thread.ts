@@ -16,7 +16,7 @@ const EVALUATED = process.execArgv.some((flag) => flag.startsWith('--input-type'
 export async function launchThread(options: LaunchOptions): Promise<Incarnation> {
   const { port1, port2 } = new MessageChannel();
   const worker = startWorker(options, port2);
-  fillCodeCache();
+  void fillCodeCache();
   // A thread whose boot fails must not keep the program alive through this port.
   const link = withLatency(new PortLink(port1, `${options.name} (worker ${worker.threadId})`), options.latency);
   const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
