@@ -81,7 +81,7 @@ function writeCore(dist) {
   const changing = names.filter((name) => new RegExp(`^let ${name.replaceAll('$', '\\$')}\\b`, 'm').test(chunk));
   if (changing.length > 0) throw new Error(`modules would not see these exports of the core change: ${changing.join(', ')}`);
 
-  const script = `(function (builtin, load, url, coreScript) { "use strict";\n${asScript(dist, chunk)}return { ${locals} };\n});\n`;
+  const script = `(function (coreBuiltin, coreImport, coreUrl, coreScript) { "use strict";\n${asScript(dist, chunk)}return { ${locals} };\n});\n`;
   const key = createHash('sha256').update(script).digest('hex').slice(0, 16);
   writeFileSync(join(dist, 'chunks/core-body.js'), `/* ${key} */${script}`);
 
@@ -93,14 +93,12 @@ module.exports = (cache) => (core ??= loadCore(url, '${key}', (id) => import(id)
 Object.assign(module.exports, { sharedCache, pipedCache });
 `);
   writeFileSync(file, `import { createRequire } from 'node:module';\nconst { ${locals} } = createRequire(import.meta.url)('./core.cjs')();\nexport ${exported}`);
-  // Every process file imports it; Node's loader gets ready, and reads, while the core is evaluated and the order to start is on its way.
-  const preload = "import('../index.js').catch(() => {});\n";
   writeFileSync(join(dist, 'runtime/boot-thread.cjs'), `// The first file of a worker thread.
-${preload}const core = require('../chunks/core.cjs');
+const core = require('../chunks/core.cjs');
 core(core.sharedCache(process.getBuiltinModule('node:worker_threads').workerData)).bootThread();
 `);
   writeFileSync(join(dist, 'runtime/boot-child.cjs'), `// The first file of a child process.
-${preload}const core = require('../chunks/core.cjs');
+const core = require('../chunks/core.cjs');
 core(core.pipedCache(3)).bootChild();
 `);
   // The other chunks need nothing of the bundler's runtime, but name it.
@@ -111,19 +109,20 @@ core(core.pipedCache(3)).bootChild();
   for (const left of ['chunks/rolldown-runtime.js', LOADER, `${LOADER}.map`]) rmSync(join(dist, left));
 }
 
-/** The statements of a chunk, in terms of the parameters that `writeCore` and `loadCore` agree on. */
+/** The statements of the core's chunk, in terms of the parameters that `writeCore` gives them. Nothing else in src/ has their names. */
 function asScript(dist, chunk) {
   const script = chunk
     .replace(/^import .* from "\.\/rolldown-runtime\.js";\n/m, () => readFileSync(join(dist, 'chunks/rolldown-runtime.js'), 'utf8').replace(/^(?:import|export) .*\n/gm, ''))
     .replace(/^import (?:\* as )?(\{[^}]*\}|[\w$]+) from "([^"]*)";$/gm, (_, names, id) => {
       if (!isBuiltin(id)) throw new Error(`the core imports ${id}`);
-      return `const ${names.replaceAll(' as ', ': ')} = builtin("${id}");`;
+      return `const ${names.replaceAll(' as ', ': ')} = coreBuiltin("${id}");`;
     })
-    .replaceAll('import.meta.url', 'url')
+    .replaceAll('import.meta.url', 'coreUrl')
     // In a script Node knows of no place that an import starts from. The one in core.cjs starts from the same folder.
-    .replace(/\bimport\(/g, 'load(')
+    .replace(/\bimport\(/g, 'coreImport(')
     // So that a character takes one byte of memory.
     .replace(/[^\0-\x7f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  if (/\bcore(?:Builtin|Import|Url)\b/.test(chunk)) throw new Error('the core has names of its own that begin with core');
   if (/^(?:import|export)\b|\bimport\.meta|^await\b/m.test(script)) throw new Error('the core has something that only modules have');
   return script;
 }

@@ -27,7 +27,7 @@ export interface CoreScript {
 }
 
 type Import = (id: string) => Promise<unknown>;
-type Evaluate = (builtin: (id: string) => unknown, load: Import, url: string, core: CoreScript) => Readonly<Record<string, unknown>>;
+type Evaluate = (coreBuiltin: (id: string) => unknown, coreImport: Import, coreUrl: string, coreScript: CoreScript) => Readonly<Record<string, unknown>>;
 
 /** The program makes the cache while the thread boots, so it is there or comes at once. */
 const PATIENCE_MS = 50;

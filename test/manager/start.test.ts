@@ -307,3 +307,21 @@ describe('options', () => {
     expect(await subject.headers()).toHaveProperty('traceparent');
   });
 });
+
+describe('the child of a first spawn, which boots before the manager is ready for it', () => {
+  it('is heard from its first line on', async () => {
+    const pm = manager();
+    const lines: string[] = [];
+    pm.on('log', ({ line }) => void lines.push(line));
+    await pm.spawn(subjectFile, { isolation: 'child', execArgv: ['--import', "data:text/javascript,console.log('first')"] });
+    expect(lines[0]).toBe('first');
+  });
+
+  it('is ended when the manager is shut down meanwhile', async () => {
+    const pm = manager();
+    const spawned = rejection(pm.spawn(subjectFile, { isolation: 'child' }));
+    await pm.shutdown({ timeout: 0 });
+    await spawned;
+    await expect.poll(children, { timeout: 5000 }).toEqual([]);
+  });
+});
