@@ -51,7 +51,7 @@ export async function bundle(dist) {
     codeSplitting: { groups: Object.keys(CHUNKS).map((name) => ({ name, test: (id) => (id === reader ? 'core' : chunkOf.get(relative(dist, id))) === name })) },
   });
   await build.close();
-    writeCore(dist);
+  writeCore(dist);
   // The map of a module that moved maps nothing; a chunk can be read as it is, and its map would be read with the first stack of a TypeScript process.
   for (const file of chunkOf.keys()) rmSync(join(dist, `${file}.map`));
 }
