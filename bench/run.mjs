@@ -1,8 +1,9 @@
 // `npm run bench`: Mimas beside its peers and the raw limits, in interleaved rounds. Prints tables with ratios and targets; a full run
 // writes results/latest.json and docs/performance.md with its charts.
 // Options: --quick (within 60 s, representative systems, writes results/quick.json only), --rounds n, --only text[,text] (systems whose
-// name contains one of them; nothing is written), --jobs name[,name], --window ms and --slow-window ms (how long a job is measured).
-import { mkdirSync, writeFileSync } from 'node:fs';
+// name contains one of them; nothing is written), --jobs name[,name], --window ms and --slow-window ms (how long a job is measured),
+// --merge (what --only and --jobs measure takes its place in results/latest.json: for a job that is new).
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { describeMachine } from './lib/machine.mjs';
@@ -16,7 +17,7 @@ const QUICK_LIMIT = 60_000;
 const QUICK_MARGIN = 11_000;
 
 const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean' }, rounds: { type: 'string' }, only: { type: 'string' }, jobs: { type: 'string' }, window: { type: 'string' }, 'slow-window': { type: 'string' } },
+  options: { quick: { type: 'boolean' }, rounds: { type: 'string' }, only: { type: 'string' }, jobs: { type: 'string' }, window: { type: 'string' }, 'slow-window': { type: 'string' }, merge: { type: 'boolean' } },
 });
 installPeers();
 buildIfStale();
@@ -47,14 +48,25 @@ console.log(`\n${judged.filter(({ met }) => met).length} of ${judged.length} tar
 if (left.length > 0) console.log(`the time ran out: ${left.join(', ')}`);
 for (const line of broken) console.log(`failed: ${line}`);
 
-if (!wanted && !wantedJobs) {
+if (options.merge) {
+  const file = new URL('./results/latest.json', import.meta.url);
+  const results = JSON.parse(readFileSync(file, 'utf8'));
+  for (const [name, measured] of Object.entries(record.figures)) results.figures[name] = { ...results.figures[name], ...measured };
+  for (const { name, group, kind } of systems) if (!results.systems.some((known) => known.name === name)) results.systems.push({ name, group, kind });
+  writeResults(file, results);
+  (await import('./report.mjs')).writeReport();
+} else if (!wanted && !wantedJobs) {
   const results = { date: new Date().toISOString().slice(0, 10), quick, rounds, window: plan.window, load: Number(load.toFixed(2)), machine: describeMachine(), systems: systems.map(({ name, group, kind }) => ({ name, group, kind })), figures: record.figures, left, broken };
   const folder = new URL('./results/', import.meta.url);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(new URL(quick ? 'quick.json' : 'latest.json', folder), `${JSON.stringify(results, (_, value) => (typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value))}\n`);
+  writeResults(new URL(quick ? 'quick.json' : 'latest.json', folder), results);
   if (!quick) (await import('./report.mjs')).writeReport();
 }
 process.exit(0);
+
+function writeResults(file, results) {
+  writeFileSync(file, `${JSON.stringify(results, (_, value) => (typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value))}\n`);
+}
 
 function progress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);

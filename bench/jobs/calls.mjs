@@ -1,10 +1,12 @@
 // The jobs of a few milliseconds: calls one at a time, many at a time, objects, buffers, streams.
 import { inFlight, oneByOne } from '../lib/drive.mjs';
-import { cpuMicros } from '../lib/proc.mjs';
-import { quantile } from '../lib/stats.mjs';
+import { cpuMicros, familyOf } from '../lib/proc.mjs';
+import { median, quantile } from '../lib/stats.mjs';
 import { nested } from '../lib/work.mjs';
 
 const MIB = 1024 * 1024;
+/** Calls until compilers have settled. */
+const RUN_IN = 400_000;
 const objects = Array.from({ length: 64 }, (_, i) => nested(i));
 const bytes = new Uint8Array(MIB).fill(7);
 
@@ -33,6 +35,24 @@ export const latency = {
 export const flight64 = { name: 'flight64', title: 'add, 64 in flight', run: (subject, window) => crowd(add, 64, subject, window) };
 export const flight1024 = { name: 'flight1024', title: 'add, 1,024 in flight', run: (subject, window) => crowd(add, 1024, subject, window) };
 export const object64 = { name: 'object64', title: 'echo 1 KB object, 64 in flight', run: (subject, window) => crowd(echo, 64, subject, window) };
+
+/**
+ * What a feature costs that is on or off. Compilers make code of different speed of the same source, some percent up or down for as long as
+ * a program and its threads live, so this takes a new program each round, and in it several threads.
+ */
+export const overhead = {
+  name: 'overhead', title: 'add, 64 in flight, in new programs', fresh: true, only: ({ name }) => /^mimas worker\/ipc(?: no .*)?$/.test(name), quick: () => false,
+  async run({ system }, window) {
+    const costs = [];
+    for (let i = 0; i < 3; i++) {
+      const api = await system.start();
+      await inFlight((n) => add(api, n), 64, Infinity, RUN_IN);
+      costs.push((await crowd(add, 64, { api, pids: familyOf() }, 2 * window)).cpu);
+      await api.close();
+    }
+    return { cpu: median(costs) };
+  },
+};
 
 export const object = {
   name: 'object', title: 'echo 1 KB object',

@@ -4,7 +4,7 @@
 // `only`: which systems it is for (default all). `slow`: takes seconds (the window, in ms), so it has fewer rounds.
 import { burst } from './burst.mjs';
 import { fairness, paced } from './loop.mjs';
-import { copy, flight1024, flight64, latency, move, moveLarge, object, object64, stream } from './calls.mjs';
+import { copy, flight1024, flight64, latency, move, moveLarge, object, object64, overhead, stream } from './calls.mjs';
 import { memory, spare, start } from './lives.mjs';
 
-export const JOBS = [latency, flight64, flight1024, object, object64, copy, move, moveLarge, stream, start, spare, memory, fairness, paced, burst];
+export const JOBS = [latency, flight64, flight1024, object, object64, copy, move, moveLarge, stream, overhead, start, spare, memory, fairness, paced, burst];

@@ -8,6 +8,7 @@ const COLUMNS = [
   ['p99 µs', 'latency', 'p99'],
   ['64 in flight /s', 'flight64', 'rate', true],
   ['CPU µs/call', 'flight64', 'cpu'],
+  ['in new programs', 'overhead', 'cpu'],
   ['1,024 /s', 'flight1024', 'rate'],
   ['1 KB p50 µs', 'object', 'p50'],
   ['1 KB ×64 /s', 'object64', 'rate', true],

@@ -34,8 +34,8 @@ export const TARGETS = [
   target('thread-memory', 'worker/ipc, private memory over a bare Worker', 'mimas worker/ipc', 'memory', 'mb', max(3), 'raw MessagePort', { difference: true, unit: 'MB' }),
   ...['worker/ipc', 'worker/ipc low', 'child/ipc', 'child/unix', 'child/tcp', 'child/ws'].map((cell) => target(`fair-${cell}`, `${cell}, timer delay p99 with 1,024 in flight`, `mimas ${cell}`, 'fairness', 'p99', max(10), undefined, { unit: 'ms' })),
   ...['worker/ipc', 'worker/ipc low', 'child/ipc', 'child/unix', 'child/tcp', 'child/ws'].map((cell) => target(`paced-${cell}`, `${cell}, CPU of 1,000 paced calls a second`, `mimas ${cell}`, 'paced', 'percent', max(8), undefined, { unit: '%' })),
-  target('metrics', 'worker/ipc, 64 in flight, CPU of a call with metrics × without', 'mimas worker/ipc', 'flight64', 'cpu', max(1.05), 'mimas worker/ipc no metrics'),
-  target('guarantees', 'worker/ipc, 64 in flight, CPU of a call with deadline, signal and context unused × without them (cut out)', 'mimas worker/ipc', 'flight64', 'cpu', max(1.05), 'mimas worker/ipc no guarantees'),
+  target('metrics', 'worker/ipc, 64 in flight, CPU of a call with metrics × without', 'mimas worker/ipc', 'overhead', 'cpu', max(1.05), 'mimas worker/ipc no metrics'),
+  target('guarantees', 'worker/ipc, 64 in flight, CPU of a call with deadline, signal and context unused × without them (cut out)', 'mimas worker/ipc', 'overhead', 'cpu', max(1.05), 'mimas worker/ipc no guarantees'),
   ...['worker/ipc', 'child/ipc'].map((cell) => target(`burst-${cell}`, `${cell}, longest block after 1,000,000 calls at once`, `mimas ${cell}`, 'burst', 'block', max(50), undefined, { unit: 'ms' })),
 ];
 

@@ -33,6 +33,6 @@ const cells = ['none', 'worker', 'child'].flatMap((isolation) => ['ipc', 'unix',
 const low = { label: ' low', options: { latency: 'low' }, quick: true };
 const lowLatency = [mimas('worker', 'ipc', low), mimas('child', 'unix', { ...low, quick: false })];
 const bare = { label: ' no metrics', options: { monitoring: { metrics: false } }, quick: true };
-const unguarded = { label: ' no guarantees', jobs: ['flight64', 'flight1024'], create: async () => (await import(withoutGuarantees().entry)).createProcessManager };
+const unguarded = { label: ' no guarantees', jobs: ['overhead'], create: async () => (await import(withoutGuarantees().entry)).createProcessManager };
 
 export const systems = [...cells, ...lowLatency, mimas('none', 'ipc', { ...bare, quick: false }), mimas('worker', 'ipc', bare), mimas('worker', 'ipc', unguarded)];

@@ -41,6 +41,9 @@ export const Kind = {
   PONG: 17,
 } as const;
 
+/** Slots of a common call. */
+export const CALL_SLOTS = 5;
+
 /** Limits of one link. Exported so that they can be read in one place; all can be set by option. */
 export const DEFAULT_LIMITS = {
   /** Largest call or result, bytes. */
@@ -65,5 +68,10 @@ export const DEFAULT_LIMITS = {
   maxLinks: 16_384,
 } as const;
 
-/** How many entries go into one message before it is sent without waiting for the end of the tick. */
+/** At least so many entries go into one message before it is sent without waiting for the end of the tick. */
 export const BATCH_ENTRIES = 16;
+/** Up to so many while half of the calls under way fill it: then both sides work at the same time, on as few messages as possible. */
+const HALF_ENTRIES = 32;
+
+/** How many entries go into one message while `inFlight` calls are under way. */
+export const batchEntries = (inFlight: number): number => Math.max(BATCH_ENTRIES, Math.min(HALF_ENTRIES, inFlight >> 1), inFlight >> 3);

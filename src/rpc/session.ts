@@ -4,7 +4,7 @@ import { LinkClosedError, ProtocolError } from '../errors.js';
 import type { Transferable } from '../types.js';
 import { ValueCodec, type Encoded } from './codec.js';
 import { Dispatcher } from './dispatcher.js';
-import { BATCH_ENTRIES, DEFAULT_LIMITS, Kind, PROTOCOL_VERSION } from './frames.js';
+import { batchEntries, CALL_SLOTS, DEFAULT_LIMITS, Kind, PROTOCOL_VERSION } from './frames.js';
 import { IdTable } from './id-table.js';
 import type { Link } from './link.js';
 import { LiveTable, type Made } from './live-table.js';
@@ -66,6 +66,8 @@ export class Session {
   readonly #redact: boolean;
   #service: Service | undefined;
   #nextId = 1;
+  /** The limit of the outbox that goes with the last batch of the peer. */
+  #received = 0;
   #helloSeen = false;
 
   constructor(readonly options: SessionOptions) {
@@ -83,7 +85,11 @@ export class Session {
     this.dispatcher = new Dispatcher(this);
     this.#reader = new EntryReader(this);
     link.start({
-      batch: (entries, attachments) => this.#reader.receive(entries, attachments),
+      batch: (entries, attachments) => {
+        // Answers go in batches as large as the calls have come in. What the answers of a batch set off goes in one as well.
+        this.outbox.limit = this.#received = Math.max(batchEntries(this.#pending.size), Math.trunc(entries.length / CALL_SLOTS));
+        this.#reader.receive(entries, attachments);
+      },
       drain: () => {
         this.outbox.congested = false;
         this.live.drained();
@@ -144,7 +150,7 @@ export class Session {
   #await(id: number, call: PendingCall, scope: Scope | undefined, size: number): void {
     call.scope = scope && isUsed(scope) ? scope : undefined;
     this.#pending.add(id, call);
-    this.outbox.limit = Math.max(BATCH_ENTRIES, this.#pending.size >> 3);
+    this.outbox.limit = Math.max(this.#received, batchEntries(this.#pending.size));
     try {
       this.outbox.commit(size);
     } catch (error) {
