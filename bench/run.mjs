@@ -53,6 +53,7 @@ if (options.merge) {
   const results = JSON.parse(readFileSync(file, 'utf8'));
   for (const [name, measured] of Object.entries(record.figures)) results.figures[name] = { ...results.figures[name], ...measured };
   for (const { name, group, kind } of systems) if (!results.systems.some((known) => known.name === name)) results.systems.push({ name, group, kind });
+  results.remeasured = [...new Set([...(results.remeasured ?? []), ...jobs.map(({ title }) => title)])];
   writeResults(file, results);
   (await import('./report.mjs')).writeReport();
 } else if (!wanted && !wantedJobs) {

@@ -4,14 +4,12 @@ const paced = `at this pace both sides sleep between calls, and being woken up i
   cost more, so it is off.`.replace(/\s+/g, ' ');
 
 export const WHY = {
-  'thread-object-64': `structured clone keeps holes, extra properties of arrays, and whether two parts of a value are one object. So every array is
-    asked for its keys (75 ns each, ten of them in this object) and every object is compared with those before it. Packing takes 3.5 µs,
-    as with msgpackr, which checks none of this; reading takes 2 µs, and each call does both on both sides.`.replace(/\s+/g, ' '),
-  'thread-start': `a bare Worker evaluates a file of three lines. A process reads Mimas in one chunk of 280 KB (9 ms, nearly all of it the parser; half the size
-    by minification saves 1 ms), then the process file and what that imports through the module loader of Node (4 ms), and its first call
-    passes through code that has never run (4 ms). Node 20 keeps no compiled code of ES modules. The first spawn boots its thread while the supervisor loads.`.replace(/\s+/g, ' '),
-  'child-start': `as for threads: the chunk of Mimas, the process file, and the first call through cold code come on top of what a bare fork does.`,
-  'thread-spare': 'when this was measured, the replacement of the spare that was taken was booted at the same time, on two cores. It is started a moment later since: 1.2 ms.',
+  'thread-object-64': `it is met in some runs and missed in others (3.4 to 4.5 on this day, as compilers and collectors of both sides happen to settle).
+    Structured clone keeps holes, extra properties of arrays, and whether two parts of a value are one object. So every array is asked for its
+    keys (75 ns each, ten of them in this object), every object is compared with those before it, and asked whether it is a stream: together
+    1.3 of the 3.9 µs that packing takes. Reading takes 1.1 µs, and each call does both on both sides.`.replace(/\s+/g, ' '),
+  'thread-64-piscina': 'from program to program it is between 9.6 and 10.5 times: compilers make code of different speed of the same source.',
+  metrics: 'two clocks and one histogram a call cost about as much as runs differ: 1.00 to 1.05 on this day.',
   'paced-worker/ipc': paced,
   'paced-worker/ipc low': paced,
   'paced-child/ipc': paced,
