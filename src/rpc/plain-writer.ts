@@ -1,6 +1,7 @@
 // Checks and packs in one pass: writes msgpack that msgpackr reads, or says that a value is not plain and leaves no trace.
 // Plain: objects, dense arrays, strings, numbers, bigints, Dates and small Uint8Arrays, each object at most once, every property read once.
 import { Ext, PackedOutput, TooLarge } from './packed-output.js';
+import { Seen } from './seen.js';
 import type { Shape, Shapes } from './shapes.js';
 
 /** Binary from this size on leaves the packed bytes and becomes an attachment. */
@@ -8,11 +9,6 @@ export const ATTACH_BYTES = 4096;
 /** Brand of a proxy to a process. */
 export const REMOTE = Symbol.for('mimas.remote');
 
-/** Up to so many containers, one is looked for among those of the same size only; then in a Set. */
-const LINEAR = 40;
-/** Sizes that are told apart, of objects and of arrays. */
-const SIZES = 16;
-const MAX_BASE = 0x3fff_ffff;
 const NOTHING = {};
 const bufferPrototype = Buffer.prototype;
 const bytesPrototype = Uint8Array.prototype;
@@ -26,15 +22,8 @@ export const isDense = (array: readonly unknown[]): boolean => (array.length < 8
 
 export class PlainWriter extends PackedOutput {
   private shapes: Shapes | undefined;
-  private readonly seen: object[] = [];
-  private seenCount = 0;
-  private seenSet: Set<object> | undefined;
-  /** One more than the place of the last container of a size in this value, if larger than `seenBase`. */
-  private readonly lastOfSize = new Int32Array(2 * SIZES);
-  /** The same for the one of that size before, by place. */
-  private readonly beforeIt = new Int32Array(LINEAR);
-  /** Grows from value to value, so that nothing has to be cleared. */
-  private seenBase = 0;
+  /** Made by the first value: most links of a large fleet are idle. */
+  private seen: Seen | undefined;
   private depth = 0;
   private mode: WriterMode = 'value';
   /** What is packed is a user's. */
@@ -52,17 +41,12 @@ export class PlainWriter extends PackedOutput {
     this.mode = mode;
     this.checks = mode === 'value' || mode === 'list';
     this.depth = this.maxDepth;
-    this.seenBase += LINEAR;
-    if (this.seenBase > MAX_BASE) {
-      this.seenBase = 0;
-      this.lastOfSize.fill(0);
-    }
-    this.seenCount = 0;
     this.start = this.position;
     this.ascii = true;
     // A polluted Object.prototype would show in every for-in below.
     // oxlint-disable-next-line no-unreachable-loop, guard-for-in
     if (this.checks) for (const _ in NOTHING) return false;
+    if (this.checks) (this.seen ??= new Seen()).begin();
     let done = false;
     this.busy = true;
     try {
@@ -74,8 +58,7 @@ export class PlainWriter extends PackedOutput {
       throw error;
     } finally {
       this.busy = false;
-      this.seenSet = undefined;
-      for (let i = 0; i < this.seenCount && i < LINEAR; i++) this.seen[i] = NOTHING;
+      this.seen?.end();
       if (done) shapes?.commit();
       else {
         shapes?.rollback();
@@ -138,7 +121,7 @@ export class PlainWriter extends PackedOutput {
       this.depth++;
       return done;
     }
-    if (prototype === datePrototype) return !this.isSeen(value, 0) && this.date(value as Date);
+    if (prototype === datePrototype) return !this.seen!.object(value, 0) && this.date(value as Date);
     if (prototype === bufferPrototype || prototype === bytesPrototype) return this.smallBytes(value as Uint8Array, prototype === bufferPrototype);
     return false;
   }
@@ -151,27 +134,9 @@ export class PlainWriter extends PackedOutput {
     return true;
   }
 
-  /** Says so, or remembers it. `size`: how many entries it has, plus `SIZES` for an array. */
-  private isSeen(value: object, size: number): boolean {
-    const { seen, seenBase, lastOfSize, beforeIt } = this;
-    const count = this.seenCount++;
-    if (count >= LINEAR) {
-      const set = (this.seenSet ??= new Set(seen));
-      const before = set.size;
-      set.add(value);
-      return set.size === before;
-    }
-    const last = lastOfSize[size]!;
-    for (let at = last - seenBase; at > 0; at = beforeIt[at - 1]! - seenBase) if (seen[at - 1] === value) return true;
-    seen[count] = value;
-    beforeIt[count] = last;
-    lastOfSize[size] = seenBase + count + 1;
-    return false;
-  }
-
   private array(value: readonly unknown[]): boolean {
     const length = value.length;
-    if (this.checks && this.isSeen(value, SIZES + Math.min(length, SIZES - 1))) return false;
+    if (this.checks && this.seen!.array(value, length)) return false;
     this.list(length);
     for (let i = 0; i < length; i++) if (!this.write(value[i])) return false;
     return value.length === length;
@@ -190,7 +155,7 @@ export class PlainWriter extends PackedOutput {
       count++;
       if (node !== undefined) node = node.key === key && node.next !== undefined ? node.next : node.others?.get(key);
     }
-    if (this.checks && this.isSeen(value, Math.min(count, SIZES - 1))) return false;
+    if (this.checks && this.seen!.object(value, count)) return false;
     if (node !== undefined && node.id !== 0 && count > 0) this.target[this.position++] = node.id;
     else if (this.shapes !== undefined && count > 0) {
       const keys = Object.keys(value);
@@ -240,7 +205,7 @@ export class PlainWriter extends PackedOutput {
     const buffer = value.buffer as ArrayBuffer & { resizable?: boolean };
     if (buffer instanceof SharedArrayBuffer || buffer.resizable) return false;
     // A detached buffer and a view that sees only part of its buffer need the exact treatment.
-    if (!isBuffer && (value.byteLength !== buffer.byteLength || this.isSeen(buffer, 0))) return false;
+    if (!isBuffer && (value.byteLength !== buffer.byteLength || this.seen!.object(buffer, 0))) return false;
     if (value.byteLength === 0 && !isBuffer) return false;
     this.extension(Ext.BYTES, value);
     return true;

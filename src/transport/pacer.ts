@@ -43,7 +43,7 @@ export class Pacer implements Polled {
     this.#patience = patience;
   }
 
-  /** Something came: call it before it is handled, and `keep` afterwards. */
+  /** Something came: call it before it is handled, and `handled` afterwards. */
   arrived(): void {
     const at = now();
     this.#interval += (Math.min(at - this.#arrived, LONG) - this.#interval) / 4;
