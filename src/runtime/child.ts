@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { ProcessStartError } from '../errors.js';
 import { withLatency } from '../transport/polled-link.js';
 import { StreamLink } from '../transport/stream-link.js';
 import { codeCacheHead } from './code-cache.js';
@@ -18,16 +19,14 @@ const MIB = 1024 * 1024;
 export const CHANNEL_FD = 3;
 
 export async function launchChild(options: LaunchOptions): Promise<Incarnation> {
-  const heap = options.maxMemory === undefined ? [] : [`--max-old-space-size=${Math.max(8, Math.round(options.maxMemory / MIB))}`];
-  const child = spawn(process.execPath, [...(options.execArgv ?? []), ...heap, BOOT, ...(options.argv ?? [])], {
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    detached: true,
-    env: { ...environmentOf(options.env), MIMAS_CHANNEL: JSON.stringify({ maxFrame: options.maxFrame, latency: options.latency, name: options.name }) },
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-  });
+  const child = start(options);
+  if (!child.stdout || !child.stderr) {
+    // Node gives one that got no descriptors no streams either, and an error that would end this program if nobody heard it.
+    throw refused(options, await new Promise<Error>((resolve) => child.once('error', resolve)));
+  }
   const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
-  output.tap(child.stdout!, 'stdout');
-  output.tap(child.stderr!, 'stderr');
+  output.tap(child.stdout, 'stdout');
+  output.tap(child.stderr, 'stderr');
   const exited = exitOf(child, output);
   const { pid } = child;
   if (pid !== undefined) guard(pid);
@@ -55,6 +54,23 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
     },
   };
 }
+
+function start(options: LaunchOptions): ChildProcess {
+  const heap = options.maxMemory === undefined ? [] : [`--max-old-space-size=${Math.max(8, Math.round(options.maxMemory / MIB))}`];
+  try {
+    return spawn(process.execPath, [...(options.execArgv ?? []), ...heap, BOOT, ...(options.argv ?? [])], {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      detached: true,
+      env: { ...environmentOf(options.env), MIMAS_CHANNEL: JSON.stringify({ maxFrame: options.maxFrame, latency: options.latency, name: options.name }) },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+  } catch (error) {
+    throw refused(options, error as Error);
+  }
+}
+
+const refused = ({ name }: LaunchOptions, cause: Error) =>
+  new ProcessStartError(`${name}: ${process.execPath} could not be executed: ${cause.message}`, { file: process.execPath, phase: 'resolve', cause });
 
 function exitOf(child: ChildProcess, output: Output): Promise<Exit> {
   return new Promise((resolve) => {

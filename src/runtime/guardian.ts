@@ -38,14 +38,16 @@ export function unguard(pid: number): void {
   guardian = undefined;
 }
 
-function startGuardian(): ChildProcess {
+function startGuardian(): ChildProcess | undefined {
   // Its own session, so that a Ctrl+C at the terminal does not take it along; exec: no shell of a user's profile.
   const started = spawn('/bin/sh', ['-c', SCRIPT], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, env: { PATH: '/usr/bin:/bin' } });
   started.on('error', () => {});
-  started.stdin!.on('error', () => {});
+  // Without a free descriptor there is neither stream nor guardian; the next child starts one for all.
+  if (!started.stdin) return undefined;
+  started.stdin.on('error', () => {});
   started.unref();
   (started.stdin as unknown as { unref?(): void }).unref?.();
   // All of them: an earlier guardian may have been killed.
-  for (const pid of guarded) started.stdin!.write(`+ ${pid}\n`);
+  for (const pid of guarded) started.stdin.write(`+ ${pid}\n`);
   return started;
 }
