@@ -10,6 +10,7 @@ export class EarlyStart {
   readonly begun: Promise<unknown>;
   readonly #launcher: Promise<Launch>;
   #booting: Promise<Incarnation> | undefined;
+  #discarding: Promise<void> | undefined;
   /** Lines from before it was taken over. */
   #lines: Parameters<LineListener>[] = [];
   #onLine: LineListener = (...line) => void this.#lines.push(line);
@@ -33,8 +34,12 @@ export class EarlyStart {
     return booting;
   };
 
-  /** Ends it, unless it was taken over. */
-  async discard(): Promise<void> {
+  /** Ends it, unless it was taken over; resolves when nothing of it is left. */
+  discard(): Promise<void> {
+    return (this.#discarding ??= this.#discard());
+  }
+
+  async #discard(): Promise<void> {
     const booting = this.#booting;
     this.#booting = undefined;
     const incarnation = await booting?.catch(() => undefined);

@@ -60,6 +60,7 @@ export class ProcessManager {
   #supervisor: Supervisor<Unit> | undefined;
   #loading: Promise<Supervisor<Unit>> | undefined;
   readonly #processes = new Map<string, ManagedProcess>();
+  readonly #early = new Set<EarlyStart>();
   readonly #pools = new Set<Pool>();
   /** What starts and ends processes by itself: isolations and groups. */
   readonly #owners = new Set<{ shutdown(options: { timeout: number; reason: string }): Promise<void> }>();
@@ -107,10 +108,12 @@ export class ProcessManager {
     const resolved = resolveSpawnOptions(options, this.#options, path);
     // Only the first spawn has something to wait for.
     const early = this.#supervisor ? undefined : startEarly(resolved);
+    if (early) this.#early.add(early);
     try {
       return await this.#bringUp(path, resolved, { signal, listen, generation, early });
     } finally {
-      void early?.discard();
+      await early?.discard();
+      if (early) this.#early.delete(early);
     }
   }
 
@@ -118,6 +121,8 @@ export class ProcessManager {
     await early?.begun;
     const [{ ManagedProcess }, supervisor] = await Promise.all([import('./managed-process.js'), this.#engine()]);
     this.#assertOpen(path);
+    const stopped = (name: string) => new ProcessStoppedError(`${path}: was stopped before it was ready`, { process: name });
+    if (signal?.aborted) throw stopped(resolved.label);
     const unit = new ManagedProcess(path, resolved, {
       supervisor,
       owner: this.#options.name ?? 'main',
@@ -138,7 +143,7 @@ export class ProcessManager {
     if (unit.startError !== undefined || !unit.running) {
       if (!supervisor.isFinished(unit.id)) await supervisor.whenFinished(unit.id);
       this.#forget(unit.id);
-      throw unit.startError ?? new ProcessStoppedError(`${path}: was stopped before it was ready`, { process: unit.name });
+      throw unit.startError ?? stopped(unit.name);
     }
     this.#events.emit('spawn', { id: unit.id, name: unit.name, file: path });
     this.#forgetOld();
@@ -304,6 +309,8 @@ export class ProcessManager {
     const owners = Promise.allSettled(Array.from(this.#owners, (owner) => owner.shutdown({ timeout: grace, reason })));
     await Promise.all([within(owners, grace), ...Array.from(this.#pools, (pool) => pool.stop({ timeout: grace, reason }))]);
     await Promise.all(live.map((process) => process.stop({ timeout: grace, reason })));
+    // What no process has taken over by now, none will.
+    await Promise.all(Array.from(this.#early, (early) => early.discard()));
     // What they had under way has ended with the processes.
     await within(owners, SETTLE_MS);
     try {
