@@ -25,9 +25,10 @@ let source: Buffer & NativeText;
 let whole = false;
 /** The batch that was read last. Its values are parts of it, and msgpackr makes a DataView for each source. */
 let batch: Buffer = Buffer.alloc(0);
-/** A larger one is not kept until the next comes. */
+/** A larger one, or a larger value, is not kept until the next comes. */
 const KEPT_BATCH = 128 * 1024;
 const range: Range = { start: 0, end: 0 };
+const NIL = Buffer.of(0xc0) as Buffer & NativeText;
 
 /** msgpackr's own extensions: RegExp, Error, Set, references … would build by name from the wire. */
 const REFUSED = [0x42, 0x62, 0x65, 0x69, 0x70, 0x73, 0x74, 0x78, 0xff];
@@ -105,8 +106,19 @@ export class Unpacker {
       return reader.unpack(batch, range);
     }
     source = (Buffer.isBuffer(payload) ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)) as Buffer & NativeText;
-    if (this.kind === 'batch' && source.byteLength <= KEPT_BATCH) batch = source;
+    if (source.byteLength > KEPT_BATCH) return readLarge(reader);
+    if (this.kind === 'batch') batch = source;
     return reader.unpack(source);
+  }
+}
+
+/** msgpackr keeps what it read last, as we do: that is nothing, then. */
+function readLarge(reader: UnpackrLike): unknown {
+  try {
+    return reader.unpack(source);
+  } finally {
+    source = NIL;
+    reader.unpack(NIL);
   }
 }
 
