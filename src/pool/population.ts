@@ -223,7 +223,7 @@ export class Population {
     this.#failedStarts = 0;
     this.pool.events.emit('replica-started', { id: member.id, slot });
     // A moment later: booting the next spare at once would slow down the first calls of this one.
-    setTimeout(() => !this.#stopped && this.#spares.warm(), REFILL_AFTER_MS).unref();
+    this.pool.clock.setTimeout(() => !this.#stopped && this.#spares.warm(), REFILL_AFTER_MS, { unref: true });
     this.#changed();
     // It may have ended before anybody listened.
     if (member.status !== 'running') this.memberChanged(replica);

@@ -172,3 +172,19 @@ it('a replica that leaves finishes its calls before it ends', async () => {
   await expect(third).resolves.toBe('third');
   await Promise.all(calls);
 });
+
+it('starts the next spare a moment after one was taken', async () => {
+  const clock = new FakeClock();
+  const { pool, members } = await fakePool({ size: 1, spares: 1 }, { clock });
+  expect(members).toHaveLength(2);
+  members[0]!.become('failed');
+  expect(pool.handle.replicas().map(({ id }) => id)).toEqual([members[1]!.id]);
+  await clock.advance(19);
+  // Time is the pool's own.
+  await sleep(40);
+  expect(members).toHaveLength(2);
+  await clock.advance(1);
+  expect(members).toHaveLength(3);
+  expect(pool.handle.spares).toBe(1);
+  await pool.handle.stop();
+});
