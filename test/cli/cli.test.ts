@@ -1,13 +1,13 @@
 // The real `mimas` command: what it prints where, its exit codes, and how it leaves.
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { killStarted, runCommand, startCommand } from '../helpers/command.js';
 import { root } from '../helpers/compile.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 const env = { ...process.env, NO_COLOR: '1' };
-const folder = mkdtempSync(join(tmpdir(), 'mimas-cli-'));
+const folder = temporaryFolder('mimas-cli-');
 const calculator = 'processes/calculator.process.ts';
 const flaky = 'processes/flaky.process.ts';
 

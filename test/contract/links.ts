@@ -1,8 +1,7 @@
 // Pairs of joined links of every transport, and what tests need to listen to one end.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import type { Link } from '#mimas/rpc/link.js';
@@ -13,10 +12,10 @@ import { memoryLinks } from '#mimas/transport/memory.js';
 import { PortLink } from '#mimas/transport/port.js';
 import type { Listener, ListenOptions } from '#mimas/transport/socket.js';
 import { StreamLink } from '#mimas/transport/stream-link.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 export const TOKEN = 'a-token-of-the-tests';
-export const folder = mkdtempSync(join(tmpdir(), 'mimas-links-'));
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+export const folder = temporaryFolder('mimas-links-');
 
 let certificate: { key: Buffer; cert: Buffer } | undefined;
 /** Self-signed for 127.0.0.1. */

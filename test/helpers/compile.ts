@@ -1,22 +1,17 @@
 // Compiles fixture sources with the real TypeScript compiler into a temporary folder in which 'mimas' is this package.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { afterAll } from 'vitest';
+import { temporaryFolder } from './temporary.js';
 
 export const root = resolve(import.meta.dirname, '../..');
 const require = createRequire(import.meta.url);
 const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin/tsc');
 
-const temporary: string[] = [];
-afterAll(() => temporary.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
-
 /** An empty folder outside the repository whose node_modules hold this package (and what else is named) as links. */
 export function temporaryProject(...packages: string[]): string {
-  const folder = mkdtempSync(join(tmpdir(), 'mimas-'));
-  temporary.push(folder);
+  const folder = temporaryFolder();
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(root, join(folder, 'node_modules/mimas'), 'dir');
   for (const name of packages) symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'dir');

@@ -1,9 +1,9 @@
 // What the tests of a process's life share: fixtures, managers that are shut down, and facts of the operating system.
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect } from 'vitest';
 import { createProcessManager, type ManagerOptions, type ProcessManager, type ProcessStatus, type Remote } from 'mimas';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 export const fixtures = new URL('../fixtures/processes/lifecycle/', import.meta.url);
 export const fixture = (name: string): URL => new URL(name, fixtures);
@@ -123,5 +123,5 @@ export function children(of = process.pid): number[] {
     });
 }
 
-export const temporaryFile = (name = 'log'): string => join(mkdtempSync(join(tmpdir(), 'mimas-test-')), name);
+export const temporaryFile = (name = 'log'): string => join(temporaryFolder('mimas-test-'), name);
 export const linesOf = (file: string): string[] => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : []);

@@ -1,12 +1,13 @@
 // The way down: running calls are let finish, hooks run, force comes last and reaches everything, and nothing is left.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ProcessStoppedError, createProcessManager, type Remote } from 'mimas';
+import { temporaryFolder } from '../helpers/temporary.js';
 import { alive, children, fixture, gone, isolated, isolations, linesOf, manager, next, reaches, rejection, subjectFile, temporaryFile, transports, type Subject } from './helpers.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -280,7 +281,7 @@ async function program(source: string, temporary: string) {
 
 describe.each(isolations)('after shutdown a program with processes in isolation %s', (isolation) => {
   it('exits by itself within a second, and leaves no file, folder or process behind', async () => {
-    const temporary = mkdtempSync(join(tmpdir(), 'mimas-test-'));
+    const temporary = temporaryFolder('mimas-test-');
     const source = `import { createProcessManager } from 'mimas';
       const pm = createProcessManager({ isolation: '${isolation}', monitoring: { healthCheck: true } });
       const file = ${JSON.stringify(fileURLToPath(subjectFile))};
@@ -321,7 +322,7 @@ describe('a program', () => {
   });
 
   it('that calls process.exit() leaves no socket folder behind', async () => {
-    const temporary = mkdtempSync(join(tmpdir(), 'mimas-test-'));
+    const temporary = temporaryFolder('mimas-test-');
     const source = `import { createProcessManager } from 'mimas';
       const pm = createProcessManager({ transport: 'unix' });
       await pm.spawn(${JSON.stringify(fileURLToPath(subjectFile))});

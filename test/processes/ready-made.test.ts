@@ -1,7 +1,6 @@
 // What the ready-made processes promise beyond what the examples show.
 import { createHash } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createProcessManager } from '#mimas/index.js';
@@ -9,6 +8,7 @@ import type Counter from '../../processes/counter.process.js';
 import type Flaky from '../../processes/flaky.process.js';
 import type Hasher from '../../processes/hasher.process.js';
 import { root } from '../helpers/compile.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
 const pm = createProcessManager({ output: 'capture', restartPolicy: { backoff: { initial: 10 } } });
 afterAll(() => pm.shutdown());
@@ -16,7 +16,7 @@ const file = (name: string) => `${root}/processes/${name}.process.ts`;
 
 describe('hasher', () => {
   it('hashes a file as node:crypto does, and names a file that is not there', async () => {
-    const path = join(mkdtempSync(join(tmpdir(), 'mimas-')), 'data.bin');
+    const path = join(temporaryFolder(), 'data.bin');
     const data = Buffer.alloc(300_000, 'abc');
     writeFileSync(path, data);
     const hasher = await pm.spawn<Hasher>(file('hasher'));

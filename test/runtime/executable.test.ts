@@ -1,16 +1,15 @@
 // Real executables of several kinds, really killed.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ProcessStartError } from '../../src/errors.js';
 import { Executable } from '../../src/runtime/executable.js';
 import { livingMembers } from '../../src/runtime/group-members.js';
 import { signalGroup } from '../../src/runtime/process-group.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'mimas-exec-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('mimas-exec-');
 
 const sh = (script: string, more: object = {}) => Executable.start({ name: 'test', command: '/bin/sh', args: ['-c', script], ...more });
 async function said(it: Executable, line: string): Promise<void> {

@@ -1,14 +1,13 @@
 // From what a user wrote to an absolute path, or to a refusal that helps.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { ProcessStartError } from '../../src/errors.js';
 import { resolveProcessFile } from '../../src/runtime/process-file.js';
+import { temporaryFolder } from '../helpers/temporary.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'mimas files '));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder('mimas files ');
 const file = join(folder, 'calculator.process.ts');
 for (const name of ['calculator.process.ts', 'built.js', 'notes.txt', 'types.d.ts', 'module.mjs', 'module.mts', 'half.cts']) writeFileSync(join(folder, name), '');
 mkdirSync(join(folder, 'folder'));
