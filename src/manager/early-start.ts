@@ -2,6 +2,8 @@
 // Invariant: what was booted is taken over once, or ended.
 import type { LineListener } from '../runtime/output.js';
 import type { Incarnation, Launch } from '../runtime/runtime.js';
+import { launchThread } from '../runtime/thread.js';
+import { launch } from './launch.js';
 import { launchOptionsOf } from './launch-options.js';
 import type { ResolvedOptions } from './options.js';
 
@@ -46,4 +48,10 @@ export class EarlyStart {
     incarnation?.kill();
     await incarnation?.gone();
   }
+}
+
+/** Undefined where nothing has to boot. */
+export function startEarly(options: ResolvedOptions): EarlyStart | undefined {
+  if (options.isolation === 'none') return undefined;
+  return new EarlyStart(options, options.isolation === 'worker' ? launchThread : launch(options.isolation));
 }

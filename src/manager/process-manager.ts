@@ -4,17 +4,16 @@ import type { Registry } from 'prom-client';
 import { UnitNotFoundError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
 import { resolveProcessFile } from '../runtime/process-file.js';
-import { launchThread } from '../runtime/thread.js';
 import { within } from '../runtime/within.js';
-import type { Launch } from '../runtime/runtime.js';
 import { Emitter } from '../supervisor/emitter.js';
 import type { HealthReport } from '../supervisor/health.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
-import type { HealthStatus, Isolation, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
+import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
 import { SocketFolder } from './addresses.js';
-import { EarlyStart } from './early-start.js';
+import { startEarly, type EarlyStart } from './early-start.js';
 import type { ConnectProcessOptions, ManagedConnection } from './connection.js';
+import { launch } from './launch.js';
 import { MetricsJournal } from './metrics-journal.js';
 import type { ManagedProcess } from './managed-process.js';
 import type { Member } from '../pool/member.js';
@@ -379,23 +378,6 @@ export class ProcessManager {
     this.#processes.delete(id);
     if (this.#supervisor?.getProcessStatus(id)) void this.#supervisor.updateProcess({ id, updateType: 'terminate', terminateOptions: { evict: true } });
   }
-}
-
-/** Places are loaded when they are first used: a program that runs threads only never loads `child_process`. */
-async function launch(isolation: Isolation): Promise<Launch> {
-  switch (isolation) {
-    case 'none':
-      return (await import('../runtime/inline.js')).launchInline;
-    case 'worker':
-      return launchThread;
-    case 'child':
-      return (await import('../runtime/child.js')).launchChild;
-  }
-}
-
-function startEarly(options: ResolvedOptions): EarlyStart | undefined {
-  if (options.isolation === 'none') return undefined;
-  return new EarlyStart(options, options.isolation === 'worker' ? launchThread : launch(options.isolation));
 }
 
 const idOf = (ref: ProcessRef): string => (typeof ref === 'string' ? ref : (remoteTargetOf(ref)?.id ?? (ref as { id?: string }).id ?? ''));

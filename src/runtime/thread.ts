@@ -17,7 +17,6 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
   const { port1, port2 } = new MessageChannel();
   const worker = startWorker(options, port2);
   void fillCodeCache();
-  // A thread whose boot fails must not keep the program alive through this port.
   const link = withLatency(new PortLink(port1, `${options.name} (worker ${worker.threadId})`), options.latency);
   const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
   output.tap(worker.stdout, 'stdout');
@@ -29,6 +28,7 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
     worker.once('exit', (code) => {
       // Answers that were sent before the end count.
       for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1)) port1.emit('message', last.message);
+      // It must not keep the program alive, should nobody have listened to it yet.
       port1.close();
       resolve({ code, signal: null, error, outOfMemory: (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY' });
     });
