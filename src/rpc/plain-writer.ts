@@ -1,6 +1,7 @@
 // Checks and packs in one pass: writes msgpack that msgpackr reads, or says that a value is not plain and leaves no trace.
 // Plain: objects, dense arrays, strings, numbers, bigints, Dates and small Uint8Arrays, each object at most once, every property read once.
 import { Ext, PackedOutput, TooLarge } from './packed-output.js';
+import { isPlainObject } from './plain-object.js';
 import { Seen } from './seen.js';
 import type { Shape, Shapes } from './shapes.js';
 
@@ -75,60 +76,68 @@ export class PlainWriter extends PackedOutput {
 
   private write(value: unknown): boolean {
     if (this.position > this.safeEnd) this.room(16);
-    switch (typeof value) {
-      case 'string':
-        this.string(value);
-        return true;
-      case 'number':
-        this.number(value);
-        return true;
-      case 'boolean':
-        this.target[this.position++] = value ? 0xc3 : 0xc2;
-        return true;
-      case 'undefined':
-        this.target[this.position++] = 0xd4;
-        this.target[this.position++] = 0;
-        this.target[this.position++] = 0;
-        return true;
-      case 'bigint':
-        this.bigint(value);
-        return true;
-      case 'object':
-        if (value === null) {
-          this.target[this.position++] = 0xc0;
-          return true;
-        }
-        return this.container(value);
-      default:
-        return false;
-    }
+    // The common ones first; a `switch` over `typeof` would make its text.
+    if (typeof value === 'string') this.string(value);
+    else if (typeof value === 'number') this.number(value);
+    else if (typeof value === 'object') {
+      if (value !== null) return this.container(value);
+      this.target[this.position++] = 0xc0;
+    } else if (typeof value === 'boolean') this.target[this.position++] = value ? 0xc3 : 0xc2;
+    else if (value === undefined) {
+      this.target[this.position++] = 0xd4;
+      this.target[this.position++] = 0;
+      this.target[this.position++] = 0;
+    } else if (typeof value === 'bigint') this.bigint(value);
+    else return false;
+    return true;
   }
 
   private container(value: object): boolean {
     if (!this.checks) return this.trusted(value);
-    const prototype: unknown = Object.getPrototypeOf(value);
-    // The proxy of a process has another.
-    if (prototype === Object.prototype || prototype === null) {
-      const symbols = value as Record<symbol, unknown>;
-      if (symbols[Symbol.asyncIterator] !== undefined || symbols[Symbol.iterator] !== undefined || --this.depth < 0) return false;
-      const done = this.object(value as Record<string, unknown>);
-      this.depth++;
-      return done;
-    }
-    if (prototype === Array.prototype) {
-      if (!Array.isArray(value) || !isDense(value) || --this.depth < 0) return false;
+    if (Array.isArray(value)) {
+      if (!isDense(value) || --this.depth < 0) return false;
       const done = this.array(value);
       this.depth++;
       return done;
     }
-    if (prototype === datePrototype) return !this.seen!.object(value, 0) && this.date(value as Date);
-    if (prototype === bufferPrototype || prototype === bytesPrototype) return this.smallBytes(value as Uint8Array, prototype === bufferPrototype);
-    return false;
+    // Before any for-in, which would make a name of each byte.
+    if (ArrayBuffer.isView(value)) return this.smallBytes(value);
+    return this.object(value as Record<string, unknown>);
+  }
+
+  private object(value: Record<string, unknown>): boolean {
+    let shape: Shape | undefined = this.shapes?.root;
+    if (shape !== undefined) {
+      // oxlint-disable-next-line guard-for-in -- who inherits enumerable keys is not plain
+      for (const key in value) if (shape !== undefined) shape = shape.key === key && shape.next !== undefined ? shape.next : shape.others?.get(key);
+    }
+    if (shape === undefined || shape.id === 0 || !shape.isPlain(value)) return this.unknown(value);
+    let left = shape.size;
+    if (this.seen!.object(value, left) || --this.depth < 0) return false;
+    this.target[this.position++] = shape.id;
+    // oxlint-disable-next-line guard-for-in
+    for (const key in value) {
+      if (!this.write(value[key])) return false;
+      left--;
+    }
+    this.depth++;
+    return left === 0;
+  }
+
+  /** What is no instance of a record. */
+  private unknown(value: Record<string, unknown>): boolean {
+    if (isPlainObject(value)) {
+      if (--this.depth < 0) return false;
+      const done = this.fresh(value);
+      this.depth++;
+      return done;
+    }
+    return Object.getPrototypeOf(value) === datePrototype && !this.seen!.object(value, 0) && this.date(value as object as Date);
   }
 
   private trusted(value: object): boolean {
     if (Array.isArray(value)) return this.array(value);
-    if (!(value instanceof Uint8Array)) return this.object(value as Record<string, unknown>);
+    if (!(value instanceof Uint8Array)) return this.fresh(value as Record<string, unknown>);
     if (this.mode === 'table') this.extension(Ext.BYTES, value);
     else this.binary(value);
     return true;
@@ -147,27 +156,23 @@ export class PlainWriter extends PackedOutput {
     else this.header(0xdc, length);
   }
 
-  private object(value: Record<string, unknown>): boolean {
-    let node: Shape | undefined = this.shapes?.root;
+  /** An object whose shape becomes a record, or travels as a map. */
+  private fresh(value: Record<string, unknown>): boolean {
     let count = 0;
     // oxlint-disable-next-line guard-for-in -- the prototype has no enumerable keys: checked in pack and container
-    for (const key in value) {
-      count++;
-      if (node !== undefined) node = node.key === key && node.next !== undefined ? node.next : node.others?.get(key);
-    }
+    for (const _ in value) count++;
     if (this.checks && this.seen!.object(value, count)) return false;
-    if (node !== undefined && node.id !== 0 && count > 0) this.target[this.position++] = node.id;
-    else if (this.shapes !== undefined && count > 0) {
-      const keys = Object.keys(value);
-      if (keys.includes('__proto__') || keys.length !== count) return false;
-      if (!this.shapes.admits(keys)) return this.map(value, count);
-      this.target[this.position++] = 0xd4;
-      this.target[this.position++] = 0x72;
-      this.target[this.position++] = this.shapes.define(keys);
-      this.list(keys.length);
-      for (const key of keys) this.string(key);
-    } else if (count > 0 || (value as Record<symbol, unknown>)[Symbol.toStringTag] === undefined) return this.map(value, count);
-    else return false; // Math, Atomics, Intl …: host objects that look empty
+    // Math, Atomics, Intl …: host objects that look empty.
+    if (count === 0 && (value as Record<symbol, unknown>)[Symbol.toStringTag] !== undefined) return false;
+    if (this.shapes === undefined || count === 0) return this.map(value, count);
+    const keys = Object.keys(value);
+    if (keys.includes('__proto__') || keys.length !== count) return false;
+    if (!this.shapes.admits(keys)) return this.map(value, count);
+    this.target[this.position++] = 0xd4;
+    this.target[this.position++] = 0x72;
+    this.target[this.position++] = this.shapes.define(keys);
+    this.list(keys.length);
+    for (const key of keys) this.string(key);
     // oxlint-disable-next-line guard-for-in
     for (const key in value) {
       if (!this.write(value[key])) return false;
@@ -200,14 +205,16 @@ export class PlainWriter extends PackedOutput {
   }
 
   /** Small binary whose buffer nobody else in the value shares. A Buffer sends only its own bytes, whatever pool it lies on. */
-  private smallBytes(value: Uint8Array, isBuffer: boolean): boolean {
-    if (value.byteLength >= ATTACH_BYTES) return false;
+  private smallBytes(value: ArrayBufferView): boolean {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    const isBuffer = prototype === bufferPrototype;
+    if ((!isBuffer && prototype !== bytesPrototype) || value.byteLength >= ATTACH_BYTES) return false;
     const buffer = value.buffer as ArrayBuffer & { resizable?: boolean };
     if (buffer instanceof SharedArrayBuffer || buffer.resizable) return false;
     // A detached buffer and a view that sees only part of its buffer need the exact treatment.
     if (!isBuffer && (value.byteLength !== buffer.byteLength || this.seen!.object(buffer, 0))) return false;
     if (value.byteLength === 0 && !isBuffer) return false;
-    this.extension(Ext.BYTES, value);
+    this.extension(Ext.BYTES, value as Uint8Array);
     return true;
   }
 }

@@ -2,6 +2,8 @@
 // A shape becomes a record at its second sight, so dictionaries with ever-changing keys stay maps and define nothing.
 // Definitions made by a message count only after `commit`; `rollback` forgets them, so a message that is not sent costs nothing.
 
+import { isPlainObject, plainCheckOf, type PlainCheck } from './plain-object.js';
+
 /** Ids are one byte, 0x40 to 0x7f; the oldest is given to the next shape when all are taken. */
 const FIRST_ID = 0x40;
 const MAX_RECORDS = 64;
@@ -9,19 +11,34 @@ const MAX_RECORDS = 64;
 const MAX_KEYS = 48;
 /** How many key lists seen only once are remembered. */
 const MAX_CANDIDATES = 512;
+/** After so many objects of one shape a check of its own pays. */
+const OWN_CHECK_AFTER = 64;
 
-/** A node of the key trie. `id` is 0 while the shape that ends here is not a record. */
-export interface Shape {
-  id: number;
-  key: string;
+/** A node of the key trie: the shape of the keys that lead to it. */
+export class Shape {
+  /** 0 while it is not a record. */
+  id = 0;
+  /** Of its first child. */
+  key = '';
   next: Shape | undefined;
   others: Map<string, Shape> | undefined;
+  #isPlain: PlainCheck = isPlainObject;
+  #asked = 0;
+
+  constructor(
+    /** How many keys. */
+    readonly size: number,
+  ) {}
+
+  /** Says whether an object of these keys is plain data. */
+  isPlain(value: object): boolean {
+    if (this.#asked < OWN_CHECK_AFTER && ++this.#asked === OWN_CHECK_AFTER) this.#isPlain = plainCheckOf(Object.keys(value).join('\0'));
+    return this.#isPlain(value);
+  }
 }
 
-const shape = (): Shape => ({ id: 0, key: '', next: undefined, others: undefined });
-
 export class Shapes {
-  root = shape();
+  root = new Shape(0);
   private readonly owners: (Shape | undefined)[] = [];
   private nextId = FIRST_ID;
   private readonly candidates = new Set<string>();
@@ -72,7 +89,7 @@ export class Shapes {
 
   /** Forgets every definition. Always safe: the receiver overwrites an id that is defined again. */
   reset(): void {
-    this.root = shape();
+    this.root = new Shape(0);
     this.owners.length = 0;
     this.nextId = FIRST_ID;
     this.candidates.clear();
@@ -84,13 +101,13 @@ export class Shapes {
     if (node.next === undefined) {
       this.nodes++;
       node.key = key;
-      return (node.next = shape());
+      return (node.next = new Shape(node.size + 1));
     }
     if (node.key === key) return node.next;
     let child = node.others?.get(key);
     if (child === undefined) {
       this.nodes++;
-      (node.others ??= new Map()).set(key, (child = shape()));
+      (node.others ??= new Map()).set(key, (child = new Shape(node.size + 1)));
     }
     return child;
   }

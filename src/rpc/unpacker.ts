@@ -23,10 +23,30 @@ const WHOLE_TEXT = 4_096;
 /** What is being read. */
 let source: Buffer & NativeText;
 let whole = false;
-/** The batch that was read last. Its values are parts of it, and msgpackr makes a DataView for each source. */
-let batch: Buffer = Buffer.alloc(0);
-/** A larger one, or a larger value, is not kept until the next comes. */
+const { includes } = Buffer.prototype;
+/** A larger batch, or a larger value, is not kept until the next comes. */
 const KEPT_BATCH = 128 * 1024;
+
+/** A batch whose values are read from where they lie: msgpackr makes a DataView for each source, and asking a Buffer where it lies takes long. */
+class Batch {
+  readonly memory: ArrayBufferLike;
+  readonly start: number;
+  readonly end: number;
+  /** It holds the byte that no value may, or a number that has such a byte. */
+  readonly suspect: boolean;
+
+  constructor(readonly bytes: Buffer & NativeText) {
+    this.memory = bytes.buffer;
+    this.start = bytes.byteOffset;
+    this.end = bytes.byteOffset + bytes.byteLength;
+    this.suspect = includes.call(bytes, RESERVED);
+  }
+}
+
+/** msgpackr answers this byte (which UTF-8 cannot contain) with a shared marker object. */
+const RESERVED = 0xc1;
+/** What was read last. */
+let batch = new Batch(Buffer.alloc(0) as Buffer & NativeText);
 const range: Range = { start: 0, end: 0 };
 const NIL = Buffer.of(0xc0) as Buffer & NativeText;
 
@@ -90,25 +110,26 @@ export class Unpacker {
     if (payload.byteLength === 0) throw new ProtocolError('empty value');
     whole = ascii && payload.byteLength <= WHOLE_TEXT;
     try {
-      return checked(this.read(this.reader, payload), includes.call(payload, 0xc1));
+      return this.read(this.reader, payload);
     } catch (error) {
       throw error instanceof ProtocolError ? error : new ProtocolError(`malformed value: ${(error as Error).message}`, { cause: error });
     }
   }
 
   private read(reader: UnpackrLike, payload: Uint8Array): unknown {
-    const start = payload.byteOffset - batch.byteOffset;
-    const end = start + payload.byteLength;
-    if (payload.buffer === batch.buffer && start >= 0 && end <= batch.byteLength) {
-      source = batch as Buffer & NativeText;
-      range.start = start;
-      range.end = end;
-      return reader.unpack(batch, range);
+    const { bytes, memory, start, end, suspect } = batch;
+    const { byteOffset } = payload;
+    range.start = byteOffset - start;
+    range.end = byteOffset + payload.byteLength - start;
+    if (range.start >= 0 && range.end <= end - start && payload.buffer === memory) {
+      source = bytes;
+      const value = reader.unpack(bytes, range);
+      return suspect ? checked(value, payload) : value;
     }
-    source = (Buffer.isBuffer(payload) ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)) as Buffer & NativeText;
-    if (source.byteLength > KEPT_BATCH) return readLarge(reader);
-    if (this.kind === 'batch') batch = source;
-    return reader.unpack(source);
+    source = (Buffer.isBuffer(payload) ? payload : Buffer.from(payload.buffer, byteOffset, payload.byteLength)) as Buffer & NativeText;
+    if (source.byteLength > KEPT_BATCH) return checked(readLarge(reader), payload);
+    if (this.kind === 'batch') batch = new Batch(source);
+    return checked(reader.unpack(source), payload);
   }
 }
 
@@ -122,11 +143,9 @@ function readLarge(reader: UnpackrLike): unknown {
   }
 }
 
-const { includes } = Buffer.prototype;
-
-/** msgpackr answers the reserved byte 0xc1 (which UTF-8 cannot contain) with a shared marker object: refuse it. */
-function checked(value: unknown, suspect: boolean): unknown {
-  if (suspect && hasMarker(value)) throw new ProtocolError('reserved byte in a packed value');
+/** Refuses a value with the marker in it. */
+function checked(value: unknown, payload: Uint8Array): unknown {
+  if (includes.call(payload, RESERVED) && hasMarker(value)) throw new ProtocolError('reserved byte in a packed value');
   return value;
 }
 
