@@ -187,7 +187,8 @@ export class Client implements RemoteTarget {
     if (method === undefined) return asResult(Promise.reject(this.#state.kind === 'refused' ? this.#state.error() : methodNotFound(this, name)));
     const call = new Call(this, method, options, this.#order++);
     const answer = new Promise(capture);
-    call.resolve = captured;
+    call.resolve = captured!;
+    captured = undefined;
     try {
       this.#start(call, args);
     } catch (error) {
@@ -362,7 +363,7 @@ export class Client implements RemoteTarget {
 }
 
 // One executor for all promises of calls, instead of a closure a call.
-let captured: (value: unknown) => void;
+let captured: ((value: unknown) => void) | undefined;
 const capture = (resolve: (value: unknown) => void) => {
   captured = resolve;
 };

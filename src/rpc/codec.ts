@@ -29,6 +29,8 @@ export const ASCII = 8;
 export const INLINE_LENGTH = 8;
 export const MAX_DEPTH = 1000;
 const LONG_TEXT = 16_384;
+/** A larger payload goes with the message that carries it, bytes. */
+const KEPT = 16_384;
 const INT64 = 2n ** 63n;
 const NONE: readonly never[] = [];
 
@@ -68,7 +70,7 @@ export class ValueCodec {
   private readonly linked = new Unpacker('link');
   private readonly single = new Unpacker('single');
   private readonly maxDepth: number;
-  /** The one result of all encodes. */
+  /** The result of all encodes that are small and without attachments: it keeps its payload until the next. */
   private readonly encoded: Encoded = { tag: 0, payload: undefined, attachments: undefined, transfer: undefined, size: 0 };
 
   constructor(private readonly options: CodecOptions) {
@@ -77,7 +79,7 @@ export class ValueCodec {
   }
 
   /**
-   * Encodes `value` at once. The result is one object reused by every call: take its fields before the next one.
+   * Encodes `value` at once. The result may be an object that the next encode reuses: take its fields before that.
    * PLAIN results have to be sent in the order of encoding; call `abandon` if one is not sent after all.
    * @throws NotCloneableError, FrameTooLargeError
    */
@@ -89,8 +91,7 @@ export class ValueCodec {
   encodeComposite(value: unknown, options?: EncodeOptions, list = false): Encoded {
     // A getter of the value being packed makes a call of its own: that one goes through a codec without link state.
     if (this.writer.busy) return new ValueCodec(this.options).encodeComposite(value, { ...options, standalone: true }, list);
-    if (!moves(options) && this.pack(value, options?.standalone === true, list)) return this.encoded;
-    return this.encodeGraph(value, options);
+    return (moves(options) ? undefined : this.pack(value, options?.standalone === true, list)) ?? this.encodeGraph(value, options);
   }
 
   /** @throws ProtocolError when the payload is not what `encode` makes */
@@ -132,20 +133,19 @@ export class ValueCodec {
     return this.result(Tag.INLINE, value, size);
   }
 
-  private pack(value: unknown, standalone: boolean, list: boolean): boolean {
+  private pack(value: unknown, standalone: boolean, list: boolean): Encoded | undefined {
     try {
-      if (!this.writer.pack(value, standalone ? undefined : this.shapes, list ? 'list' : 'value')) return false;
+      if (!this.writer.pack(value, standalone ? undefined : this.shapes, list ? 'list' : 'value')) return undefined;
     } catch (error) {
       throw error instanceof TooLarge ? tooLarge(error.size, this.options.maxFrame) : error;
     }
     const { size, ascii } = this.writer;
     try {
-      this.result((standalone ? Tag.STANDALONE : Tag.PLAIN) + (ascii ? ASCII : 0), this.writer.bytes(), size);
+      return this.result((standalone ? Tag.STANDALONE : Tag.PLAIN) + (ascii ? ASCII : 0), this.writer.bytes(), size);
     } catch (error) {
       this.abandon(); // longer than a string can be: the definitions will not be sent
       throw error;
     }
-    return true;
   }
 
   private encodeGraph(value: unknown, options: EncodeOptions = {}): Encoded {
@@ -161,13 +161,7 @@ export class ValueCodec {
       payload = this.writer.bytes();
     }
     const { attachments, transfer: moved } = graph.finish();
-    const { encoded } = this;
-    encoded.tag = Tag.GRAPH;
-    encoded.payload = payload;
-    encoded.attachments = attachments;
-    encoded.transfer = moved;
-    encoded.size = size;
-    return encoded;
+    return { tag: Tag.GRAPH, payload, attachments, transfer: moved, size };
   }
 
   /** @throws FrameTooLargeError */
@@ -194,11 +188,10 @@ export class ValueCodec {
   }
 
   private result(tag: number, payload: unknown, size: number): Encoded {
+    if (size > KEPT) return { tag, payload, attachments: undefined, transfer: undefined, size };
     const { encoded } = this;
     encoded.tag = tag;
     encoded.payload = payload;
-    encoded.attachments = undefined;
-    encoded.transfer = undefined;
     encoded.size = size;
     return encoded;
   }

@@ -47,7 +47,7 @@ export class PlainWriter extends PackedOutput {
     // A polluted Object.prototype would show in every for-in below.
     // oxlint-disable-next-line no-unreachable-loop, guard-for-in
     if (this.checks) for (const _ in NOTHING) return false;
-    if (this.checks) (this.seen ??= new Seen()).begin();
+    if (this.checks) this.seen ??= new Seen();
     let done = false;
     this.busy = true;
     try {
@@ -109,7 +109,7 @@ export class PlainWriter extends PackedOutput {
     let shape: Shape | undefined = this.shapes?.root;
     if (shape !== undefined) {
       // oxlint-disable-next-line guard-for-in -- who inherits enumerable keys is not plain
-      for (const key in value) if (shape !== undefined) shape = shape.key === key && shape.next !== undefined ? shape.next : shape.others?.get(key);
+      for (const key in value) shape = shape?.next(key);
     }
     if (shape === undefined || shape.id === 0 || !shape.isPlain(value)) return this.unknown(value);
     let left = shape.size;

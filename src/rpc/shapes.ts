@@ -11,6 +11,8 @@ const MAX_RECORDS = 64;
 const MAX_KEYS = 48;
 /** How many key lists seen only once are remembered. */
 const MAX_CANDIDATES = 512;
+/** Up to so many children a chain is shorter than a hash. */
+const FEW = 8;
 /** After so many objects of one shape a check of its own pays. */
 const OWN_CHECK_AFTER = 64;
 
@@ -18,17 +20,36 @@ const OWN_CHECK_AFTER = 64;
 export class Shape {
   /** 0 while it is not a record. */
   id = 0;
-  /** Of its first child. */
-  key = '';
-  next: Shape | undefined;
-  others: Map<string, Shape> | undefined;
+  #first: Shape | undefined;
+  #sibling: Shape | undefined;
+  #children = 0;
+  /** Those beyond the first few, which are found faster by looking at each. */
+  #others: Map<string, Shape> | undefined;
   #isPlain: PlainCheck = isPlainObject;
   #asked = 0;
 
   constructor(
+    /** Its last key. */
+    readonly key: string,
     /** How many keys. */
     readonly size: number,
   ) {}
+
+  /** The shape of one key more. */
+  next(key: string): Shape | undefined {
+    for (let child = this.#first; child !== undefined; child = child.#sibling) if (child.key === key) return child;
+    return this.#others?.get(key);
+  }
+
+  add(key: string): Shape {
+    const child = new Shape(key, this.size + 1);
+    if (this.#children++ >= FEW) (this.#others ??= new Map()).set(key, child);
+    else {
+      child.#sibling = this.#first;
+      this.#first = child;
+    }
+    return child;
+  }
 
   /** Says whether an object of these keys is plain data. */
   isPlain(value: object): boolean {
@@ -38,7 +59,7 @@ export class Shape {
 }
 
 export class Shapes {
-  root = new Shape(0);
+  root = new Shape('', 0);
   private readonly owners: (Shape | undefined)[] = [];
   private nextId = FIRST_ID;
   private readonly candidates = new Set<string>();
@@ -89,7 +110,7 @@ export class Shapes {
 
   /** Forgets every definition. Always safe: the receiver overwrites an id that is defined again. */
   reset(): void {
-    this.root = new Shape(0);
+    this.root = new Shape('', 0);
     this.owners.length = 0;
     this.nextId = FIRST_ID;
     this.candidates.clear();
@@ -98,17 +119,8 @@ export class Shapes {
   }
 
   private child(node: Shape, key: string): Shape {
-    if (node.next === undefined) {
-      this.nodes++;
-      node.key = key;
-      return (node.next = new Shape(node.size + 1));
-    }
-    if (node.key === key) return node.next;
-    let child = node.others?.get(key);
-    if (child === undefined) {
-      this.nodes++;
-      (node.others ??= new Map()).set(key, (child = new Shape(node.size + 1)));
-    }
-    return child;
+    const known = node.next(key);
+    if (known === undefined) this.nodes++;
+    return known ?? node.add(key);
   }
 }

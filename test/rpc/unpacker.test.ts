@@ -1,11 +1,7 @@
 // The reader of packed values keeps what it read last only while that is small.
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { Unpacker } from '../../dist/rpc/unpacker.js';
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
+import { lives } from '../helpers/garbage.js';
 
 /** A packed string of so many characters, in memory of its own. */
 function packedText(length: number): Buffer {
@@ -13,13 +9,6 @@ function packedText(length: number): Buffer {
   packed[0] = 0xdb;
   packed.writeUInt32BE(length, 1);
   return packed;
-}
-
-async function lives(source: WeakRef<object>): Promise<boolean> {
-  // A WeakRef that was just made holds its target for the rest of the turn.
-  await new Promise((resolve) => setImmediate(resolve));
-  collect();
-  return source.deref() !== undefined;
 }
 
 describe.each(['link', 'single', 'batch'] as const)('%s', (kind) => {
