@@ -71,7 +71,7 @@ guarantees, metrics.
 ${judged.length - missed.length} of ${judged.length} are met.
 
 ${toMarkdown(targetTable(judged))}
-${missed.some(({ id }) => WHY[id]) ? `\n### Why the others are not\n\n${missed.filter(({ id }) => WHY[id]).map(({ id, text }) => `- **${text}**: ${WHY[id]}`).join('\n')}\n` : ''}
+${reasons(missed, figures)}
 ## All figures
 
 ${tablesOf(systems, figures).map((table) => `### ${table.title[0].toUpperCase()}${table.title.slice(1)}\n\n${toMarkdown(table)}`).join('\n\n')}
@@ -83,6 +83,18 @@ ${tablesOf(systems, figures).map((table) => `### ${table.title[0].toUpperCase()}
 - *timer*: delay of a 1 ms timer in the caller while 1,024 calls are kept in flight. *paced*: 1,000 calls a second, CPU of caller and worker together.
 - *burst*: 1,000,000 calls fired in one synchronous loop; *fire* is that loop itself, *block* the longest hold of the event loop from then to the last answer.
 ${remeasured.length > 0 ? `\nMeasured once more after the full run, in runs of their own over all systems concerned: ${remeasured.join('; ')}.\n` : ''}${left.length > 0 ? `\nThe time ran out: ${left.join(', ')}.\n` : ''}${broken.length > 0 ? `\nFailed: ${broken.map((line) => line.split('\n')[0]).join('; ')}.\n` : ''}${growth ? growthText(growth) : ''}`;
+}
+
+/** One paragraph a reason, with all targets that it holds for. */
+function reasons(missed, figures) {
+  const of = (system, job, metric) => {
+    const rounds = figures[system]?.[job]?.[metric]?.filter(Number.isFinite);
+    return rounds?.length > 0 ? short(median(rounds)) : '–';
+  };
+  const known = missed.filter(({ id }) => WHY[id]);
+  const why = [...new Set(known.map(({ id }) => WHY[id]))];
+  const lines = why.map((reason) => `- ${known.filter(({ id }) => WHY[id] === reason).map(({ text }) => `**${text}**`).join('; ')}: ${reason(of).replace(/\s+/g, ' ')}`);
+  return lines.length > 0 ? `\n### Why the others are not\n\n${lines.join('\n')}\n` : '';
 }
 
 function growthText({ inFlight, processes, date }) {
