@@ -87,7 +87,7 @@ export class ValueCodec {
     return (moves(options) ? undefined : this.inline(value)) ?? this.encodeComposite(value, options);
   }
 
-  /** The same for what `inline` or `inlineArguments` has refused. `list`: it is known to be dense and without properties of its own. */
+  /** The same for what `inline` or `listSize` has refused. `list`: it is known to be dense and without properties of its own. */
   encodeComposite(value: unknown, options?: EncodeOptions, list = false): Encoded {
     // A getter of the value being packed makes a call of its own: that one goes through a codec without link state.
     if (this.writer.busy) return new ValueCodec(this.options).encodeComposite(value, { ...options, standalone: true }, list);
@@ -115,22 +115,25 @@ export class ValueCodec {
   /** The encoding of a primitive or of a short list of them; undefined for anything else. @throws FrameTooLargeError */
   inline(value: unknown): Encoded | undefined {
     if (typeof value !== 'object' || value === null) {
-      const size = inlineSize(value);
-      return size < 0 ? undefined : this.asIs(value, size);
+      const size = this.checked(inlineSize(value));
+      return size < 0 ? undefined : this.result(Tag.INLINE, value, size);
     }
-    return Array.isArray(value) && value.length <= INLINE_LENGTH && isDense(value) ? this.inlineArguments(value) : undefined;
+    if (!Array.isArray(value) || value.length > INLINE_LENGTH || !isDense(value)) return undefined;
+    const size = this.listSize(value);
+    return size < 0 ? undefined : this.result(Tag.INLINE, value.slice(), size);
   }
 
-  /** The same for a list that is known to be dense and without properties of its own, as rest parameters are. */
-  inlineArguments(args: readonly unknown[]): Encoded | undefined {
-    if (args.length > INLINE_LENGTH) return undefined;
-    const size = inlineArraySize(args);
-    return size < 0 ? undefined : this.asIs(args.slice(), size);
+  /**
+   * Bytes of a list that goes as it is, under INLINE: a short one of primitives; -1 for any other. It has to be dense and without
+   * properties of its own, as rest parameters are. @throws FrameTooLargeError
+   */
+  listSize(list: readonly unknown[]): number {
+    return list.length > INLINE_LENGTH ? -1 : this.checked(inlineArraySize(list));
   }
 
-  private asIs(value: unknown, size: number): Encoded {
+  private checked(size: number): number {
     if (size > this.options.maxFrame) throw tooLarge(size, this.options.maxFrame);
-    return this.result(Tag.INLINE, value, size);
+    return size;
   }
 
   private pack(value: unknown, standalone: boolean, list: boolean): Encoded | undefined {

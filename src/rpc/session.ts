@@ -2,7 +2,7 @@
 // Invariant: each call that was sent settles exactly once, by its answer, its cancellation, or the end of the link.
 import { LinkClosedError, ProtocolError } from '../errors.js';
 import type { Transferable } from '../types.js';
-import { ValueCodec, type Encoded } from './codec.js';
+import { Tag, ValueCodec, type Encoded } from './codec.js';
 import { Dispatcher } from './dispatcher.js';
 import { batchEntries, CALL_SLOTS, DEFAULT_LIMITS, Kind, PROTOCOL_VERSION } from './frames.js';
 import { IdTable } from './id-table.js';
@@ -123,26 +123,28 @@ export class Session {
 
   // ── calls out ──
 
-  /** Sends a call to method `number`. @throws what encoding throws; nothing was sent then. */
+  /** Sends a call to method `number`. The list of `args` is given away. @throws what encoding throws; nothing was sent then. */
   call(call: PendingCall, number: number, args: unknown[], transfer: readonly Transferable[] | undefined, meta: unknown[] | undefined): number {
-    // The common call lends nothing, so it needs no scope.
-    const inline = transfer === undefined ? this.codec.inlineArguments(args) : undefined;
-    if (inline) return this.sendEncoded(call, number, inline, meta, undefined);
+    // The common call lends nothing, so it needs no scope; its arguments are nobody's but its own, so they go as they are.
+    const size = transfer === undefined ? this.codec.listSize(args) : -1;
+    if (size >= 0) return this.#sendCall(call, number, Tag.INLINE, args, undefined, undefined, size, meta, undefined);
     const scope = newScope();
-    const encoded = this.#encodeComposite(args, 'args', scope, transfer, true);
-    return this.sendEncoded(call, number, encoded, meta, scope);
+    return this.sendEncoded(call, number, this.#encodeComposite(args, 'args', scope, transfer, true), meta, scope);
   }
 
   /** Sends a call whose arguments were encoded before (standalone). */
-  sendEncoded(call: PendingCall, number: number, encoded: Encoded, meta: unknown[] | undefined, scope: Scope | undefined): number {
+  sendEncoded(call: PendingCall, number: number, { tag, payload, attachments, transfer, size }: Encoded, meta: unknown[] | undefined, scope: Scope | undefined): number {
+    return this.#sendCall(call, number, tag, payload, attachments, transfer, size, meta, scope);
+  }
+
+  #sendCall(call: PendingCall, number: number, tag: number, payload: unknown, attachments: Encoded['attachments'], transfer: Encoded['transfer'], size: number, meta: unknown[] | undefined, scope: Scope | undefined): number {
     const id = this.#nextId++;
-    const { attachments } = encoded;
-    if (meta === undefined && attachments === undefined) this.outbox.entries.push(Kind.CALL, id, number, encoded.tag, encoded.payload);
+    if (meta === undefined && attachments === undefined) this.outbox.entries.push(Kind.CALL, id, number, tag, payload);
     else {
-      this.outbox.entries.push(Kind.CALL_FULL, id, number, encoded.tag, encoded.payload, attachments?.length ?? 0, meta);
-      if (attachments) this.outbox.attach(attachments, encoded.transfer);
+      this.outbox.entries.push(Kind.CALL_FULL, id, number, tag, payload, attachments?.length ?? 0, meta);
+      if (attachments) this.outbox.attach(attachments, transfer);
     }
-    this.#await(id, call, scope, encoded.size);
+    this.#await(id, call, scope, size);
     return id;
   }
 

@@ -131,7 +131,7 @@ export class CpuMember implements Member {
     try {
       bound = this.#bounds(method, options, given, thread);
       const transfer = transferOfArguments(args, options.transfer);
-      const encoded = (transfer ? undefined : codec.inlineArguments(args)) ?? codec.encode(args, transfer ? { root: 'args', standalone: true, transfer } : ARGS);
+      const encoded = codec.encode(args, transfer ? { root: 'args', standalone: true, transfer } : ARGS);
       const headers = this.#headers(options);
       const { tag, payload, attachments } = encoded;
       const plain = tag === Tag.INLINE && bound?.timeLeft === undefined && headers === undefined;
