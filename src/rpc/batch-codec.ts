@@ -2,13 +2,13 @@
 // Body: u32le packed length, u32le attachment count, u32le length of each attachment, packed bytes, attachment bytes.
 // Carries undefined, -0, NaN, lone surrogates and the difference between number and bigint exactly.
 import { ProtocolError } from '../errors.js';
-import { PlainWriter } from './plain-writer.js';
+import { BatchWriter } from './batch-writer.js';
 import { Unpacker } from './unpacker.js';
 
 const HEADER = 8;
 const MAX_PACKED = 0xffff_ffff;
 
-let writer: PlainWriter | undefined;
+let writer: BatchWriter | undefined;
 let unpacker: Unpacker | undefined;
 
 /**
@@ -16,8 +16,8 @@ let unpacker: Unpacker | undefined;
  * entries, then the attachments themselves.
  */
 export function packBatch(entries: readonly unknown[], attachments: readonly Uint8Array[] = []): Uint8Array[] {
-  writer ??= new PlainWriter(MAX_PACKED, 64);
-  if (!writer.pack(entries, undefined, 'batch')) throw new TypeError('a batch carries primitives, arrays and bytes only');
+  writer ??= new BatchWriter(MAX_PACKED);
+  writer.pack(entries);
   const packed = writer.bytes();
   const head = HEADER + 4 * attachments.length;
   const chunk = Buffer.allocUnsafe(head + packed.byteLength);
@@ -33,8 +33,8 @@ export function packBatch(entries: readonly unknown[], attachments: readonly Uin
  * would walk an array slot by slot (half the time per call, measured with `bench/wire.ts`).
  */
 export function packEntries(entries: readonly unknown[]): string {
-  writer ??= new PlainWriter(MAX_PACKED, 64);
-  if (!writer.pack(entries, undefined, 'batch')) throw new TypeError('a batch carries primitives, arrays and bytes only');
+  writer ??= new BatchWriter(MAX_PACKED);
+  writer.pack(entries);
   return writer.text();
 }
 

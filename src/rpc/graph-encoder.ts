@@ -2,7 +2,7 @@
 // Nothing is copied, detached or exported before the whole value is known to be cloneable: that is `finish`.
 import { types } from 'node:util';
 import { FrameTooLargeError } from '../errors.js';
-import { OPAQUE, flattenBuffer, flattenView, isDetached, isShareable, mustMove, shareHint } from './graph-host.js';
+import { OPAQUE, copyOfBuffer, flattenBuffer, flattenView, isDetached, isShareable, mustMove, shareHint } from './graph-host.js';
 import { Node } from './graph-table.js';
 import { liveKind, type LiveKind, type LiveReferences, type Transferable } from './live.js';
 import { ATTACH_BYTES } from './plain-writer.js';
@@ -65,7 +65,7 @@ export class GraphEncoder {
     }
     const attachments = this.attachments.map((item) => {
       if (!types.isArrayBuffer(item)) return item;
-      const own = arrived.get(item) ?? item.slice(0);
+      const own = arrived.get(item) ?? copyOfBuffer(item);
       if (!objects) return new Uint8Array(own);
       transfer.push(own);
       return own;

@@ -26,6 +26,13 @@ export function flattenBuffer(buffer: ArrayBuffer): { size: number; max: number 
   return resizable ? { size: maxByteLength, max: maxByteLength } : { size: buffer.byteLength, max: undefined };
 }
 
+/** A copy in memory of its own. `slice` would fill that with zeros first, which takes as long as to copy. */
+export function copyOfBuffer(buffer: ArrayBuffer): ArrayBuffer {
+  const copy = Buffer.allocUnsafeSlow(buffer.byteLength);
+  copy.set(new Uint8Array(buffer));
+  return copy.buffer;
+}
+
 export interface FlatView { index: number; buffer: ArrayBufferLike; offset: number; length: number | undefined; own: boolean }
 
 /**

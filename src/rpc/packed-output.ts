@@ -91,6 +91,17 @@ export class PackedOutput {
     }
   }
 
+  protected arrayHeader(length: number): void {
+    if (length < 16) this.target[this.position++] = 0x90 | length;
+    else this.header(0xdc, length);
+  }
+
+  protected undefined(): void {
+    this.target[this.position++] = 0xd4;
+    this.target[this.position++] = 0;
+    this.target[this.position++] = 0;
+  }
+
   protected number(value: number): void {
     const target = this.target;
     if ((value | 0) === value && (value !== 0 || 1 / value > 0)) {

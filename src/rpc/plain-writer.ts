@@ -15,8 +15,8 @@ const bufferPrototype = Buffer.prototype;
 const bytesPrototype = Uint8Array.prototype;
 const datePrototype = Date.prototype;
 
-/** What is packed: a user's value, a list of arguments, or input of our own (never checked): a graph's table, a batch whose binary is read as views. */
-export type WriterMode = 'value' | 'list' | 'table' | 'batch';
+/** What is packed: a user's value, a list of arguments, or the table of a graph, which is our own and not checked. */
+export type WriterMode = 'value' | 'list' | 'table';
 
 /** Holes and extra properties show in the number of keys alone. Making names of the indices costs more than reading some values. */
 export const isDense = (array: readonly unknown[]): boolean => (array.length < 8 ? Object.keys(array) : Object.values(array)).length === array.length;
@@ -26,7 +26,6 @@ export class PlainWriter extends PackedOutput {
   /** Made by the first value: most links of a large fleet are idle. */
   private seen: Seen | undefined;
   private depth = 0;
-  private mode: WriterMode = 'value';
   /** What is packed is a user's. */
   private checks = true;
   /** A pack is under way: only a getter of the value sees this true. */
@@ -39,8 +38,7 @@ export class PlainWriter extends PackedOutput {
   /** Packs `value`; false when it is not plain. Afterwards `bytes()` or `text()` gives the result, once. @throws TooLarge */
   pack(value: unknown, shapes?: Shapes, mode: WriterMode = 'value'): boolean {
     this.shapes = shapes;
-    this.mode = mode;
-    this.checks = mode === 'value' || mode === 'list';
+    this.checks = mode !== 'table';
     this.depth = this.maxDepth;
     this.start = this.position;
     this.ascii = true;
@@ -83,11 +81,8 @@ export class PlainWriter extends PackedOutput {
       if (value !== null) return this.container(value);
       this.target[this.position++] = 0xc0;
     } else if (typeof value === 'boolean') this.target[this.position++] = value ? 0xc3 : 0xc2;
-    else if (value === undefined) {
-      this.target[this.position++] = 0xd4;
-      this.target[this.position++] = 0;
-      this.target[this.position++] = 0;
-    } else if (typeof value === 'bigint') this.bigint(value);
+    else if (value === undefined) this.undefined();
+    else if (typeof value === 'bigint') this.bigint(value);
     else return false;
     return true;
   }
@@ -138,22 +133,16 @@ export class PlainWriter extends PackedOutput {
   private trusted(value: object): boolean {
     if (Array.isArray(value)) return this.array(value);
     if (!(value instanceof Uint8Array)) return this.fresh(value as Record<string, unknown>);
-    if (this.mode === 'table') this.extension(Ext.BYTES, value);
-    else this.binary(value);
+    this.extension(Ext.BYTES, value);
     return true;
   }
 
   private array(value: readonly unknown[]): boolean {
     const length = value.length;
     if (this.checks && this.seen!.array(value, length)) return false;
-    this.list(length);
+    this.arrayHeader(length);
     for (let i = 0; i < length; i++) if (!this.write(value[i])) return false;
     return value.length === length;
-  }
-
-  private list(length: number): void {
-    if (length < 16) this.target[this.position++] = 0x90 | length;
-    else this.header(0xdc, length);
   }
 
   /** An object whose shape becomes a record, or travels as a map. */
@@ -171,7 +160,7 @@ export class PlainWriter extends PackedOutput {
     this.target[this.position++] = 0xd4;
     this.target[this.position++] = 0x72;
     this.target[this.position++] = this.shapes.define(keys);
-    this.list(keys.length);
+    this.arrayHeader(keys.length);
     for (const key of keys) this.string(key);
     // oxlint-disable-next-line guard-for-in
     for (const key in value) {

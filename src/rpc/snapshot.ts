@@ -1,7 +1,7 @@
 // The arguments of a call as they were when it was made: it may have to wait, or be made again, and the caller may change them.
 import type { Transferable } from '../types.js';
 import { ValueCodec, type Encoded, type LiveKind } from './codec.js';
-import { mustMove } from './graph-host.js';
+import { copyOfBuffer, mustMove } from './graph-host.js';
 import { transferOfArguments } from './transfer.js';
 
 export interface Snapshot {
@@ -64,6 +64,6 @@ function movedNow(encoded: Encoded): Encoded {
 /** One sending of a snapshot that may have to be sent again: its buffers are copies. */
 export function copyOf(encoded: Encoded): Encoded {
   if (!encoded.attachments) return encoded;
-  const attachments = encoded.attachments.map((item) => (item instanceof ArrayBuffer ? item.slice(0) : item));
+  const attachments = encoded.attachments.map((item) => (item instanceof ArrayBuffer ? copyOfBuffer(item) : item));
   return { ...encoded, attachments, transfer: attachments.filter((item): item is ArrayBuffer => item instanceof ArrayBuffer) };
 }
