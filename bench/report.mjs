@@ -5,7 +5,7 @@ import { barChart, lineChart } from './lib/chart.mjs';
 import { median, short } from './lib/stats.mjs';
 import { tablesOf, targetTable, toMarkdown } from './lib/table.mjs';
 import { judge } from './lib/targets.mjs';
-import { WHY } from './lib/why.mjs';
+import { CLOSE, WHY } from './lib/why.mjs';
 import { GROUPS } from './systems/index.mjs';
 
 const docs = new URL('../docs/', import.meta.url);
@@ -71,7 +71,7 @@ guarantees, metrics.
 ${judged.length - missed.length} of ${judged.length} are met.
 
 ${toMarkdown(targetTable(judged))}
-${reasons(missed, figures)}
+${reasons(missed, figures)}${close(judged)}
 ## All figures
 
 ${tablesOf(systems, figures).map((table) => `### ${table.title[0].toUpperCase()}${table.title.slice(1)}\n\n${toMarkdown(table)}`).join('\n\n')}
@@ -95,6 +95,11 @@ function reasons(missed, figures) {
   const why = [...new Set(known.map(({ id }) => WHY[id]))];
   const lines = why.map((reason) => `- ${known.filter(({ id }) => WHY[id] === reason).map(({ text }) => `**${text}**`).join('; ')}: ${reason(of).replace(/\s+/g, ' ')}`);
   return lines.length > 0 ? `\n### Why the others are not\n\n${lines.join('\n')}\n` : '';
+}
+
+function close(judged) {
+  const lines = judged.filter(({ id }) => CLOSE[id]).map(({ id, text }) => `- **${text}**: ${CLOSE[id].replace(/\s+/g, ' ')}`);
+  return lines.length > 0 ? `\n### Met in some runs, missed in others\n\n${lines.join('\n')}\n` : '';
 }
 
 function growthText({ inFlight, processes, date }) {
