@@ -104,7 +104,10 @@ export class PlainWriter extends PackedOutput {
     let shape: Shape | undefined = this.shapes?.root;
     if (shape !== undefined) {
       // oxlint-disable-next-line guard-for-in -- who inherits enumerable keys is not plain
-      for (const key in value) shape = shape?.next(key);
+      for (const key in value) {
+        shape = shape.next(key);
+        if (shape === undefined) break;
+      }
     }
     if (shape === undefined || shape.id === 0 || !shape.isPlain(value)) return this.unknown(value);
     let left = shape.size;
