@@ -10,14 +10,13 @@ import type { Session, PendingCall } from './session.js';
 import type { Snapshot } from './snapshot.js';
 import type { IncomingStream } from './streams.js';
 import type { CallOptions } from '../types.js';
-import { joinStacks } from './wire-error.js';
+import { thrown } from './thrown.js';
 
 export type Stage = 'new' | 'queued' | 'sent' | 'settled';
 
 export class Call implements PendingCall, Due {
   stage: Stage = 'new';
   failed = false;
-  error: unknown;
   resolve!: (value: unknown) => void;
   /** What to send when the time comes, or once more: the arguments as they were when the call was made. */
   snapshot: Snapshot | undefined;
@@ -47,6 +46,11 @@ export class Call implements PendingCall, Due {
 
   get label(): string {
     return this.method.info.name;
+  }
+
+  /** Where its errors come from, for stacks. */
+  get from(): string {
+    return this.client.describe;
   }
 
   get done(): boolean {
@@ -121,21 +125,9 @@ export class Call implements PendingCall, Due {
     if (this.stage === 'settled') return;
     this.#unwatch();
     this.failed = true;
-    this.error = error;
     this.#settled();
-    this.resolve(thrown(this));
-  }
-
-  /** The error with the caller's frames behind the process's own. */
-  withCaller(): unknown {
-    const { error } = this;
     // The caller's own reason is the caller's own object.
-    if (!(error instanceof Error) || error === this.options.signal?.reason) return error;
-    const caller: { stack?: string } = {};
-    Error.captureStackTrace(caller, Call.prototype.withCaller);
-    const stack = joinStacks(error.stack ?? String(error), caller.stack, this.client.describe);
-    Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
-    return error;
+    this.resolve(thrown(error, error === this.options.signal?.reason ? undefined : this.from));
   }
 
   #leave(reason: unknown): void {
@@ -171,15 +163,4 @@ export class Call implements PendingCall, Due {
     this.snapshot = undefined;
     this.client.settled(this, stage);
   }
-}
-
-/**
- * Throws the error of a call that failed. The engine follows the promise of this function to those who await the call, so that
- * their frames are known: capturing them when a call is made would cost more than the call.
- */
-async function thrown(call: Call): Promise<never> {
-  // By then the promise of the call has taken this one's place.
-  await undefined;
-  await undefined;
-  throw call.withCaller();
 }

@@ -164,6 +164,10 @@ export class LiveTable implements LiveReferences, StreamWires {
     return cost;
   }
 
+  get peer(): string {
+    return this.session.peer;
+  }
+
   get congested(): boolean {
     return this.session.congested;
   }
@@ -284,9 +288,10 @@ export class LiveTable implements LiveReferences, StreamWires {
       release: () => session.send(Kind.RELEASE, reference),
     };
     const stub = (...args: unknown[]): Promise<unknown> => {
-      const result = state.expired ? Promise.reject(expiredCallback(session.options.self)) : session.callReference(reference, '', args, { meta: inheritedMeta(), transfer: transferOfArguments(args, undefined) });
       // A listener that is told something and not waited for must not end the process when its caller is gone by then.
-      result.catch(() => {});
+      const hear = () => void result.catch(() => {});
+      const result: Promise<unknown> = state.expired ? Promise.reject(expiredCallback(session.options.self)) : session.callReference(reference, '', args, { meta: inheritedMeta(), transfer: transferOfArguments(args, undefined), onFailed: hear });
+      if (state.expired) hear();
       return asResult(result);
     };
     Object.defineProperty(stub, 'name', { value: name });
@@ -321,6 +326,7 @@ const NOWHERE = new IncomingStream(0, {
   sendCredit() {},
   sendStop() {},
   congested: false,
+  peer: '',
   whenDrained: () => Promise.resolve(),
 });
 NOWHERE.end(undefined);

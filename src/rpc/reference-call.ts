@@ -4,11 +4,14 @@ import type { Transferable } from '../types.js';
 import type { Scope } from './references.js';
 import type { PendingCall, Session } from './session.js';
 import type { IncomingStream } from './streams.js';
+import { thrown } from './thrown.js';
 
 export interface ReferenceOptions {
   readonly meta?: unknown[] | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly transfer?: readonly Transferable[] | undefined;
+  /** Called when it has failed: nobody may have waited for it. */
+  readonly onFailed?: () => void;
 }
 
 export class ReferenceCall implements PendingCall {
@@ -22,10 +25,13 @@ export class ReferenceCall implements PendingCall {
     private readonly session: Session,
     readonly label: string,
     private readonly resolve: (value: unknown) => void,
-    private readonly reject: (error: unknown) => void,
-    private readonly signal: AbortSignal | undefined,
+    private readonly options: ReferenceOptions,
   ) {
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  get from(): string {
+    return this.session.peer;
   }
 
   settle(value: unknown, streams: readonly IncomingStream[]): void {
@@ -41,11 +47,11 @@ export class ReferenceCall implements PendingCall {
     if (this.#settled) return;
     this.#settled = true;
     this.#unwatch();
-    this.reject(error);
+    this.resolve(thrown(error, error === this.options.signal?.reason ? undefined : this.from, this.options.onFailed));
   }
 
   readonly #onAbort = () => {
-    const { reason } = this.signal!;
+    const { reason } = this.options.signal!;
     if (this.#settled) for (const stream of this.#streams) stream.cancel({ reason });
     else {
       this.fail(reason);
@@ -54,6 +60,6 @@ export class ReferenceCall implements PendingCall {
   };
 
   #unwatch(): void {
-    this.signal?.removeEventListener('abort', this.#onAbort);
+    this.options.signal?.removeEventListener('abort', this.#onAbort);
   }
 }

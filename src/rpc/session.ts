@@ -18,6 +18,8 @@ import type { IncomingStream, OutgoingStream } from './streams.js';
 /** A call as the session sees it. The client's own object implements it, so that a call costs one allocation. */
 export interface PendingCall {
   readonly label: string;
+  /** Where its errors come from, for stacks. */
+  readonly from: string;
   /** What its arguments lent, if anything. The session's to set. */
   scope?: Scope | undefined;
   settle(value: unknown, streams: readonly IncomingStream[]): void;
@@ -164,20 +166,16 @@ export class Session {
 
   /** Calls `member` of something the peer lent ('' for a function itself). */
   callReference(reference: number, member: string, args: unknown[], options: ReferenceOptions = {}): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      if (this.closed) throw new LinkClosedError(`the link to ${this.peer} is closed`, { process: this.peer });
-      const { signal, meta } = options;
-      if (signal?.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      const scope = newScope();
-      const { tag, payload, attachments, transfer, size } = this.encode(args, 'args', scope, options.transfer);
-      const call = new ReferenceCall(this, member || 'callback', resolve, reject, signal);
-      call.id = this.#nextId++;
-      this.outbox.entries.push(Kind.CALL_REFERENCE, call.id, reference, member, tag, payload, attachments?.length ?? 0, meta);
-      if (attachments) this.outbox.attach(attachments, transfer);
+    return new Promise((resolve) => {
+      const call = new ReferenceCall(this, member || 'callback', resolve, options);
       try {
+        if (this.closed) throw new LinkClosedError(`the link to ${this.peer} is closed`, { process: this.peer });
+        options.signal?.throwIfAborted();
+        const scope = newScope();
+        const { tag, payload, attachments, transfer, size } = this.encode(args, 'args', scope, options.transfer);
+        call.id = this.#nextId++;
+        this.outbox.entries.push(Kind.CALL_REFERENCE, call.id, reference, member, tag, payload, attachments?.length ?? 0, options.meta);
+        if (attachments) this.outbox.attach(attachments, transfer);
         this.#await(call.id, call, scope, size);
       } catch (error) {
         call.fail(error);
@@ -316,7 +314,12 @@ export class Session {
       return;
     }
     const { scope } = call;
-    if (streams.length > 0) for (const stream of streams) stream.label = call.label;
+    if (streams.length > 0) {
+      for (const stream of streams) {
+        stream.label = call.label;
+        stream.from = call.from;
+      }
+    }
     if (scope) {
       // While a stream runs the call goes on, and so do its callbacks.
       let open = streams.length;

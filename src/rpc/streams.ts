@@ -2,6 +2,7 @@
 // producer down; leaving a loop early runs the producer's `finally`. A peer that sends past its credit breaks the protocol.
 import { ProtocolError } from '../errors.js';
 import { runInContext, type CallContext } from './context.js';
+import { thrown } from './thrown.js';
 
 /** Credit a consumer gives at first. An item costs 1, and 1 more per 16 KB of it. */
 export const STREAM_WINDOW = 256;
@@ -18,6 +19,8 @@ export interface StreamWires {
   sendStop(stream: number): void;
   /** The link takes no more for now; wait for `whenDrained`. */
   readonly congested: boolean;
+  /** Who is at the other end. */
+  readonly peer: string;
   whenDrained(): Promise<void>;
 }
 
@@ -146,11 +149,9 @@ function iteratorOf(value: object): AnyIterator {
 
 const isCredit = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0 && (value as number) <= MAX_CREDIT;
 
-type Settled = { kind: 'end'; value: unknown } | { kind: 'fail'; error: unknown };
-interface Waiter {
-  resolve(result: IteratorResult<unknown>): void;
-  reject(error: unknown): void;
-}
+/** `own`: the error is the consumer's. */
+type Settled = { kind: 'end'; value: unknown } | { kind: 'fail'; error: unknown; own: boolean };
+type Waiter = (result: IteratorResult<unknown> | Promise<never>) => void;
 /** `streams`: those that stand in the value; they are left together with an item that nobody takes. */
 interface Item { value: unknown; cost: number; streams: readonly IncomingStream[] }
 
@@ -168,11 +169,15 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
   #onEnd: (() => void)[] = [];
   /** For messages: the method that gave it. */
   label = '';
+  /** Where its errors come from, for stacks. */
+  from: string;
 
   constructor(
     readonly id: number,
     private readonly wires: StreamWires,
-  ) {}
+  ) {
+    this.from = wires.peer;
+  }
 
   /** Runs `listener` when no more items will come. */
   onEnd(listener: () => void): void {
@@ -190,7 +195,7 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
     const waiter = this.#waiters.shift();
     if (waiter) {
       this.#consumed(cost);
-      waiter.resolve({ done: false, value });
+      waiter({ done: false, value });
       return;
     }
     if (this.#items.length - this.#head > STREAM_WINDOW) throw new ProtocolError('a stream was sent more than its consumer asked for');
@@ -202,7 +207,7 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
   }
 
   fail(error: unknown): void {
-    this.#settle({ kind: 'fail', error });
+    this.#settle({ kind: 'fail', error, own: false });
   }
 
   next(): Promise<IteratorResult<unknown>> {
@@ -218,8 +223,7 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
       return Promise.resolve({ done: false, value });
     }
     const settled = this.#settled;
-    if (!settled) return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
-    return new Promise((resolve, reject) => this.#tell(settled, { resolve, reject }));
+    return new Promise((resolve) => (settled ? this.#tell(settled, resolve) : this.#waiters.push(resolve)));
   }
 
   /** Leaves early: the producer's `finally` runs, items on their way are dropped. */
@@ -235,7 +239,7 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
 
   /** Stops the producer; who waits, and who asks later, gets `error` or the end. */
   cancel(error?: { reason: unknown }): void {
-    const settled: Settled = error ? { kind: 'fail', error: error.reason } : OVER;
+    const settled: Settled = error ? { kind: 'fail', error: error.reason, own: true } : OVER;
     const first = this.#settled === undefined;
     for (const item of this.#items.splice(0)) if (item) for (const stream of item.streams) stream.cancel();
     this.#head = 0;
@@ -266,9 +270,9 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
   #tell(settled: Settled, waiter: Waiter): void {
     const told = this.#told;
     this.#told = true;
-    if (told) waiter.resolve({ done: true, value: undefined });
-    else if (settled.kind === 'fail') waiter.reject(settled.error);
-    else waiter.resolve({ done: true, value: settled.value });
+    if (told) waiter({ done: true, value: undefined });
+    else if (settled.kind === 'fail') waiter(thrown(settled.error, settled.own ? undefined : this.from));
+    else waiter({ done: true, value: settled.value });
   }
 
   #settle(settled: Settled): void {

@@ -480,6 +480,30 @@ export function callContract(isolation: Isolation, transports: readonly Transpor
         expect(stack).toContain(`--- calc (${isolation}) ---`);
         expect(stack).toMatch(/callerOfFail/);
       });
+
+      it('shows who consumed a stream that failed, whether it waited or came later', async () => {
+        async function consumerOfStream(pause: number) {
+          for await (const item of cell.calc.breaks(2)) await new Promise((resolve) => setTimeout(resolve, pause, item));
+        }
+        for (const pause of [0, 20]) {
+          const { stack } = await errorOf(consumerOfStream(pause));
+          expect(stack).toContain(`--- calc (${isolation}) ---`);
+          expect(stack).toMatch(/consumerOfStream/);
+        }
+      });
+
+      it('shows in the process who called a callback that threw, and both sides when it comes back', async () => {
+        const failing = () => {
+          throw new Error('in the callback');
+        };
+        const seen = (await cell.calc.errorOf(failing)) as Error;
+        expect(seen.stack).toMatch(/^Error: in the callback\n.*failing[^]*--- .* ---\n[^]*errorOf/);
+        async function callerOfEach() {
+          await cell.calc.each(1, failing);
+        }
+        const { stack } = await errorOf(callerOfEach());
+        expect(stack).toMatch(/failing[^]*--- .* ---\n[^]*each[^]*--- .* ---\n[^]*callerOfEach/);
+      });
     });
 
     describe('the proxy', () => {
@@ -512,7 +536,7 @@ export function callContract(isolation: Isolation, transports: readonly Transpor
       it('lets no hand-made frame reach what is not public', async () => {
         const { session } = internalsOf(cell.calc) as unknown as { session: import('#mimas/rpc/session.js').Session };
         for (const number of ['secret', 'constructor', '__proto__', 'toString', -1, 1e9, 0.5, null]) {
-          const call = new Promise((resolve, reject) => session.call({ label: 'forged', settle: resolve, fail: reject }, number as number, [], undefined, undefined));
+          const call = new Promise((resolve, reject) => session.call({ label: 'forged', from: 'a test', settle: resolve, fail: reject }, number as number, [], undefined, undefined));
           expect(await errorOf(call)).toBeInstanceOf(MethodNotFoundError);
         }
         for (const reference of [12_345, 'constructor', '__proto__']) {
