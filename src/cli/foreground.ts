@@ -4,7 +4,7 @@ import type { ProcessManager } from '../manager/process-manager.js';
 import { RestartsExhaustedError } from '../errors.js';
 import type { ProcessHandle } from '../types.js';
 import { EXIT, SIGNAL_BASE, STOP_SIGNALS, type StopSignal } from './exit-codes.js';
-import { event, note } from './output.js';
+import { event, note, onHangUp } from './output.js';
 
 /** What its lines are prefixed with: its name, or that of its file. */
 export const labelOf = (file: string, name: string | undefined): string => name ?? basename(file).replace(/(\.process)?\.m?[jt]s$/, '');
@@ -61,6 +61,7 @@ export function untilDone(pm: ProcessManager, handle: ProcessHandle, label: stri
       void handle.stop({ reason: 'signal' }).finally(() => finish(EXIT.done));
     };
     for (const signal of Object.keys(STOP_SIGNALS)) process.on(signal, onSignal);
+    onHangUp(() => asked || onSignal('SIGTERM'));
     handle.on('crash', ({ exitCode, signal }) => (lastExit = signal ? null : exitCode));
     handle.on('status', ({ to }) => {
       if (asked || (to !== 'failed' && to !== 'stopped')) return;

@@ -5,6 +5,7 @@ import { Command, Option } from 'commander';
 import * as launch from './commands/launch.js';
 import * as patterns from './commands/patterns.js';
 import { EXIT } from './exit-codes.js';
+import { onHangUp } from './output.js';
 import { isPipelineFile, refuseForeign, registerPipeline, RUN_PIPELINE_OPTIONS } from './pipeline/register.js';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
@@ -103,6 +104,14 @@ launch.register(program);
 patterns.register(program);
 registerPipeline(program);
 
-for (const command of program.commands.flatMap((one) => [one, ...one.commands])) command.exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.done : EXIT.usage)).showHelpAfterError(`(mimas ${command.name()} --help tells more)`);
+const fullName = (command: Command): string => (command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name());
+
+for (const command of program.commands.flatMap((one) => [one, ...one.commands])) command.exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.done : EXIT.usage)).showHelpAfterError(`(${fullName(command)} --help tells more)`);
+
+// `mimas call … | head` has had enough, and that is no error. Commands that keep something running stop it in order themselves.
+const KEEP_RUNNING = ['run', 'serve', 'launch'];
+program.hook('preAction', (_, command) => {
+  if (!KEEP_RUNNING.includes(command.name()) || command.parent !== program) onHangUp(() => process.exit(EXIT.done));
+});
 
 await program.parseAsync();

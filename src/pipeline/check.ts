@@ -30,12 +30,12 @@ export function checkNode(doc: Document, raw: unknown, shape: Shape, path: strin
   if (shape.kind === 'either') {
     const fitting = shape.of.find((one) => accepts(one).includes(found));
     if (fitting) checkNode(doc, node, fitting, path, report);
-    else report(node, path, `${path}: ${NAMES[found]} where ${shape.expected} is expected`);
+    else report(node, path, `${path || 'the file'}: ${NAMES[found]} where ${shape.expected} is expected`);
     return;
   }
   if (!ACCEPTS[shape.kind].includes(found)) {
     const numeric = shape.kind === 'text' && found !== 'list' && found !== 'map' && found !== 'null' ? '; put it in quotes' : '';
-    report(node, path, `${path}: ${NAMES[found]} where ${EXPECTED[shape.kind]} is expected${numeric}`);
+    report(node, path, `${path || 'the file'}: ${NAMES[found]} where ${EXPECTED[shape.kind]} is expected${numeric}`);
     return;
   }
   const value = isScalar(node) ? node.value : undefined;

@@ -1,4 +1,6 @@
 // The real `mimas` command: what it prints where, its exit codes, and how it leaves.
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -40,6 +42,30 @@ describe('mimas', () => {
     const { status, stdout } = mimas(...args);
     expect(status).toBe(0);
     expect(stdout).toMatch(/Examples:\n +\$ mimas /);
+  });
+
+  it.each([
+    [['patterns', 'launch'], /mimas patterns launch --help tells more/],
+    [['patterns', 'list', '--address', '127.0.0.1:1'], /no launcher answers at 127\.0\.0\.1:1/],
+  ])('says what helps: %s', (args, message) => expect(mimas(...args).stderr).toMatch(message));
+
+  it('ends quietly when nobody reads on', async () => {
+    const { address, token } = await served();
+    const shell = (line: string) => spawnSync('bash', ['-c', `${line}; echo \${PIPESTATUS[0]}`], { cwd: root, encoding: 'utf8', timeout: 20_000, env: { ...env, MIMAS_TOKEN: token } });
+    const call = shell(`node dist/cli/main.js call ${address} countTo 1000000 | head -1`);
+    expect([call.stdout, call.stderr]).toEqual(['1\n0\n', '']);
+    const schema = shell('node dist/cli/main.js validate --schema | true');
+    expect([schema.stdout, schema.stderr]).toEqual(['0\n', '']);
+  });
+
+  it('stops what it runs in order when nobody reads on', { timeout: 20_000 }, async () => {
+    const server = start('serve', calculator, '--json');
+    await server.event('listening');
+    server.child.stdout.destroy();
+    server.child.stderr.destroy();
+    const exited = once(server.child, 'exit');
+    server.signal('SIGTERM');
+    expect(await exited).toEqual([0, null]);
   });
 
   it.each([

@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../helpers/compile.js';
 import { temporaryFolder } from '../helpers/temporary.js';
@@ -50,7 +50,7 @@ beforeAll(() => {
 describe('the tarball', () => {
   it('holds what is needed and nothing else', () => {
     expect(packed).toEqual(expect.arrayContaining(['package.json', 'README.md', 'dist/index.js', 'dist/index.d.ts', 'dist/register.js', 'dist/pipeline/proto/control_plane.proto', 'docs/pipeline.schema.json', 'dist/cli/main.js', 'processes/calculator.process.ts']));
-    expect(packed.filter((file) => !/^(package\.json|README\.md|LICENSE|dist\/.+\.(c?js|d\.ts|js\.map|proto|html|css)|docs\/.+\.(md|svg|schema\.json)|processes\/.+\.ts)$/.test(file))).toEqual([]);
+    expect(packed.filter((file) => !/^(package\.json|README\.md|LICENSE|dist\/.+\.(c?js|d\.ts|js\.map|proto|html|css)|docs\/.+\.(md|svg|schema\.json)|processes\/.+\.ts|examples\/.+|bench\/readme-table\.ts|src\/pipeline\/proto\/.+\.proto)$/.test(file))).toEqual([]);
   });
 
   it('has no lifecycle script that runs at the user', () => {
@@ -60,6 +60,14 @@ describe('the tarball', () => {
 });
 
 describe('installed into an empty folder', () => {
+  it('has what its pages link to', () => {
+    const missing = packed.filter((file) => file.endsWith('.md')).flatMap((page) => {
+      const links = readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g);
+      return [...links].map(([, target]) => posix.join(posix.dirname(page), target!)).filter((target) => !packed.includes(target)).map((target) => `${page}: ${target}`);
+    });
+    expect(missing).toEqual([]);
+  });
+
   it('runs a TypeScript program of two files, in a thread and in a child', { timeout: 60_000 }, () => {
     expect(run('node', ['--import', 'mimas/register', 'main.ts'])).toEqual({ status: 0, output: 'worker 8 1,2,3\nchild 8 1,2,3\n' });
   });

@@ -58,6 +58,8 @@ describe('problems', () => {
     expect(withSpec('  sources:\n    - {id: a, comand: x}\n    - {id: b, replicas: many}').map((one) => one.slice(0, 9))).toEqual(['p.yaml:7:', 'p.yaml:8:']);
   });
 
+  it('an empty file is named', () => expect(parse('').problems.map(formatProblem)).toContain('p.yaml:1:1: the file: nothing where a map is expected'));
+
   it('a file that is not there', () => {
     expect(makeProject().mimas('validate', 'nowhere.yaml')).toEqual({ status: 2, stdout: '', stderr: 'nowhere.yaml:1:1: pipeline file not found: nowhere.yaml\n' });
   });

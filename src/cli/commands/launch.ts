@@ -2,7 +2,7 @@
 import { Option, type Command } from 'commander';
 import { exitCodeOf, EXIT, SIGNAL_BASE, STOP_SIGNALS } from '../exit-codes.js';
 import { readTls, readToken, type TlsFlags, type TokenFlags } from '../files.js';
-import { complain, event, note, say } from '../output.js';
+import { complain, event, note, onHangUp, say } from '../output.js';
 
 interface LaunchFlags extends TokenFlags, TlsFlags {
   patternsDir: string;
@@ -105,6 +105,10 @@ async function run(flags: LaunchFlags): Promise<void> {
             resolve();
           });
         }
+        onHangUp(() => {
+          asked = true;
+          resolve();
+        });
       });
     } finally {
       await launcher.shutdown();

@@ -122,8 +122,11 @@ async function withLauncher(flags: Flags, act: (ask: Ask) => Promise<void>): Pro
     // A status of gRPC: its library, and with it this one, is loaded by now.
     const { ERROR_CODE_METADATA } = await import('../../launcher/grpc-service.js');
     const own = (error as ServiceError).metadata?.get(ERROR_CODE_METADATA)[0];
-    if (flags.json) note(toJson({ error: { code: own === undefined ? code : String(own), message: details } }));
-    else note(`mimas: ${details}`);
+    // No answer at all: the library tells how it tried, not where, nor what to do.
+    const silent = EXITS[code] === EXIT.unreachable && details?.startsWith('No connection established');
+    const message = silent ? `no launcher answers at ${flags.address}: ${details}; \`mimas launch\` starts one, --address names another, --tls-ca is for one with TLS` : details;
+    if (flags.json) note(toJson({ error: { code: own === undefined ? code : String(own), message } }));
+    else note(`mimas: ${message}`);
     process.exitCode = EXITS[code] ?? EXIT.failed;
   } finally {
     client?.close();
