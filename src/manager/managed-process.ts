@@ -11,6 +11,7 @@ import { startProcess, openCalls, type RunningProcess, type StartOptions } from 
 import { Emitter } from '../supervisor/emitter.js';
 import type { SyncContext, SyncResult, TerminatingContext } from '../supervisor/syncer.js';
 import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, ProcessStatus } from '../types.js';
+import { refuseUnknown } from '../supervisor/options.js';
 import { parseDuration, type Duration } from '../units.js';
 import { deathError, outlives } from './death.js';
 import type { Adoption, ManagedProcessContext } from './process-context.js';
@@ -154,7 +155,9 @@ export class ManagedProcess implements Unit, ProcessHandle {
 
   // ── what users ask for ──
 
-  async stop({ timeout, reason = 'stop' }: { timeout?: Duration; reason?: string } = {}): Promise<void> {
+  async stop(options: { timeout?: Duration; reason?: string } = {}): Promise<void> {
+    refuseUnknown(options, ['timeout', 'reason'], 'stop');
+    const { timeout, reason = 'stop' } = options;
     const gracePeriod = timeout === undefined ? this.options.gracePeriod : parseDuration(timeout, 'timeout');
     this.#adoption?.stopped();
     await this.#stop(gracePeriod, reason);

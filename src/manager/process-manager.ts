@@ -9,6 +9,8 @@ import { Emitter } from '../supervisor/emitter.js';
 import type { HealthReport } from '../supervisor/health.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
+import { LONGEST } from '../runtime/deadline.js';
+import { refuseUnknown } from '../supervisor/options.js';
 import { parseDuration, type Duration } from '../units.js';
 import { SocketFolder } from './addresses.js';
 import { startEarly, type EarlyStart } from './early-start.js';
@@ -292,19 +294,25 @@ export class ProcessManager {
    * @throws ShutdownIncompleteError when something could not be ended: `left` names it
    */
   shutdown(options: { timeout?: Duration; reason?: string } = {}): Promise<void> {
-    this.#shutdown ??= this.#shutDown(options);
-    return this.#shutdown;
+    let grace: number;
+    // Before anything is remembered: options that make no sense are no shutdown, and the next one has to work.
+    try {
+      refuseUnknown(options, ['timeout', 'reason'], 'shutdown');
+      grace = parseDuration(options.timeout ?? this.#options.gracePeriod ?? 10_000, 'timeout');
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    return (this.#shutdown ??= this.#shutDown(grace, options.reason));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
   }
 
-  async #shutDown({ timeout, reason = 'shutdown' }: { timeout?: Duration; reason?: string }): Promise<void> {
-    const grace = timeout === undefined ? parseDuration(this.#options.gracePeriod ?? 10_000) : parseDuration(timeout, 'timeout');
+  async #shutDown(grace: number, reason = 'shutdown'): Promise<void> {
     const live = [...this.#processes.values()];
     // Force needs some time, too.
-    const deadline = AbortSignal.timeout(grace + 5_000);
+    const deadline = AbortSignal.timeout(Math.min(grace + 5_000, LONGEST));
     const owners = Promise.allSettled(Array.from(this.#owners, (owner) => owner.shutdown({ timeout: grace, reason })));
     await Promise.all([within(owners, grace), ...Array.from(this.#pools, (pool) => pool.stop({ timeout: grace, reason }))]);
     await Promise.all(live.map((process) => process.stop({ timeout: grace, reason })));

@@ -58,8 +58,8 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   const { recycle = {}, breaker, retry, weights = [], workload = 'io' } = options;
   if (workload !== 'io' && workload !== 'cpu') throw invalid('workload', workload, "'io' or 'cpu'");
   refuseUnknown(recycle, ['calls', 'age', 'memory'], 'recycle');
-  if (breaker) refuseUnknown(breaker, ['threshold', 'timeout', 'halfOpen'], 'breaker');
-  if (retry) refuseUnknown(retry, ['attempts', 'backoff'], 'retry');
+  if (breaker !== undefined) refuseUnknown(breaker, ['threshold', 'timeout', 'halfOpen'], 'breaker');
+  if (retry !== undefined) refuseUnknown(retry, ['attempts', 'backoff'], 'retry');
   if (options.weights && strategy.name !== 'weighted') throw new UnsupportedOptionError(`weights have no meaning for strategy '${strategy.name}'; use strategy 'weighted'`, { option: 'weights' });
   if (!weights.every((weight) => typeof weight === 'number' && weight > 0)) throw invalid('weights', weights, 'a list of numbers above 0');
   return {

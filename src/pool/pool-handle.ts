@@ -2,6 +2,7 @@
 import { Meter } from '../rpc/meter.js';
 import { worst } from '../runtime/health-checks.js';
 import type { HealthCheckResult, HealthLevel, HealthStatus, MethodMetrics, ProcessStatus } from '../types.js';
+import { refuseUnknown } from '../supervisor/options.js';
 import { parseDuration, type Duration } from '../units.js';
 import type { BreakerState } from './breaker.js';
 import type { Pool } from './pool.js';
@@ -155,7 +156,8 @@ export class PoolHandle {
   }
 
   /** Ends all replicas: those in flight finish within `timeout` (default: the grace period); what waits is refused. */
-  stop(options: { timeout?: Duration; reason?: string } = {}): Promise<void> {
+  async stop(options: { timeout?: Duration; reason?: string } = {}): Promise<void> {
+    refuseUnknown(options, ['timeout', 'reason'], 'stop');
     const { timeout, reason } = options;
     return this.#pool.stop({ ...(timeout === undefined ? {} : { timeout: parseDuration(timeout, 'timeout') }), ...(reason === undefined ? {} : { reason }) });
   }

@@ -119,6 +119,7 @@ export class ValueCodec {
       return size < 0 ? undefined : this.result(Tag.INLINE, value, size);
     }
     if (!Array.isArray(value) || value.length > INLINE_LENGTH || !isDense(value)) return undefined;
+    if (value.includes(undefined) && hasHole(value)) return undefined;
     const size = this.listSize(value);
     return size < 0 ? undefined : this.result(Tag.INLINE, value.slice(), size);
   }
@@ -217,6 +218,12 @@ function inlineSize(value: unknown): number {
 
 /** Exact where it matters: a long text may take three times its length, and a frame past the limit would cost the link. */
 const textBytes = (text: string): number => (text.length > LONG_TEXT ? Buffer.byteLength(text) : text.length);
+
+/** `isDense` takes a list for dense that has as many holes as properties of its own. */
+function hasHole(list: readonly unknown[]): boolean {
+  for (let i = 0; i < list.length; i++) if (!(i in list)) return true;
+  return false;
+}
 
 function inlineArraySize(array: readonly unknown[]): number {
   let size = 1;

@@ -18,7 +18,7 @@ const datePrototype = Date.prototype;
 /** What is packed: a user's value, a list of arguments, or the table of a graph, which is our own and not checked. */
 export type WriterMode = 'value' | 'list' | 'table';
 
-/** Holes and extra properties show in the number of keys alone. Making names of the indices costs more than reading some values. */
+/** Holes and extra properties show in the number of keys, unless there are as many of both: whoever reads the elements looks for holes, too. Making names of the indices costs more than reading some values. */
 export const isDense = (array: readonly unknown[]): boolean => (array.length < 8 ? Object.keys(array) : Object.values(array)).length === array.length;
 
 export class PlainWriter extends PackedOutput {
@@ -144,7 +144,12 @@ export class PlainWriter extends PackedOutput {
     const length = value.length;
     if (this.checks && this.seen!.array(value, length)) return false;
     this.arrayHeader(length);
-    for (let i = 0; i < length; i++) if (!this.write(value[i])) return false;
+    for (let i = 0; i < length; i++) {
+      const item = value[i];
+      // A hole, which `isDense` took for dense: a property of its own made up for it.
+      if (item === undefined && !(i in value)) return false;
+      if (!this.write(item)) return false;
+    }
     return value.length === length;
   }
 
@@ -204,7 +209,9 @@ export class PlainWriter extends PackedOutput {
     const buffer = value.buffer as ArrayBuffer & { resizable?: boolean };
     if (buffer instanceof SharedArrayBuffer || buffer.resizable) return false;
     // A detached buffer and a view that sees only part of its buffer need the exact treatment.
-    if (!isBuffer && (value.byteLength !== buffer.byteLength || this.seen!.object(buffer, 0))) return false;
+    if (!isBuffer && value.byteLength !== buffer.byteLength) return false;
+    // A Buffer with memory of its own may share it with others; of one that lies on a pool only itself can be met twice.
+    if (this.seen!.object(value.byteLength === buffer.byteLength ? buffer : value, 0)) return false;
     if (value.byteLength === 0 && !isBuffer) return false;
     this.extension(Ext.BYTES, value as Uint8Array);
     return true;

@@ -1,8 +1,9 @@
 // The object that stands for a process: a method per public method, nothing else. Known methods are own properties, so a
 // call meets no Proxy trap; only unknown names reach the Proxy behind it, which answers with a did-you-mean.
 import { inspect } from 'node:util';
-import { closest, MethodNotFoundError, UnknownOptionError } from '../errors.js';
+import { closest, MethodNotFoundError } from '../errors.js';
 import type { CallOptions } from '../types.js';
+import { checkCallOptions } from './call-options.js';
 
 /** What a proxy stands for. Everything that can be called (a process, a pool, a lent proxy) implements this one verb. */
 export interface RemoteTarget {
@@ -43,7 +44,7 @@ export function createRemote(target: RemoteTarget, options: CallOptions = NONE):
   const remote = Object.create(unknown) as Record<string | symbol, unknown>;
   const hidden = (name: string | symbol, value: unknown) => Object.defineProperty(remote, name, { value, enumerable: false });
   hidden(TARGET, target);
-  hidden('$with', (more: CallOptions) => createRemote(target, mergeOptions(options, checked(more))));
+  hidden('$with', (more: CallOptions) => createRemote(target, mergeOptions(options, checkCallOptions(more))));
   hidden('__processId', target.id);
   Object.defineProperty(remote, '$handle', { get: () => target.handle, enumerable: false });
   hidden(Symbol.toStringTag, `Remote(${target.name})`);
@@ -56,18 +57,6 @@ function methodOf(target: RemoteTarget, name: string, options: CallOptions): (..
   const method = (...args: unknown[]) => target.invoke(name, args, options);
   Object.defineProperty(method, 'name', { value: name });
   return method;
-}
-
-const KNOWN: ReadonlySet<string> = new Set<keyof CallOptions>(['signal', 'timeout', 'queueTimeout', 'key', 'transfer', 'headers', 'idempotent', 'whileRestarting']);
-
-/** @throws UnknownOptionError */
-function checked(options: CallOptions): CallOptions {
-  for (const option of Object.keys(options)) {
-    if (KNOWN.has(option)) continue;
-    const suggestion = closest(option, KNOWN);
-    throw new UnknownOptionError(`$with: unknown option '${option}'; ${suggestion ? `did you mean '${suggestion}'?` : `it knows ${[...KNOWN].join(', ')}`}`, suggestion ? { option, suggestion } : { option });
-  }
-  return options;
 }
 
 function mergeOptions(base: CallOptions, more: CallOptions): CallOptions {

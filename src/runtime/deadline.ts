@@ -2,7 +2,7 @@
 // the garbage collector may take that timeout away, and then it never aborts.
 
 /** Node fires a longer timer at once. */
-const LONGEST = 2 ** 31 - 1;
+export const LONGEST = 2 ** 31 - 1;
 
 export interface Deadline {
   readonly signal: AbortSignal;

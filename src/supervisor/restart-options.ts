@@ -51,6 +51,7 @@ export function resolveRestartPolicy(options: RestartPolicyOptions = {}, at = 'r
   const backoff = options.backoff ?? {};
   refuseUnknown(backoff, BACKOFF_OPTIONS, `${at}.backoff`);
   const base = DEFAULT_RESTART_POLICY;
+  if (options.enabled !== undefined && typeof options.enabled !== 'boolean') throw invalid(`${at}.enabled`, options.enabled, 'true, false');
   const type = options.enabled === false ? 'temporary' : (options.type ?? base.type);
   if (!TYPES.includes(type)) throw invalid(`${at}.type`, type, TYPES.join(', '));
   const backoffType = backoff.type ?? base.backoff.type;

@@ -1,7 +1,7 @@
 // The contract of calls. One suite, run in every cell of isolation × transport.
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { CallbackReleasedError, CallTimeoutError, FrameTooLargeError, keep, MethodNotFoundError, NotCloneableError, registerErrorClass, RemoteError, transfer, UnknownOptionError, type Isolation, type SpawnOptions } from 'mimas';
+import { CallbackReleasedError, CallTimeoutError, FrameTooLargeError, InvalidOptionError, keep, MethodNotFoundError, NotCloneableError, registerErrorClass, RemoteError, transfer, UnknownOptionError, type Isolation, type SpawnOptions } from 'mimas';
 import { OrderError } from '../fixtures/processes/order-error.js';
 import { internalsOf, TRANSPORTS, useCell, type Proxy, type Transport } from './cells.js';
 
@@ -106,6 +106,18 @@ export function callContract(isolation: Isolation, transports: readonly Transpor
         expect(await call).toBe('after: now');
         expect(await cell.calc.observe(AbortSignal.abort(new Error('already')))).toBe('before: already');
         expect(await cell.calc.observe(AbortSignal.abort('text'))).toBe('before: text');
+      });
+
+      it.each<[string, unknown]>([
+        ['signal', 5], ['queueTimeout', -1], ['key', {}], ['transfer', 5], ['transfer', [{}]], ['headers', 5], ['headers', { a: 1 }], ['idempotent', 'yes'], ['whileRestarting', 'hope'],
+      ])('refuses %s: %j by name', (option, value) => {
+        expect(() => cell.calc.$with({ [option]: value })).toThrow(InvalidOptionError);
+        expect(() => cell.calc.$with({ [option]: value })).toThrow(new RegExp(`^${option}: .* is not `));
+      });
+
+      it('refuses options that are none', () => {
+        expect(() => cell.calc.$with(null as never)).toThrow(InvalidOptionError);
+        expect(() => cell.calc.$with(5 as never)).toThrow(InvalidOptionError);
       });
 
       it('refuses an option that does not exist, by name', () => {

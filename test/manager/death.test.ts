@@ -258,6 +258,14 @@ describe.each(cells)('a stuck loop in a $isolation over $transport', ({ isolatio
 });
 
 describe.each(isolated)('a %s', (isolation) => {
+  // A timer of Node that is asked to wait longer than it can fires at once.
+  it.each([Infinity, '30d'])('may have all the time to start and to answer: %s', async (long) => {
+    const subject = await manager({ startupTimeout: long, stuckTimeout: long }).spawn<Subject>(subjectFile, { isolation });
+    expect(await rejection(subject.$with({ timeout: 20 }).spinFor(300))).toBeInstanceOf(CallTimeoutError);
+    expect(await subject.add(1, 2)).toBe(3);
+    expect(subject.$handle.restarts).toBe(0);
+  });
+
   it('that answers again soon after a timeout is left alone', async () => {
     const subject = await manager({ stuckTimeout: 2000 }).spawn<Subject>(subjectFile, { isolation });
     await subject.count();

@@ -332,3 +332,33 @@ describe('a program', () => {
     expect(readdirSync(temporary).filter((name) => existsSync(join(temporary, name)))).toEqual([]);
   });
 });
+
+describe('options of a shutdown', () => {
+  it.each<[object, RegExp]>([
+    [{ timeout: 'soon' }, /timeout: "soon" is not a duration/],
+    [{ timout: 5 }, /shutdown: unknown option 'timout'; did you mean 'timeout'/],
+  ])('that make no sense, such as %j, are refused, and the next shutdown works', async (options, message) => {
+    const pm = createProcessManager();
+    const subject = await pm.spawn<Subject>(subjectFile);
+    await expect(pm.shutdown(options)).rejects.toThrow(message);
+    expect(await subject.add(1, 2)).toBe(3);
+    await pm.shutdown();
+    expect(await rejection(subject.add(1, 2))).toBeInstanceOf(ProcessStoppedError);
+  });
+
+  it('may give all the time there is', async () => {
+    const pm = createProcessManager({ gracePeriod: Infinity });
+    const subject = await pm.spawn<Subject>(subjectFile, { isolation: 'child' });
+    const call = subject.sleep(100);
+    await subject.count();
+    await pm.shutdown();
+    expect(await call).toBe(100);
+    expect(children()).toEqual([]);
+  });
+
+  it('of one process are refused by name, too', async () => {
+    const subject = await manager().spawn<Subject>(subjectFile);
+    await expect(subject.$handle.stop({ timout: 5 } as never)).rejects.toThrow(/stop: unknown option 'timout'; did you mean 'timeout'/);
+    expect(await subject.add(1, 2)).toBe(3);
+  });
+});

@@ -11,6 +11,15 @@ cycle['list'] = [cycle, new Map([[cycle, new Set([cycle])]])];
 const extra = Object.assign([1, 2], { note: 'x', '10': 3 });
 // oxlint-disable-next-line no-sparse-arrays
 const sparse = [, 1, , 2, ,];
+// As many holes as properties: the number of keys is that of a dense array.
+const disguised = (length: number) => Object.assign(Array.from({ length }, (_, i) => i), { note: 'x' });
+const disguisedShort = disguised(3);
+delete disguisedShort[1];
+const disguisedLong = disguised(12);
+delete disguisedLong[0];
+const disguisedNested = [{ list: disguised(9) }];
+delete disguisedNested[0]!.list[8];
+const whole = new Uint8Array([1, 2, 3, 4]).buffer;
 const buffer = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]).buffer;
 const Resizable = ArrayBuffer as unknown as new (length: number, options: { maxByteLength: number }) => ArrayBuffer;
 class Point {
@@ -30,9 +39,11 @@ const CASES: Record<string, unknown> = {
   map: new Map<unknown, unknown>([[{ k: 1 }, 1], [NaN, 2], [-0, 3], ['__proto__', 4]]), set: new Set([1, '1', { a: 1 }]),
   cycle, 'shared object': [shared, shared], 'shared in depth': { a: { s: shared }, b: [{ s: shared }] }, 'shared date': ((d) => [d, d])(new Date(0)),
   sparse, 'very sparse': Object.assign([], { length: 2 ** 32 - 1, 4_000_000_000: 1 }), 'only holes': Object.assign([], { length: 3 }), 'extra properties': extra,
+  'a hole and a property, short': disguisedShort, 'a hole and a property, long': disguisedLong, 'a hole and a property, nested': disguisedNested,
   boxed: [Object(1), Object(-0), Object('s'), Object(true), Object(10n)],
   'typed arrays': [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array].map((C) => new C([1, 2, 3])),
   'bigint arrays': [new BigInt64Array([1n, -1n]), new BigUint64Array([2n])], 'data view': new DataView(new ArrayBuffer(8), 2, 3), 'array buffer': new ArrayBuffer(5), 'empty bytes': new Uint8Array(0),
+  'same Buffer twice': ((b) => ({ a: b, b }))(Buffer.from(whole)), 'Buffers on one buffer': [Buffer.from(whole), new Uint8Array(whole), Buffer.from(whole)],
   'views on one buffer': [new Uint8Array(buffer), new Uint16Array(buffer, 4, 2), buffer], 'same view twice': ((v) => [v, v])(new Uint8Array(3)), 'part of a buffer': new Uint8Array(buffer, 3, 4),
   'resizable buffer': new Resizable(4, { maxByteLength: 64 }), 'view that follows': new Uint8Array(new Resizable(4, { maxByteLength: 64 })), 'view that does not': new Uint8Array(new Resizable(8, { maxByteLength: 64 }), 2, 3),
   'large bytes': { a: new Uint8Array(100_000).fill(3), b: new Float64Array(5000).fill(1.5) }, 'instance': new Point(), 'null prototype': Object.assign(Object.create(null) as object, { a: 1 }),

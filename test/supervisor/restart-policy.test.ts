@@ -101,6 +101,8 @@ describe('resolveRestartPolicy', () => {
   it.each<[RestartPolicyOptions | object, RegExp]>([
     [{ maxRetries: 3 }, /restartPolicy: unknown option 'maxRetries'/],
     [{ backoff: { factor: 3 } }, /restartPolicy\.backoff: unknown option 'factor'/],
+    [{ enabled: 'yes' }, /restartPolicy\.enabled: "yes" is not one of true, false/],
+    [{ backoff: 5 }, /restartPolicy\.backoff: 5 is not an object of options/],
     [{ type: 'always' }, /restartPolicy\.type: "always" is not one of permanent, transient, temporary/],
     [{ backoff: { type: 'fixed' } }, /restartPolicy\.backoff\.type/],
     [{ maxRestarts: -1 }, /restartPolicy\.maxRestarts/],

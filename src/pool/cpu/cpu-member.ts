@@ -293,7 +293,7 @@ export class CpuMember implements Member {
   #again(error: Error, clean: boolean): void {
     const decision = this.#tracker.onExit({ now: Date.now(), clean });
     if (decision.action === 'restart') {
-      this.#retry = setTimeout(() => void this.#revive(), decision.delay);
+      this.#retry = setTimeout(() => void this.#revive(), Math.min(decision.delay, MAX_TIMEOUT));
       return;
     }
     this.failure = new RestartsExhaustedError(`${this.#name}: ${error.message} (${decision.reason})`, { process: this.#name, restarts: this.restarts, cause: error });
