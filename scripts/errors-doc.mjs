@@ -19,7 +19,7 @@ when two copies of the package meet in one program. Fields beside \`code\` say w
 ${rows.join('\n')}
 
 Errors that a *method* throws are not in this table: they arrive as what they are. A built-in class, and one that was given to
-\`registerErrorClass\`, arrives as itself, with message, \`code\`, \`cause\`, own fields, and a stack that shows both sides. Any other
+\`registerErrorClass\`, arrives as itself, with message, \`code\`, \`cause\`, own fields, and a stack that shows both sides: where it was thrown, and who awaited the call, the stream or the callback. Any other
 arrives as a \`RemoteError\` that keeps the original's \`name\`, \`code\` and fields. A call that was cancelled rejects with the
 signal's own reason, as \`fetch\` does.
 `;

@@ -102,6 +102,9 @@ describe('mimas serve and call', () => {
 
   it('says with exit codes what went wrong', async () => {
     const { address, token } = await served('--isolation', 'child');
+    const endless = mimas('call', address, 'countTo', '1000000000', '--timeout', '300ms', '--token', token);
+    expect(endless.status).toBe(1);
+    expect(endless.stderr).toMatch(/countTo\(\): its stream did not end within 300ms/);
     const thrown = mimas('call', address, 'divide', '1', '0', '--token', token);
     expect(thrown).toEqual({ status: 1, stdout: '', stderr: 'mimas: RangeError: cannot divide by zero\n' });
     const typo = mimas('call', address, 'ad', '--token', token, '--json');

@@ -1,6 +1,9 @@
 // `mimas call`: one call to a served process; its result, or the items of its stream, on stdout.
+import { CallTimeoutError } from '../../errors.js';
 import { createProcessManager } from '../../manager/process-manager.js';
+import { MAX_TIMEOUT } from '../../supervisor/clock.js';
 import type { Remote } from '../../types.js';
+import { parseDuration } from '../../units.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import { readTls, readToken, type TlsFlags, type TokenFlags } from '../files.js';
 import { complain, say, show, toJson } from '../output.js';
@@ -17,6 +20,7 @@ export async function call(address: string, method: string, args: string[], flag
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort(new Error('interrupted'));
   process.once('SIGINT', onSignal);
+  let late: NodeJS.Timeout | undefined;
   try {
     let served: Remote<object>;
     try {
@@ -28,14 +32,20 @@ export async function call(address: string, method: string, args: string[], flag
       throw error;
     }
     const bound = served.$with({ signal: interrupt.signal, idempotent: false, whileRestarting: 'fail' }) as unknown as Record<string, (...args: unknown[]) => PromiseLike<unknown>>;
+    const began = performance.now();
     const result = await bound[method]!(...args.map(argument));
-    if (isStream(result)) for await (const item of result) print(item);
-    else if (result !== undefined || json) print(result);
+    if (isStream(result)) {
+      // The timeout of a call ends with its answer; who gives one here means all of it.
+      const left = parseDuration(timeout ?? Infinity, 'timeout') - (performance.now() - began);
+      if (left <= MAX_TIMEOUT) late = setTimeout(() => interrupt.abort(new CallTimeoutError(`${method}(): its stream did not end within ${timeout}`, { method, process: address, timeout: left })), left);
+      for await (const item of result) print(item);
+    } else if (result !== undefined || json) print(result);
   } catch (error) {
     complain(error, json);
     process.exitCode ??= EXIT.failed;
   } finally {
     process.off('SIGINT', onSignal);
+    clearTimeout(late);
     await pm.shutdown();
   }
 }
