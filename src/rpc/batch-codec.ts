@@ -30,7 +30,7 @@ export function packBatch(entries: readonly unknown[], attachments: readonly Uin
 
 /**
  * The entries alone as a string of one character a byte, for MessagePorts: V8 copies such a string with one memcpy, where it
- * would walk an array slot by slot (half the time per call, measured with `bench/wire.ts`).
+ * would walk an array slot by slot (half the time per call).
  */
 export function packEntries(entries: readonly unknown[]): string {
   writer ??= new BatchWriter(MAX_PACKED);

@@ -6,7 +6,7 @@ import { rebuild } from './graph-decoder.js';
 import { GraphEncoder, tooLarge } from './graph-encoder.js';
 import type { LiveReferences, Transferable } from './live.js';
 import { TooLarge, isWellFormed } from './packed-output.js';
-import { isDense, PlainWriter } from './plain-writer.js';
+import { mayBeDense, PlainWriter } from './plain-writer.js';
 import { Shapes } from './shapes.js';
 import { Unpacker } from './unpacker.js';
 
@@ -118,7 +118,7 @@ export class ValueCodec {
       const size = this.checked(inlineSize(value));
       return size < 0 ? undefined : this.result(Tag.INLINE, value, size);
     }
-    if (!Array.isArray(value) || value.length > INLINE_LENGTH || !isDense(value)) return undefined;
+    if (!Array.isArray(value) || value.length > INLINE_LENGTH || !mayBeDense(value)) return undefined;
     if (value.includes(undefined) && hasHole(value)) return undefined;
     const size = this.listSize(value);
     return size < 0 ? undefined : this.result(Tag.INLINE, value.slice(), size);
@@ -219,7 +219,7 @@ function inlineSize(value: unknown): number {
 /** Exact where it matters: a long text may take three times its length, and a frame past the limit would cost the link. */
 const textBytes = (text: string): number => (text.length > LONG_TEXT ? Buffer.byteLength(text) : text.length);
 
-/** `isDense` takes a list for dense that has as many holes as properties of its own. */
+/** `mayBeDense` takes a list for dense that has as many holes as properties of its own. */
 function hasHole(list: readonly unknown[]): boolean {
   for (let i = 0; i < list.length; i++) if (!(i in list)) return true;
   return false;

@@ -18,8 +18,11 @@ const datePrototype = Date.prototype;
 /** What is packed: a user's value, a list of arguments, or the table of a graph, which is our own and not checked. */
 export type WriterMode = 'value' | 'list' | 'table';
 
-/** Holes and extra properties show in the number of keys, unless there are as many of both: whoever reads the elements looks for holes, too. Making names of the indices costs more than reading some values. */
-export const isDense = (array: readonly unknown[]): boolean => (array.length < 8 ? Object.keys(array) : Object.values(array)).length === array.length;
+/**
+ * Holes and extra properties show in the number of keys, unless there are as many of both: whoever reads the elements looks for holes,
+ * too. Making names of the indices costs more than reading some values.
+ */
+export const mayBeDense = (array: readonly unknown[]): boolean => (array.length < 8 ? Object.keys(array) : Object.values(array)).length === array.length;
 
 export class PlainWriter extends PackedOutput {
   private shapes: Shapes | undefined;
@@ -90,7 +93,7 @@ export class PlainWriter extends PackedOutput {
   private container(value: object): boolean {
     if (!this.checks) return this.trusted(value);
     if (Array.isArray(value)) {
-      if (!isDense(value) || --this.depth < 0) return false;
+      if (!mayBeDense(value) || --this.depth < 0) return false;
       const done = this.array(value);
       this.depth++;
       return done;
@@ -146,7 +149,7 @@ export class PlainWriter extends PackedOutput {
     this.arrayHeader(length);
     for (let i = 0; i < length; i++) {
       const item = value[i];
-      // A hole, which `isDense` took for dense: a property of its own made up for it.
+      // A hole, which `mayBeDense` took for dense: a property of its own made up for it.
       if (item === undefined && !(i in value)) return false;
       if (!this.write(item)) return false;
     }
