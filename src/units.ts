@@ -6,6 +6,9 @@ export type Bytes = number | string;
 /** A number of milliseconds, or a string such as `'250ms'`, `'30s'`, `'5m'`, `'1h'`, `'1d'`. */
 export type Duration = number | string;
 
+/** Milliseconds; Node fires a longer timer at once. */
+export const MAX_TIMEOUT = 2 ** 31 - 1;
+
 const KIB = 1024;
 const BYTE_UNITS: Record<string, number> = { '': 1, b: 1, k: KIB, m: KIB ** 2, g: KIB ** 3, t: KIB ** 4 };
 const DURATION_UNITS: Record<string, number> = { '': 1, ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };

@@ -3,13 +3,12 @@
 import { nanoid } from 'nanoid';
 import { createProcessManager, type ProcessManager } from '../manager/process-manager.js';
 import { createRemote } from '../rpc/remote.js';
-import { MAX_TIMEOUT } from '../supervisor/clock.js';
 import { createPrometheusCollector, type PrometheusCollector } from '../supervisor/prometheus.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { canBeVariable } from '../runtime/environment.js';
 import { within } from '../runtime/within.js';
 import type { Remote } from '../types.js';
-import type { Duration } from '../units.js';
+import { MAX_TIMEOUT, type Duration } from '../units.js';
 import { detectCgroups, type CgroupSupport } from '../runtime/cgroups.js';
 import { LauncherError } from './errors.js';
 import { checkLevel, processIdOf, type IsolationLevel } from './ids.js';

@@ -1,5 +1,5 @@
 // Asks whether an event loop still turns. The asking side's own delays are not held against the other side.
-import { LONGEST } from '../runtime/deadline.js';
+import { MAX_TIMEOUT } from '../units.js';
 
 /** True when `answer` came within `ms`; a timer that fires late is given one more round. */
 export async function answers(answer: Promise<unknown>, ms: number): Promise<boolean> {
@@ -17,7 +17,7 @@ export async function answers(answer: Promise<unknown>, ms: number): Promise<boo
 
 function raceTimer(settled: Promise<void>, ms: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, Math.min(ms, LONGEST));
+    const timer = setTimeout(resolve, Math.min(ms, MAX_TIMEOUT));
     void settled.then(() => {
       clearTimeout(timer);
       resolve();

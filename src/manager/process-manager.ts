@@ -9,9 +9,8 @@ import { Emitter } from '../supervisor/emitter.js';
 import type { HealthReport } from '../supervisor/health.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
-import { LONGEST } from '../runtime/deadline.js';
 import { refuseUnknown } from '../supervisor/options.js';
-import { parseDuration, type Duration } from '../units.js';
+import { MAX_TIMEOUT, parseDuration, type Duration } from '../units.js';
 import { SocketFolder } from './addresses.js';
 import { startEarly, type EarlyStart } from './early-start.js';
 import type { ConnectProcessOptions, ManagedConnection } from './connection.js';
@@ -312,7 +311,7 @@ export class ProcessManager {
   async #shutDown(grace: number, reason = 'shutdown'): Promise<void> {
     const live = [...this.#processes.values()];
     // Force needs some time, too.
-    const deadline = AbortSignal.timeout(Math.min(grace + 5_000, LONGEST));
+    const deadline = AbortSignal.timeout(Math.min(grace + 5_000, MAX_TIMEOUT));
     const owners = Promise.allSettled(Array.from(this.#owners, (owner) => owner.shutdown({ timeout: grace, reason })));
     await Promise.all([within(owners, grace), ...Array.from(this.#pools, (pool) => pool.stop({ timeout: grace, reason }))]);
     await Promise.all(live.map((process) => process.stop({ timeout: grace, reason })));

@@ -1,8 +1,6 @@
 // A signal that aborts when a time is over, or with another one. Not `AbortSignal.any([…, AbortSignal.timeout(ms)])`: on Node 20
 // the garbage collector may take that timeout away, and then it never aborts.
-
-/** Node fires a longer timer at once. */
-export const LONGEST = 2 ** 31 - 1;
+import { MAX_TIMEOUT } from '../units.js';
 
 export interface Deadline {
   readonly signal: AbortSignal;
@@ -20,7 +18,7 @@ export function deadline(ms: number, other?: AbortSignal): Deadline {
   const timer = setTimeout(() => {
     done();
     controller.abort(new DOMException(`${ms} ms are over`, 'TimeoutError'));
-  }, Math.min(Math.max(0, ms), LONGEST));
+  }, Math.min(Math.max(0, ms), MAX_TIMEOUT));
   const done = () => {
     clearTimeout(timer);
     other?.removeEventListener('abort', cut);

@@ -1,6 +1,6 @@
 // Looks at a thing again and again, in the time of a clock: first until it is well, then for as long as it shall be watched.
 // One look at a time; nothing is told after `stop()`.
-import { LONGEST } from './deadline.js';
+import { MAX_TIMEOUT } from '../units.js';
 import { ProbeState, runCheck, type Check, type CheckResult, type ProbeStatus, type ProbeTimes } from './probes.js';
 
 /** The part of the supervisor's Clock that is needed here; this layer stands below it. */
@@ -11,7 +11,7 @@ export interface ProberClock {
 
 const realTime: ProberClock = {
   setTimeout(callback, ms, options) {
-    const timer = setTimeout(callback, Math.min(ms, LONGEST));
+    const timer = setTimeout(callback, Math.min(ms, MAX_TIMEOUT));
     if (options?.unref) timer.unref();
     return timer;
   },

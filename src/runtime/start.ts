@@ -4,7 +4,7 @@ import type { Client } from '../rpc/client.js';
 import { Session, type SessionOptions } from '../rpc/session.js';
 import { connect } from '../transport/index.js';
 import { formatAddress } from '../transport/address.js';
-import { LONGEST } from './deadline.js';
+import { MAX_TIMEOUT } from '../units.js';
 import type { HostControl, Started, StartOrder } from './protocol.js';
 import type { Exit, Incarnation, Launch, LaunchOptions } from './runtime.js';
 
@@ -56,7 +56,7 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
       throw await withTail(diedDuringStart(order.file, phase, exit, options.launchOptions.maxMemory));
     });
     const slow = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new ProcessStartError(`${order.file}: not ready within ${startupTimeout} ms; it hangs in phase '${phase}' (raise startupTimeout if it needs longer)`, { file: order.file, phase })), Math.min(startupTimeout, LONGEST));
+      timer = setTimeout(() => reject(new ProcessStartError(`${order.file}: not ready within ${startupTimeout} ms; it hangs in phase '${phase}' (raise startupTimeout if it needs longer)`, { file: order.file, phase })), Math.min(startupTimeout, MAX_TIMEOUT));
     });
     const aborted = new Promise<never>((_, reject) => {
       onAbort = () => reject(signal!.reason);

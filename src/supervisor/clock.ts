@@ -1,5 +1,6 @@
 // Where time comes from: everything that waits does so through a Clock, so that tests can own it.
 // `now()` never runs backwards, whatever happens to the wall clock.
+import { MAX_TIMEOUT } from '../units.js';
 
 /** What `setTimeout` of a clock hands back; only that clock's `clearTimeout` knows what is inside. */
 export type Timer = object;
@@ -15,9 +16,6 @@ export interface Clock {
   setTimeout(callback: () => void, ms: number, options?: TimerOptions): Timer;
   clearTimeout(timer: Timer): void;
 }
-
-/** Node fires a longer timer at once, with a warning. */
-export const MAX_TIMEOUT = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => performance.timeOrigin + performance.now(),

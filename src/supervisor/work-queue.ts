@@ -1,7 +1,8 @@
 // What is due when, for any number of keys, with a single timer: armed for the earliest entry, none while the queue is empty.
 // A key stands in the queue once; adding it again can only bring it forward.
 import { Heap } from '../heap.js';
-import { MAX_TIMEOUT, type Clock, type Timer } from './clock.js';
+import { MAX_TIMEOUT } from '../units.js';
+import type { Clock, Timer } from './clock.js';
 
 export interface WorkQueueOptions<Key> {
   clock: Clock;

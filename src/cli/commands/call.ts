@@ -1,9 +1,8 @@
 // `mimas call`: one call to a served process; its result, or the items of its stream, on stdout.
 import { CallTimeoutError } from '../../errors.js';
 import { createProcessManager } from '../../manager/process-manager.js';
-import { MAX_TIMEOUT } from '../../supervisor/clock.js';
 import type { Remote } from '../../types.js';
-import { parseDuration } from '../../units.js';
+import { MAX_TIMEOUT, parseDuration } from '../../units.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import { readTls, readToken, type TlsFlags, type TokenFlags } from '../files.js';
 import { complain, say, show, toJson } from '../output.js';
