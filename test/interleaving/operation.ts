@@ -25,14 +25,19 @@ export interface Hand {
   source(flow: Flow): AsyncIterable<number>;
 }
 
-export interface Operation<P = never> {
-  readonly params: fc.Arbitrary<P>;
-  /** Other values than its own answers depend on it: not for pools. */
+export interface Limits {
+  /** It needs the calls of one caller to reach one process. */
   readonly single?: boolean;
+  /** While it has a call under way it makes another: not where few calls may be under way at once. */
+  readonly nested?: boolean;
+}
+
+export interface Operation<P = never> extends Limits {
+  readonly params: fc.Arbitrary<P>;
   run(hand: Hand, params: P): Promise<void>;
 }
 
-export const operation = <P>(params: fc.Arbitrary<P>, run: (hand: Hand, params: P) => Promise<void>, more: { single?: boolean } = {}): Operation => ({ params, run, ...more }) as unknown as Operation;
+export const operation = <P>(params: fc.Arbitrary<P>, run: (hand: Hand, params: P) => Promise<void>, limits: Limits = {}): Operation => ({ params, run, ...limits }) as unknown as Operation;
 
 export class Wrong extends Error {}
 
@@ -50,6 +55,12 @@ export async function errorOf(promise: Promise<unknown>, what: string, isIt: (er
     throw error;
   }
   throw new Wrong(`${what}: expected an error, got ${show(value)}`);
+}
+
+/** Their values, once all have settled. @throws the first error */
+export async function allOf(calls: readonly (Promise<unknown> | undefined)[]): Promise<unknown[]> {
+  await Promise.allSettled(calls);
+  return Promise.all(calls);
 }
 
 const show = (value: unknown): string => inspect(value, { breakLength: Infinity, depth: 4, maxArrayLength: 20, maxStringLength: 80 });

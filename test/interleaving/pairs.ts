@@ -8,13 +8,13 @@ import { pairOf, type Kind } from '../contract/links.js';
 import Interleaving from '../fixtures/processes/interleaving.process.js';
 import { lives } from '../helpers/garbage.js';
 import type { Proxy } from './operation.js';
-import { nonZero, type Cell, type Leftovers, type World } from './world.js';
+import { named, nonZero, type Cell, type Leftovers, type World } from './world.js';
 
 interface End { readonly proxy: Proxy; left(): Promise<Leftovers>; lent(): number; close(): Promise<void> }
 
-async function endOf(kind: Kind, name: string): Promise<End> {
+async function endOf(kind: Kind, name: string, maxInFlight: number | undefined): Promise<End> {
   const { left: near, right: far, end } = await pairOf(kind);
-  const client = new Client({ name, id: name, describe: name, level: near.level });
+  const client = new Client({ name, id: name, describe: name, level: near.level, maxInFlight });
   const service = new Service(name, new Interleaving(), processSpecOf(Interleaving)!.methods.values());
   const serving = new Session({ link: far, service, self: name, peer: 'test' });
   const session = await new Promise<Session>((resolve) => {
@@ -43,11 +43,12 @@ async function endOf(kind: Kind, name: string): Promise<End> {
   };
 }
 
-export const pair = (kind: Kind, runs: number): Cell => ({
-  name: `two sessions over a ${kind} link`,
+export const pair = (kind: Kind, runs: number, maxInFlight?: number): Cell => ({
+  name: `two sessions over a ${kind} link${maxInFlight === undefined ? '' : `, ${maxInFlight} calls at once`}`,
   runs,
+  few: maxInFlight !== undefined,
   async make(): Promise<World> {
-    const [calc, other] = await Promise.all([endOf(kind, 'calc'), endOf(kind, 'other')]);
+    const [calc, other] = await Promise.all([endOf(kind, 'calc', maxInFlight), endOf(kind, 'other', maxInFlight)]);
     const left = async () => ({ ...named('calc', await calc.left()), ...named('other', await other.left()) });
     return {
       calc: calc.proxy,
@@ -65,5 +66,3 @@ export const pair = (kind: Kind, runs: number): Cell => ({
     };
   },
 });
-
-export const named = (name: string, left: Leftovers): Leftovers => (Object.keys(left).length === 0 ? {} : { [name]: left });

@@ -29,8 +29,11 @@ class Disturbances {
   }
 }
 
+/** How many operations there were, and how many of them were lost to a death. */
+export interface Tally { readonly operations: number; readonly lost: number }
+
 /** @throws with the whole schedule; `patience`: ms for all of it. */
-export async function run(world: World, schedule: Schedule, patience: number): Promise<void> {
+export async function run(world: World, schedule: Schedule, patience: number): Promise<Tally> {
   const serial = ++schedulesRun;
   const sources: { label: string; source: Source }[] = [];
   const disturbances = new Disturbances();
@@ -72,13 +75,14 @@ export async function run(world: World, schedule: Schedule, patience: number): P
       all.push(begin(index));
       await ticks(step.gap);
     }
-    for (const outcome of await bounded.within(Promise.all(all), () => `hang: ${[...running].join(', ')}`)) judge(outcome, disturbances);
+    const outcomes = await bounded.within(Promise.all(all), () => `no end of ${[...running].join(', ')}`);
+    for (const outcome of outcomes) judge(outcome, disturbances);
     let left: object = {};
     do {
-      left = { ...(await bounded.within(world.left(), () => `hang in left(), which last said ${JSON.stringify(left)}`)), ...opened(sources) };
-      if (bounded.over) throw new Wrong(`left behind: ${JSON.stringify(left)}`);
+      left = { ...(await bounded.within(world.left(), () => `left behind: ${JSON.stringify(left)}`)), ...opened(sources) };
     } while (Object.keys(left).length > 0);
     if (stray.length > 0) throw new Wrong(`nobody handled ${stray.map(String).join('; ')}`);
+    return { operations: outcomes.length, lost: outcomes.filter((outcome) => 'error' in outcome).length };
   } catch (error) {
     throw new Error(`${(error as Error).message}\n${show(schedule)}`, { cause: error });
   } finally {
@@ -103,15 +107,8 @@ function opened(sources: readonly { label: string; source: Source }[]): { produc
 function bound(ms: number) {
   let expire!: () => void;
   const expired = new Promise<void>((resolve) => (expire = resolve));
-  const state = { over: false };
-  const timer = setTimeout(() => {
-    state.over = true;
-    expire();
-  }, ms);
+  const timer = setTimeout(() => expire(), ms);
   return {
-    get over() {
-      return state.over;
-    },
     within: <T>(what: Promise<T>, explain: () => string): Promise<T> => Promise.race([what, expired.then(() => Promise.reject(new Wrong(explain())))]),
     end: () => clearTimeout(timer),
   };

@@ -7,6 +7,7 @@ import { streams } from './operations/streams.js';
 import { values } from './operations/values.js';
 import { wait } from './drawn.js';
 import type { Operation } from './operation.js';
+import type { Cell } from './world.js';
 
 export const OPERATIONS: Readonly<Record<string, Operation>> = { ...values, ...streams, ...callbacks, ...signals, ...relays };
 
@@ -19,8 +20,8 @@ const gap = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 4, arbi
 const MOST = 16;
 const MOST_DISTURBANCES = 2;
 
-export function schedules({ pool = false, disturbed = false }: { pool?: boolean | undefined; disturbed?: boolean | undefined }): fc.Arbitrary<Schedule> {
-  const kinds = Object.entries(OPERATIONS).filter(([, { single }]) => !(pool && single));
+export function schedules({ pool, few, disturbed }: Pick<Cell, 'pool' | 'few' | 'disturbed'>): fc.Arbitrary<Schedule> {
+  const kinds = Object.entries(OPERATIONS).filter(([, { single, nested }]) => !(pool && single) && !(few && nested));
   const step: fc.Arbitrary<Step> = fc.oneof(...kinds.map(([kind, { params }]) => fc.record({ kind: fc.constant(kind), params, gap })));
   if (!disturbed) return fc.array(step, { minLength: 1, maxLength: MOST, size: 'max' });
   const disturb: fc.Arbitrary<Step> = fc.record({ kind: fc.constant('disturb' as const), who: fc.constantFrom('calc' as const, 'calc' as const, 'other' as const), how: fc.constantFrom('die' as const, 'restart' as const), gap });

@@ -2,4 +2,4 @@
 import { pair } from './pairs.js';
 import { interleave } from './property.js';
 
-interleave([pair('memory', 500), pair('port', 400), pair('pipe', 300), pair('ws', 200)]);
+interleave([pair('memory', 300), pair('port', 300), pair('pipe', 300), pair('ws', 150), pair('memory', 150, 3), pair('unix', 150, 3)]);

@@ -23,7 +23,11 @@ export interface Cell {
   readonly name: string;
   /** Schedules in CI. */
   readonly runs: number;
+  /** Calls go to several processes. */
   readonly pool?: boolean;
+  /** Few calls may be under way at once, so that most of them wait. */
+  readonly few?: boolean;
+  /** Processes end while they work. */
   readonly disturbed?: boolean;
   make(): Promise<World>;
 }
@@ -32,3 +36,6 @@ export type Process = { readonly isolation: Isolation; readonly transport: 'ipc'
 
 /** The fields of `counts` that are not 0. */
 export const nonZero = (counts: Readonly<Record<string, number>>): Record<string, number> => Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
+
+/** `left` under a name, if it is anything. */
+export const named = (name: string, left: Leftovers): Leftovers => (Object.keys(left).length === 0 ? {} : { [name]: left });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { keep } from 'mimas';
 import { ticks } from '../../fixtures/processes/ticks.js';
 import { few, some, wait } from '../drawn.js';
-import { errorOf, operation, same } from '../operation.js';
+import { allOf, errorOf, operation, same } from '../operation.js';
 
 const each = operation(fc.record({ n: few, wait, answer: wait, together: fc.boolean(), throwAt: fc.integer({ min: -1, max: 6 }) }), async ({ calc, base }, { n, wait: pause, answer, together, throwAt }) => {
   const answers = await calc.each(n, pause, together, async (i) => {
@@ -19,6 +19,19 @@ const fire = operation(fc.record({ n: few }), async ({ calc }, { n }) => {
   const heard: number[] = [];
   await calc.fire(n, (i) => heard.push(i));
   same(heard, Array.from({ length: n }, (_, i) => i), 'fire');
+});
+
+/** A getter of the arguments makes a call of its own, while those are encoded. */
+const getter = operation(fc.record({ answer: wait }), async ({ calc, base }, { answer }) => {
+  let inner: Promise<unknown> | undefined;
+  const value = {
+    get n() {
+      inner ??= calc.tell({ n: base + 1 }, async (n) => (await ticks(answer), n * 2));
+      return base;
+    },
+  };
+  const outer = calc.tell(value, async (n) => (await ticks(answer), n * 3));
+  same(await allOf([outer, inner]), [[base, base * 3], [base + 1, (base + 1) * 2]], 'call from within a getter');
 });
 
 const isReleased = ({ code }: { code?: unknown }) => code === 'CALLBACK_RELEASED';
@@ -60,15 +73,12 @@ const maker = operation(fc.record({ n: some, pause: wait }), async ({ calc, base
 const recurse = operation(fc.record({ depth: fc.integer({ min: 0, max: 4 }), wait }), async ({ calc }, { depth, wait: pause }) => {
   const back = (n: number): Promise<number[]> => calc.recurse(n - 1, pause, back);
   same(await calc.recurse(depth, pause, back), Array.from({ length: depth + 1 }, (_, i) => depth - i), 'recurse');
-});
+}, { nested: true });
 
 /** Two at once; those that wait hold their arguments. */
 const narrow = operation(fc.record({ wait, n: some }), async ({ calc, key, base }, { wait: pause, n }) => {
   const calls = Array.from({ length: n }, (_, i) => calc.narrow(`${key}.${i}`, base + i, pause, async (value) => (await ticks(pause), value * 3)));
-  const settled = await Promise.allSettled(calls);
-  const lost = settled.find((one) => one.status === 'rejected');
-  if (lost) throw lost.reason;
-  same(settled.map((one) => (one as { value?: unknown }).value), Array.from({ length: n }, (_, i) => (base + i) * 3), 'narrow');
+  same(await allOf(calls), Array.from({ length: n }, (_, i) => (base + i) * 3), 'narrow');
 });
 
-export const callbacks = { each, fire, keptThere, keptHere, late, maker, recurse, narrow };
+export const callbacks = { each, fire, getter, keptThere, keptHere, late, maker, recurse, narrow };

@@ -47,13 +47,14 @@ const produce = operation(fc.record({ flow: flow('async', 'sync', 'readable', 'l
 const abortedStream = operation(fc.record({ flow: flow('async', 'sync', 'readable'), after: fc.integer({ min: 0, max: 6 }), pause: wait }), async ({ calc, key, base }, { flow: drawn, after, pause }) => {
   const controller = new AbortController();
   const reason = new Error(`enough ${base}`);
-  const stream = (await calc.$with({ signal: controller.signal }).produce(key, base, drawn)) as AsyncIterableIterator<number>;
+  const stream = (await calc.$with({ signal: controller.signal }).produce(key, base, drawn)) as AsyncIterable<number>;
+  const iterator = stream[Symbol.asyncIterator]();
   const first: unknown[] = [];
   const { items, breaks } = itemsOf(drawn, base);
-  while (first.length < Math.min(after, items.length)) first.push((await stream.next()).value);
+  while (first.length < Math.min(after, items.length)) first.push((await iterator.next()).value);
   await ticks(pause);
   controller.abort(reason);
-  const { got, end, error } = await consume(stream, -1);
+  const { got, end, error } = await consume({ [Symbol.asyncIterator]: () => iterator }, -1);
   const all = [...first, ...got];
   if (end === 'broken' && error !== reason && !(breaks && (error as Error).message === `broke ${base}`)) throw error;
   same(all, items.slice(0, all.length), 'aborted stream: items');
