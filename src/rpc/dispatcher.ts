@@ -174,14 +174,23 @@ export class Dispatcher {
       this.#finished(id, context);
       return;
     }
-    // The call goes on until its streams end: callbacks stay good, leaving the stream aborts the signal.
+    // The call goes on until its streams end: callbacks stay good, leaving a stream aborts the signal.
     this.#running.take(id);
     this.#streaming.add(context);
-    let open = streams.length;
+    const open = new Set(streams);
+    const read = new Set(streams);
     for (const stream of streams) {
       stream.context = context;
-      stream.onLeave(() => context.abort(new DOMException('the consumer left the stream', 'AbortError')));
-      stream.onEnd(() => --open === 0 && this.#finished(id, context));
+      stream.onLeave(() => {
+        const reason = new DOMException('the consumer left the stream', 'AbortError');
+        context.abort(reason);
+        // Nobody is left to read: a producer that waits for what it was given must not wait for ever.
+        if (read.delete(stream) && read.size === 0) context.brought?.interrupt(reason);
+      });
+      stream.onEnd(() => {
+        read.delete(stream);
+        if (open.delete(stream) && open.size === 0) this.#finished(id, context);
+      });
     }
   }
 

@@ -35,6 +35,15 @@ class Held implements Link {
     this.congested = false;
     this.events!.drain();
   }
+  get unsent() {
+    return this.inner.unsent;
+  }
+  pause() {
+    this.inner.pause();
+  }
+  resume() {
+    this.inner.resume();
+  }
   close(error?: Error) {
     this.inner.close(error);
   }
