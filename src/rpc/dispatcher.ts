@@ -2,7 +2,7 @@
 // Invariant: nothing that a user's object does when it is touched (getters, proxies, thenables) reaches further than its own call.
 import { CallbackReleasedError, MethodNotFoundError, MimasError, NotCloneableError, ProtocolError, QueueFullError } from '../errors.js';
 import { runInContext, type CallContext } from './context.js';
-import { DEFAULT_LIMITS, isReference, Kind } from './frames.js';
+import { isReference, Kind } from './frames.js';
 import { IdTable } from './id-table.js';
 import type { Imports } from './imports.js';
 import { readMeta } from './meta.js';
@@ -112,18 +112,17 @@ export class Dispatcher {
 
   /** The arguments of call `id`. @throws ProtocolError */
   #checked(id: number, args: unknown): unknown[] {
-    if (!Array.isArray(args) || args.length > DEFAULT_LIMITS.maxArguments) throw new ProtocolError(`arguments that are no list, or more than ${DEFAULT_LIMITS.maxArguments}`);
+    if (!Array.isArray(args) || args.length > this.session.limits.maxArguments) throw new ProtocolError(`arguments that are no list, or more than ${this.session.limits.maxArguments}`);
     if (this.#running.get(id)) throw new ProtocolError(`a second call of the number ${id} while the first is under way`);
     return args;
   }
 
   /** A peer that floods this side with calls is told so, instead of filling its memory. */
   #refused(id: number, context: CallContext, bytes: number): boolean {
-    const limit = this.session.options.maxServed ?? DEFAULT_LIMITS.maxServed;
-    const { maxServedBytes } = DEFAULT_LIMITS;
-    const crowd = this.active >= limit ? `${limit} calls` : this.#held + bytes > maxServedBytes ? `calls with ${maxServedBytes} bytes of arguments` : undefined;
+    const { maxServed, maxServedBytes } = this.session.limits;
+    const crowd = this.active >= maxServed ? `${maxServed} calls` : this.#held + bytes > maxServedBytes ? `calls with ${maxServedBytes} bytes of arguments` : undefined;
     if (!crowd) return false;
-    this.#fail(id, context, new QueueFullError(`${context.process}.${context.method}(): ${crowd} of ${context.caller} run already`, { process: context.process, maxQueue: limit, retryAfter: 100 }));
+    this.#fail(id, context, new QueueFullError(`${context.process}.${context.method}(): ${crowd} of ${context.caller} run already`, { process: context.process, maxQueue: maxServed, retryAfter: 100 }));
     return true;
   }
 

@@ -280,7 +280,7 @@ describe('a peer that is not trusted', () => {
   it('is told so when it floods the process with calls, and those under way go on', async () => {
     const { client, remote } = clientOf();
     const { opened, open } = gate();
-    const { attach } = serve(client, { wait: () => opened, quick: () => 1 }, { server: { maxServed: 10 } });
+    const { attach } = serve(client, { wait: () => opened, quick: () => 1 }, { server: { limits: { maxServed: 10 } } });
     await attach();
     const calls = Array.from({ length: 15 }, () => remote['wait']!());
     const results = Promise.allSettled(calls);
