@@ -70,6 +70,7 @@ export const spawned = ({ isolation, transport }: Process, runs: number, more: M
         await Promise.all([calc.collect(), other.collect()]);
         return { ...(await left()), ...nonZero({ lent: lent() }) };
       },
+      state: () => `calc ${calc.$handle.status}, other ${other.$handle.status}`,
       disturb: (who, how) => disturb(who === 'calc' ? calc : other, how),
       end: () => pm.shutdown({ timeout: 2_000 }),
     };
@@ -106,6 +107,7 @@ export const pooled = ({ isolation, transport }: Process, size: number, runs: nu
         await Promise.all([pool.$handle.broadcast('collect'), other.collect()]);
         return { ...(await left()), ...nonZero({ lent: internalsOf(other).session.exports.size }) };
       },
+      state: () => `pool ${replicas().map(({ status }) => status).join(' ')}, other ${other.$handle.status}`,
       async disturb(who, how) {
         if (who === 'other') return disturb(other, how);
         const victim = isolation === 'child' ? replicas().find(({ status, pid }) => status === 'running' && pid !== undefined)?.pid : undefined;

@@ -17,6 +17,8 @@ export interface World {
   left(): Promise<Leftovers>;
   /** Waits until garbage is collected on all sides, and says what is left behind then. */
   collected(): Promise<Leftovers>;
+  /** For messages: how its processes are. */
+  state?(): string;
   /** Ends a process and resolves when what takes its place runs. */
   disturb?(who: 'calc' | 'other', how: End): Promise<void>;
   end(): Promise<void>;
