@@ -13,10 +13,13 @@ const KIB = 1024;
 const BYTE_UNITS: Record<string, number> = { '': 1, b: 1, k: KIB, m: KIB ** 2, g: KIB ** 3, t: KIB ** 4 };
 const DURATION_UNITS: Record<string, number> = { '': 1, ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** The patterns below go back over spaces: longer than any sensible text, it would take them for ever. */
+const isShort = (value: unknown): value is string => typeof value === 'string' && value.length <= 100;
+
 /** Bytes of `value`. @throws InvalidOptionError naming `option` when the value is not a size. */
 export function parseBytes(value: Bytes, option = 'size'): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return Math.floor(value);
-  const match = typeof value === 'string' ? /^\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(?:i?b)?|b)?\s*$/i.exec(value) : null;
+  const match = isShort(value) ? /^\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(?:i?b)?|b)?\s*$/i.exec(value) : null;
   if (!match) throw new InvalidOptionError(`${option}: ${JSON.stringify(value)} is not a size; write a number of bytes or a string such as '512MB'`, { option });
   return Math.floor(Number(match[1]) * BYTE_UNITS[(match[2] ?? '').toLowerCase()]!);
 }
@@ -24,7 +27,7 @@ export function parseBytes(value: Bytes, option = 'size'): number {
 /** Milliseconds of `value`. @throws InvalidOptionError naming `option` when the value is not a duration. */
 export function parseDuration(value: Duration, option = 'duration'): number {
   if (typeof value === 'number' && !Number.isNaN(value) && value >= 0) return value;
-  const match = typeof value === 'string' ? /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*$/i.exec(value) : null;
+  const match = isShort(value) ? /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*$/i.exec(value) : null;
   if (!match) throw new InvalidOptionError(`${option}: ${JSON.stringify(value)} is not a duration; write milliseconds or a string such as '30s'`, { option });
   return Number(match[1]) * DURATION_UNITS[(match[2] ?? '').toLowerCase()]!;
 }
