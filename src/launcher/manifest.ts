@@ -6,7 +6,7 @@ import { isMap } from 'yaml';
 import { canBeVariable } from '../runtime/environment.js';
 import type { ProbeTimes } from '../runtime/probes.js';
 import { parseBytes } from '../units.js';
-import { composeYaml, withoutTraces } from '../yaml/compose.js';
+import { composeYaml, SEVERAL, withoutTraces } from '../yaml/compose.js';
 import { resolveYaml } from '../yaml/resolve.js';
 import { readTextFile } from '../yaml/text-file.js';
 import { ISOLATION_LEVELS, type IsolationLevel } from './ids.js';
@@ -79,6 +79,7 @@ export function readManifest(path: string): { manifest: Manifest } | BadManifest
   return withoutTraces(() => {
     const { document, faults: [syntax], lines } = composeYaml(text, MERGING);
     const fault = (offset: number, message: string) => at(`parse manifest: ${message}`, lines.linePos(offset).line || 1);
+    if (syntax?.message === SEVERAL) return fault(syntax.offset, 'a manifest is one document, this file holds several');
     if (syntax || !document) return fault(syntax?.offset ?? 0, syntax?.message ?? 'it cannot be read');
     if (!isMap(document.contents)) return at('parse manifest: a manifest is a map of keys and values');
     let unresolved: BadManifest | undefined;

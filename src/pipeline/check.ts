@@ -2,6 +2,7 @@
 // resolved by now.
 import { isMap, isScalar, isSeq, type Node, type Scalar, type YAMLMap } from 'yaml';
 import { closest } from '../errors.js';
+import { shortened } from '../printable.js';
 import { parseBytes, parseDuration } from '../units.js';
 import type { Suggest } from './problems.js';
 import type { Shape } from './shape.js';
@@ -47,8 +48,8 @@ export function checkNode(raw: unknown, shape: Shape, path: string, report: Repo
   switch (shape.kind) {
     case 'text':
       if ((value as string).length > (shape.longest ?? LONGEST_TEXT)) report(node, path, `${path}: longer than ${shape.longest ?? LONGEST_TEXT} characters`);
-      else if (shape.values && !shape.values.includes(value as string)) report(node, path, `${path}: '${value}' is not one of ${shape.values.join(', ')}`, () => closest(value as string, shape.values!));
-      else if (shape.pattern && !shape.pattern.test(value as string)) report(node, path, `${path}: '${value}' is not ${shape.expected}`);
+      else if (shape.values && !shape.values.includes(value as string)) report(node, path, `${path}: '${shown(value)}' is not one of ${shape.values.join(', ')}`, () => closest(value as string, shape.values!));
+      else if (shape.pattern && !shape.pattern.test(value as string)) report(node, path, `${path}: '${shown(value)}' is not ${shape.expected}`);
       return;
     case 'number': {
       const n = value as number;
@@ -92,7 +93,7 @@ function checkObject(node: YAMLMap, shape: Extract<Shape, { kind: 'object' }>, p
     if (path === '' && name.startsWith('x-')) continue;
     const field = Object.hasOwn(shape.fields, name) ? shape.fields[name] : undefined;
     if (!field) {
-      report(key as Node, join(path, name), `${path || 'the file'}: unknown field '${name}'`, () => closest(name, known));
+      report(key as Node, join(path, name), `${path || 'the file'}: unknown field '${shown(name)}'`, () => closest(name, known));
       continue;
     }
     present.push(name);
@@ -105,6 +106,7 @@ function checkObject(node: YAMLMap, shape: Extract<Shape, { kind: 'object' }>, p
 }
 
 const accepts = (shape: Shape): readonly Found[] => (shape.kind === 'either' ? shape.of.flatMap(accepts) : ACCEPTS[shape.kind]);
+const shown = (value: unknown): string => shortened(String(value), 100);
 const keyOf = (key: unknown): string => String(isScalar(key) ? (key as Scalar).value : key);
 const join = (path: string, name: string): string => (path ? `${path}.${name}` : name);
 

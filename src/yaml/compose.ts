@@ -19,6 +19,9 @@ const MOST_TOKENS = 200_000;
 /** Of collections in collections. What walks along a document calls itself for each. */
 export const DEEPEST = 100;
 
+/** Said of a second document. */
+export const SEVERAL = 'one document is expected, this file holds several';
+
 class GivenUp extends Error {}
 
 /** `merge`: `<<` takes in other maps. */
@@ -29,7 +32,7 @@ export function composeYaml(source: string, { merge }: { merge: boolean }): Comp
     const composer = new Composer({ prettyErrors: false, logLevel: 'silent', merge, uniqueKeys: false });
     const [document, another] = take2(composer.compose(tokensOf(source, lines, at), true, source.length));
     const faults = document!.errors.map(({ pos, message }): Fault => ({ offset: pos[0], message: message.split('\n')[0]! }));
-    if (another) faults.push({ offset: another.range[0], message: 'one document is expected, this file holds several' });
+    if (another) faults.push({ offset: another.range[0], message: SEVERAL });
     return { document, faults, lines };
   } catch (error) {
     return { document: undefined, faults: [{ offset: at.offset, message: (error as Error).message }], lines };
