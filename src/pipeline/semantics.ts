@@ -74,7 +74,7 @@ function checkHealth(component: Component, patterns: LinePatterns, complain: Com
     try {
       patterns.compile(check.pattern);
     } catch (error) {
-      complain(component, 'health_check.log', `${component.id}: ${(error as Error).message}`);
+      complain(component, 'health_check.log', `${component.id}: health_check.log: ${(error as Error).message}`);
     }
   } else if (check.kind !== 'exec' && typeof check.port === 'string') {
     const names = component.ports.flatMap(({ name }) => name ?? []);
