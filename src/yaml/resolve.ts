@@ -51,7 +51,8 @@ class Resolver {
   #meaning(alias: Alias): [Node | null, Measure] {
     const node = this.#anchors.get(alias.source);
     const measure = node && this.#measures.get(node);
-    if (node && measure) return [node, measure];
+    // A value of its own: what reads the document may take it as a text here and as a number there.
+    if (node && measure) return [isScalar(node) ? copyOf(node) : node, measure];
     this.onFault(alias, node ? `*${alias.source} stands for itself` : `*${alias.source} stands for nothing`);
     return [null, NOTHING];
   }
@@ -148,6 +149,10 @@ class Resolver {
     if (!this.#overflown) this.onFault(node, `with what aliases and << stand for, there is more in this file than is read: ${MOST_VALUES} values`);
     this.#overflown = true;
   }
+}
+
+function copyOf({ value, source, type, range }: Scalar): Scalar {
+  return Object.assign(new Scalar(value), { range, ...(source === undefined ? {} : { source }), ...(type === undefined ? {} : { type }) });
 }
 
 function add(sum: { values: number; depth: number }, { values, depth }: Measure): void {
