@@ -20,10 +20,10 @@ const one = (more: string): string => `${HEAD}  - {id: a, command: x, ${more}}\n
 
 /** Each with what is said of it first. */
 const FILES: readonly (readonly [name: string, text: string, expected: RegExp])[] = [
-  ['components', many(9000, (n) => `id: c${n}, command: x`), /is valid; start order: c0, c1/],
+  ['components', many(6000, (n) => `id: c${n}, command: x`), /is valid; start order: c0, c1/],
   ['more components than are read', many(36_000, (n) => `id: c${n}, command: x`), /there is more in this file than is read/],
   ['more than a megabyte of components', many(60_000, (n) => `id: c${n}, command: x`), /larger than 1 MB/],
-  ['components that the driver refuses', `${many(5000, (n) => `id: c${n}, image: x, resources: {cpu: 1, memory: 64MB}`)}  driver: process\n`, /c0 has only an image/],
+  ['components that the driver refuses', `${many(2000, (n) => `id: c${n}, image: x, resources: {cpu: 1, memory: 64MB}`)}  driver: process\n`, /c0 has only an image/],
   ['a stage that waits for a stage', `${many(4000, (n) => `id: c${n}, command: x`)}  sinks:\n${Array.from({ length: 4000 }, (_, n) => `  - {id: d${n}, command: x}\n`).join('')}`, /is valid/],
   ['a chain of components', many(6000, (n) => `id: c${n}, command: x${n > 0 ? `, depends_on: [c${n - 1}]` : ''}`), /is valid; start order: c0 → c1/],
   ['a long cycle', many(6000, (n) => `id: c${n}, command: x, depends_on: [c${(n + 1) % 6000}]`), /components wait for each other: c0 → c1/],
