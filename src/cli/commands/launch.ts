@@ -1,5 +1,6 @@
 // `mimas launch`: a launcher of patterns in the foreground, served over gRPC and HTTP. The launcher itself is loaded when asked for.
 import { Option, type Command } from 'commander';
+import { printable } from '../../printable.js';
 import { exitCodeOf, EXIT, SIGNAL_BASE, STOP_SIGNALS } from '../exit-codes.js';
 import { readTls, readToken, type TlsFlags, type TokenFlags } from '../files.js';
 import { complain, event, note, onHangUp, say } from '../output.js';
@@ -92,7 +93,7 @@ async function run(flags: LaunchFlags): Promise<void> {
         early = undefined;
       } else {
         say(`Launcher service started on ${server.host}:${grpcPort}, metrics on http${tls ? 's' : ''}://${server.host}:${metricsPort}/metrics`);
-        say(`${launcher.registry.count} patterns: ${launcher.registry.list().map(({ name }) => name).join(', ')}`);
+        say(`${launcher.registry.count} patterns: ${launcher.registry.list().map(({ name }) => printable(name)).join(', ')}`);
       }
       await new Promise<void>((resolve) => {
         let asked = false;

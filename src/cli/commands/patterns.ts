@@ -5,6 +5,7 @@ import { InvalidOptionError } from '../../errors.js';
 import { parseDuration } from '../../units.js';
 import { EXIT } from '../exit-codes.js';
 import { readTls, readToken, type TlsFlags, type TokenFlags } from '../files.js';
+import { printable, printableLines } from '../../printable.js';
 import { complain, note, say, toJson } from '../output.js';
 
 interface Flags extends TokenFlags, TlsFlags {
@@ -53,8 +54,8 @@ export function register(program: Command): void {
       const answer = await ask<{ processId: string; address: string; healthy: boolean }>('LaunchPattern', { patternName: pattern, isolation, namespace: flags.namespace ?? '', sessionId: flags.session ?? '', config, gracePeriodSecs: seconds(flags.grace) });
       if (flags.json) return say(toJson(answer));
       say('✓ Pattern launched successfully!');
-      say(`  Process ID: ${answer.processId}`);
-      say(`  Address: ${answer.address}`);
+      say(`  Process ID: ${printable(answer.processId)}`);
+      say(`  Address: ${printable(answer.address)}`);
       say(`  Healthy: ${answer.healthy}`);
     }));
   common(patterns.command('stop').description('Ends a process: SIGTERM, the grace, SIGKILL.').argument('<id>', 'as `mimas patterns list` shows it'))
@@ -63,7 +64,7 @@ export function register(program: Command): void {
     .action((processId: string, flags: Flags & { grace?: string; force?: boolean }) => withLauncher(flags, async (ask) => {
       const answer = await ask<{ success: boolean; error: string }>('TerminatePattern', { processId, gracePeriodSecs: seconds(flags.grace), force: flags.force ?? false });
       if (flags.json) say(toJson(answer));
-      else if (answer.success) say(`${processId} is stopped`);
+      else if (answer.success) say(`${printable(processId)} is stopped`);
       else note(`mimas: ${answer.error}`);
       if (!answer.success) process.exitCode = EXIT.failed;
     }));
@@ -71,14 +72,14 @@ export function register(program: Command): void {
     .action((processId: string | undefined, flags: Flags) => withLauncher(flags, async (ask) => {
       if (processId === undefined) {
         const health = await ask<object>('Health', { includeProcesses: false });
-        return say(flags.json ? toJson(health) : JSON.stringify(health, null, 2));
+        return say(flags.json ? toJson(health) : printableLines(JSON.stringify(health, null, 2)));
       }
       const { process: info, notFound } = await ask<{ process: Info | null; notFound: boolean }>('GetProcessStatus', { processId });
       if (notFound || !info) {
         process.exitCode = EXIT.failed;
         return flags.json ? say(toJson({ notFound: true })) : note(`mimas: process not found: ${processId}`);
       }
-      say(flags.json ? toJson(info) : JSON.stringify(info, null, 2));
+      say(flags.json ? toJson(info) : printableLines(JSON.stringify(info, null, 2)));
     }));
 }
 
@@ -136,7 +137,7 @@ async function withLauncher(flags: Flags, act: (ask: Ask) => Promise<void>): Pro
 function table(list: readonly Info[]): void {
   const rows = [['PROCESS', 'STATE', 'HEALTHY', 'PID', 'ADDRESS', 'UPTIME', 'RESTARTS', 'ERRORS'], ...list.map((info) => [
     info.processId, info.state.replace('STATE_', ''), String(info.healthy), info.pid > 0 ? String(info.pid) : '-', info.address || '-', `${info.uptimeSeconds}s`, String(info.restartCount), String(info.errorCount),
-  ])];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  ].map(printable))];
+  const widths = rows[0]!.map((_, column) => rows.reduce((most, row) => Math.max(most, row[column]!.length), 0));
   for (const row of rows) say(row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd());
 }
