@@ -79,11 +79,12 @@ export class Outbox {
   #send(): void {
     if (this.#count === 0) return;
     const { entries } = this;
+    // Handed over, never kept: the link may hold on to them.
     const attachments = this.#attachments;
     const transfer = this.#transfer;
     this.entries = [];
-    if (attachments.length > 0) this.#attachments = [];
-    if (transfer.length > 0) this.#transfer = [];
+    this.#attachments = [];
+    this.#transfer = [];
     this.#bytes = 0;
     this.#count = 0;
     this.#start = 0;

@@ -197,8 +197,7 @@ export class EntryReader implements TurnReader {
       }
       case Kind.END: {
         const value = this.#value(batch, at + 2);
-        this.#drop();
-        session.live.endIncoming(id).end(value);
+        session.live.endIncoming(id).end(value, this.#takeImports()?.streams);
         break;
       }
       case Kind.FAIL: {
