@@ -1,26 +1,13 @@
 // Where running pipelines are found: one socket each, in a folder that only this user can enter.
-import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { InvalidOptionError, UnauthorizedError } from '../errors.js';
+import { InvalidOptionError } from '../errors.js';
+import { runtimeFolder } from '../runtime/own-folder.js';
 
 const SUFFIX = '.pipeline.sock';
-const PRIVATE = 0o077;
 /** `sun_path` without its last zero: 108 on Linux, 104 elsewhere. */
 const LONGEST_SOCKET = process.platform === 'linux' ? 107 : 103;
-
-/** `MIMAS_RUNTIME_DIR`, else a folder under `XDG_RUNTIME_DIR`, else one of this user's in the temporary folder. @throws UnauthorizedError when others could enter it */
-function runtimeFolder(env: NodeJS.ProcessEnv = process.env): string {
-  const uid = process.getuid?.() ?? 0;
-  const folder = env['MIMAS_RUNTIME_DIR'] ?? (env['XDG_RUNTIME_DIR'] ? join(env['XDG_RUNTIME_DIR'], 'mimas') : join(tmpdir(), `mimas-${uid}`));
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const found = lstatSync(folder);
-  if (!found.isDirectory() || found.uid !== uid || (process.platform !== 'win32' && (found.mode & PRIVATE) !== 0)) {
-    throw new UnauthorizedError(`${folder} is not a folder of this user alone (mode 0700); set MIMAS_RUNTIME_DIR to one that is`);
-  }
-  return folder;
-}
 
 /** @throws InvalidOptionError when the system cannot make a socket of such a long name */
 export function socketOf(name: string, folder = runtimeFolder()): string {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { cgroupName, detectCgroups } from '../../dist/runtime/cgroups.js';
 import { endOrphan } from '../../dist/launcher/orphans.js';
-import { identityOf, isSame } from '../../dist/launcher/identity.js';
+import { identityOf, isSame } from '../../dist/runtime/identity.js';
 import { addPattern, alive, failure, kill, start, startOver, temporaryFolder, until } from './helpers.js';
 import { crash, launcherProgram, program, stranger } from './programs.js';
 
