@@ -11,7 +11,7 @@ import { crash, launcherProgram, program, stranger } from './programs.js';
 
 it('21. a new launcher stops what its killed predecessor left, and touches nobody else (OrphanDetection)', async () => {
   const [dir, stateDir] = [temporaryFolder(), temporaryFolder()];
-  addPattern(dir, 'p', { manifest: 'name: p\nversion: 1.0.0\nexecutable: ./run\nresources: {memory_limit: 64Mi}\n' });
+  addPattern(dir, 'p', { manifest: 'name: p\nversion: 1.0.0\nexecutable: ./run\nconfig: [SECRET]\nresources: {memory_limit: 64Mi}\n' });
   const { program, info } = await launcherProgram(dir, stateDir, 'adopt');
   const { launch } = JSON.parse(readFileSync(join(stateDir, 'processes', readdirSync(join(stateDir, 'processes'))[0]!), 'utf8')) as { launch: string };
   const group = join(detectCgroups().parents.memory ?? '/no/cgroups', cgroupName(launch));
@@ -206,7 +206,7 @@ it.skipIf(detectCgroups().parents.memory === undefined)('limits of starts that a
   const manifest = 'name: p\nversion: 1.0.0\nexecutable: ./run\nresources: {memory_limit: 64Mi}\n';
   addPattern(dir, 'p', { manifest, script: '#!/bin/sh\nsetsid sleep 60 &\necho $! > escaped\nexec sleep 60\n' });
   const folder = () => readdirSync(join(stateDir, 'processes')).map((name) => (JSON.parse(readFileSync(join(stateDir, 'processes', name), 'utf8')) as { launch: string }).launch).map((launch) => join(detectCgroups().parents.memory!, cgroupName(launch)))[0]!;
-  mkdirSync(join(stateDir, 'processes'), { recursive: true });
+  mkdirSync(join(stateDir, 'processes'), { recursive: true, mode: 0o700 });
   const { program: first, info } = await launcherProgram(dir, stateDir, 'adopt');
   const dead = folder();
   // As if it had been killed before it had recorded a start.
