@@ -62,7 +62,11 @@ function isLeft(parent: string, name: string): boolean {
 async function removeFlat(folder: string): Promise<boolean> {
   const { readdir, rmdir, unlink } = process.getBuiltinModule('node:fs').promises;
   try {
-    for (const name of await readdir(folder)) await unlink(join(folder, name));
+    for (const name of await readdir(folder)) {
+      await unlink(join(folder, name)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+    }
     await rmdir(folder);
     return true;
   } catch {
