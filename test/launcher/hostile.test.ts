@@ -87,6 +87,20 @@ describe('the token', () => {
     expect([server.token === 'somebody-else-knows-this-one', lstatSync(join(linked, 'token')).isFile(), readFileSync(other, 'utf8')]).toEqual([false, true, 'somebody-else-knows-this-one\n']);
   });
 
+  it('is not left where others could read it, which is told; those who call can be given it', async () => {
+    const ours = process.env['MIMAS_RUNTIME_DIR'];
+    const open = (process.env['MIMAS_RUNTIME_DIR'] = temporaryFolder());
+    chmodSync(open, 0o755);
+    try {
+      const { server, as, logs } = await serve();
+      expect([server.tokenFile, readdirSync(open), findLauncher(`127.0.0.1:${server.grpcPort}`)]).toEqual([undefined, [], undefined]);
+      expect(logs).toContainEqual(expect.stringMatching(/^WARNING: the token could not be left where `mimas patterns` finds it, and must be given with --token-file or MIMAS_TOKEN: .* is not a folder of this user alone/));
+      expect(await as(server.token).call(`${SERVICE}/Health`)).toMatchObject({ healthy: true });
+    } finally {
+      process.env['MIMAS_RUNTIME_DIR'] = ours;
+    }
+  });
+
   it('a state folder that others can write is refused', async () => {
     const stateDir = temporaryFolder();
     chmodSync(stateDir, 0o777);

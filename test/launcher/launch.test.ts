@@ -1,6 +1,6 @@
 // Launching: who shares a process, what it is given, and what may be launched.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -178,6 +178,16 @@ describe('ports', () => {
     const { told } = await take();
     expect(told).toHaveLength(20);
     expect(Math.max(...told)).toBeLessThan(from + 20);
+    // What was claimed by the dead is in the way of nobody, but it is there until a launcher starts.
+    expect(readdirSync(folder)).toHaveLength(60);
+    new Ports({ from, to: from + 79 }, folder).tidy();
+    expect(readdirSync(folder).toSorted()).toEqual(told.map((port) => `port-${port}`).toSorted());
+  });
+
+  it('are not claimed in a folder that others can enter', async () => {
+    const folder = temporaryFolder();
+    chmodSync(folder, 0o755);
+    await expect(new Ports(undefined, folder).take()).rejects.toMatchObject({ code: 'PORT_ALLOCATION_FAILED', message: `ports cannot be claimed: ${folder} is not a folder of this user alone (mode 0700); set TMPDIR to another temporary folder` });
   });
 
   it('prefer what is asked for, and say when there are none', async () => {

@@ -203,7 +203,7 @@ it('a state folder that cannot be one is told by name', async () => {
 
 it.skipIf(detectCgroups().parents.memory === undefined)('limits of starts that are over leave no groups: of a dead record, and of one whose grandchild got away', async () => {
   const [dir, stateDir] = [temporaryFolder(), temporaryFolder()];
-  const manifest = 'name: p\nversion: 1.0.0\nexecutable: ./run\nresources: {memory_limit: 64Mi}\n';
+  const manifest = 'name: p\nversion: 1.0.0\nexecutable: ./run\nconfig: [SECRET]\nresources: {memory_limit: 64Mi}\n';
   addPattern(dir, 'p', { manifest, script: '#!/bin/sh\nsetsid sleep 60 &\necho $! > escaped\nexec sleep 60\n' });
   const folder = () => readdirSync(join(stateDir, 'processes')).map((name) => (JSON.parse(readFileSync(join(stateDir, 'processes', name), 'utf8')) as { launch: string }).launch).map((launch) => join(detectCgroups().parents.memory!, cgroupName(launch)))[0]!;
   mkdirSync(join(stateDir, 'processes'), { recursive: true, mode: 0o700 });

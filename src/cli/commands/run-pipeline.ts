@@ -7,6 +7,7 @@ import type { PipelineSpec } from '../../pipeline/model.js';
 import { OperationsServer } from '../../pipeline/operations.js';
 import { loadPipeline } from '../../pipeline/parse.js';
 import { PipelineRunner } from '../../pipeline/runner.js';
+import { runningPipelines } from '../../pipeline/runtime-folder.js';
 import { Watcher } from '../../pipeline/watcher.js';
 import { parseDuration } from '../../units.js';
 import { EXIT, SIGNAL_BASE, STOP_SIGNALS, type StopSignal } from '../exit-codes.js';
@@ -65,6 +66,8 @@ async function foreground(spec: PipelineSpec, load: () => PipelineSpec, flags: R
   narrator.listen(runner.events);
   const operations = new OperationsServer(runner, { load });
   await operations.listen();
+  // Sockets that killed ones have left are cleared away with the look.
+  void runningPipelines().catch(() => {});
   const stopListening = listenForSignals(runner, narrator);
   // Nobody reads any more: as with other programs in a pipe, that is the end, but an orderly one.
   onHangUp(() => void runner.stop('nobody reads the output'));
