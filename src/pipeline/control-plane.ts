@@ -4,8 +4,9 @@ import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { handleUnaryCall, sendUnaryData, Server, ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { InvalidOptionError, UnauthorizedError, UnitNotFoundError } from '../errors.js';
-import { ControlPlaneAccess, ForbiddenError, type AccessOptions } from './control-plane-access.js';
+import { ControlPlaneAccess, ForbiddenError, type AccessOptions, type Caller } from './control-plane-access.js';
 import type { ControlPlanePlace } from './orchestrator.js';
+import { uidOfPeer } from './peer-user.js';
 import { Registry, type ComponentInfo, type HealthName, type Registration, type RegistryOptions, type TypeName } from './registry.js';
 
 /** Beside this file; the build copies it. */
@@ -23,8 +24,7 @@ export interface ControlPlaneOptions extends RegistryOptions, AccessOptions {
 /** Of each kind of error the status that says it. */
 const STATUS = [[UnitNotFoundError, 'NOT_FOUND'], [InvalidOptionError, 'INVALID_ARGUMENT'], [UnauthorizedError, 'UNAUTHENTICATED'], [ForbiddenError, 'PERMISSION_DENIED']] as const;
 
-/** `shown` is the caller's `authorization`. */
-type Method = (request: never, shown: string | undefined) => object;
+type Method = (request: never, caller: Caller) => object;
 
 interface WireInfo { id: string; name: string; description: string; version: string; type: string; input_event_types: string[]; output_event_types: string[]; endpoint: string; metadata: Record<string, string> }
 
@@ -33,6 +33,7 @@ export class ControlPlane {
   readonly #access: ControlPlaneAccess;
   readonly #options: ControlPlaneOptions;
   #server: Server | undefined;
+  #port = 0;
 
   constructor(options: ControlPlaneOptions = {}) {
     this.#options = options;
@@ -58,7 +59,8 @@ export class ControlPlane {
     const handle = (work: Method): handleUnaryCall<never, object> => (call: ServerUnaryCall<never, object>, done: sendUnaryData<object>) => {
       try {
         const [shown] = call.metadata.get('authorization');
-        done(null, work(call.request, shown === undefined ? undefined : String(shown)));
+        const caller: Caller = { authorization: shown === undefined ? undefined : String(shown), uid: () => uidOfPeer(call.getPeer(), this.#port) };
+        done(null, work(call.request, caller));
       } catch (error) {
         const [, name = 'INTERNAL'] = STATUS.find(([kind]) => error instanceof kind) ?? [];
         done({ code: grpc.status[name], details: (error as Error).message });
@@ -76,6 +78,7 @@ export class ControlPlane {
     const free = !needed && (wanted === 0 || (await listenable(first, wanted).then(() => true, () => false)));
     if (!free && !elsewhere) throw new InvalidOptionError(`the control plane cannot listen on ${first}:${wanted}, which ${needed ? 'a component has' : 'is taken'}; --control-plane-port 0 takes a free port`, { option: 'controlPlane.port' });
     const port = free && wanted !== 0 ? wanted : await freePort(first, reserved);
+    this.#port = port;
     for (const host of [first, ...others]) await bind(host, port);
     // An address that somebody chose is one that components can only be told, unless it means all or this machine.
     const chosen = this.#options.hosts?.[0];
@@ -93,30 +96,30 @@ export class ControlPlane {
     const { registry } = this;
     const access = this.#access;
     return {
-      RegisterComponent({ component, component_id: id }: { component: WireInfo | null; component_id: string }, shown) {
-        const own = access.toSpeakFor(id || component?.id || '', shown);
+      RegisterComponent({ component, component_id: id }: { component: WireInfo | null; component_id: string }, caller) {
+        const own = access.toSpeakFor(id || component?.id || '', caller);
         if (!component && !own) throw new InvalidOptionError('component is required', { option: 'component' });
         const { serviceId, topics, connections } = registry.register(fromWire(component), own);
         return { service_id: serviceId, assigned_topics: topics, connection_info: connections };
       },
-      UnregisterComponent({ service_id: id }: { service_id: string }, shown) {
-        registry.unregister(access.toSpeakFor(id, shown));
+      UnregisterComponent({ service_id: id }: { service_id: string }, caller) {
+        registry.unregister(access.toSpeakFor(id, caller));
         return {};
       },
-      DiscoverComponents({ type, event_types: eventTypes, metadata_filters: metadata }: { type: string; event_types: string[]; metadata_filters: Record<string, string> }, shown) {
-        access.toRead(shown);
+      DiscoverComponents({ type, event_types: eventTypes, metadata_filters: metadata }: { type: string; event_types: string[]; metadata_filters: Record<string, string> }, caller) {
+        access.toRead(caller);
         return { components: registry.discover({ type: typeOf(type), eventTypes, metadata }).map(toWire) };
       },
-      Heartbeat({ service_id: id, status, metrics }: { service_id: string; status: string; metrics: Record<string, string> }, shown) {
-        registry.heartbeat(access.toSpeakFor(id, shown), status.replace('HEALTH_STATUS_', '') as HealthName, metrics);
+      Heartbeat({ service_id: id, status, metrics }: { service_id: string; status: string; metrics: Record<string, string> }, caller) {
+        registry.heartbeat(access.toSpeakFor(id, caller), status.replace('HEALTH_STATUS_', '') as HealthName, metrics);
         return {};
       },
-      GetComponentStatus({ service_id: id }: { service_id: string }, shown) {
-        access.toRead(shown);
+      GetComponentStatus({ service_id: id }: { service_id: string }, caller) {
+        access.toRead(caller);
         return statusToWire(registry.status(id));
       },
-      ListComponents({ type_filter: type, include_unhealthy: includeUnhealthy }: { type_filter: string; include_unhealthy: boolean }, shown) {
-        access.toRead(shown);
+      ListComponents({ type_filter: type, include_unhealthy: includeUnhealthy }: { type_filter: string; include_unhealthy: boolean }, caller) {
+        access.toRead(caller);
         return { components: registry.list({ type: typeOf(type), includeUnhealthy }).map(statusToWire) };
       },
     };

@@ -16,11 +16,11 @@ afterEach(async () => {
 });
 
 /** Shows `authorization`, unless there is none. */
-function clientFor(port: number | string, authorization?: string) {
+function clientFor(port: number | string, authorization?: string, host = 'localhost') {
   const metadata = new Metadata();
   if (authorization !== undefined) metadata.set('authorization', authorization);
   const { flowctl } = loadPackageDefinition(loadSync(CONTROL_PLANE_PROTO, { keepCase: true, enums: String, defaults: true })) as never as { flowctl: { v1: { ControlPlaneService: new (address: string, creds: unknown) => Record<string, (request: object, metadata: Metadata, done: (error: ServiceError | null, answer: Answer) => void) => void> & { close(): void } } } };
-  const client = new flowctl.v1.ControlPlaneService(`localhost:${port}`, credentials.createInsecure());
+  const client = new flowctl.v1.ControlPlaneService(`${host}:${port}`, credentials.createInsecure());
   open.push(client);
   return (method: string, request: object = {}) => new Promise<Answer>((resolve, reject) => client[method]!(request, metadata, (error, answer) => (error ? reject(error) : resolve(answer))));
 }
@@ -124,7 +124,30 @@ describe('who may do what', () => {
     await expect(clientFor(open_.port)('ListComponents')).rejects.toMatchObject({ code: code.UNAUTHENTICATED });
     // Who shows whom it is remains that one.
     await expect(open_.as('other')(...WRITES[0]!)).rejects.toMatchObject({ code: code.PERMISSION_DENIED });
-    expect(() => new ControlPlane({ read: 'all' as never })).toThrow('controlPlane.read must be components or anyone, got all');
+    expect(() => new ControlPlane({ read: 'all' as never })).toThrow('controlPlane.read must be components, user or anyone, got all');
+  });
+});
+
+describe('user: programs of the same user', () => {
+  const ask = async (run: (code: string) => Promise<unknown>, address: string) => run(`
+    const client = ${clientCode(CONTROL_PLANE_PROTO, 'flowctl.v1.ControlPlaneService', address)};
+    console.log(JSON.stringify([await client('RegisterComponent', { component_id: 'any' }), await client('Heartbeat', { service_id: 'any' }), await client('ListComponents', {})]));`);
+
+  it.each(['127.0.0.1', '::1', '0.0.0.0', '::'])('may register and read without a token, at %s', async (host) => {
+    const plane = new ControlPlane({ port: 0, register: 'user', read: 'user', hosts: [host] });
+    open.push(plane);
+    const { port } = new URL(await plane.listen({ listen: [], tell: 'localhost' }));
+    const to = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+    const call = clientFor(port, undefined, to.includes(':') ? `[${to}]` : to);
+    expect(await call('RegisterComponent', { component_id: 'any' })).toMatchObject({ service_id: 'any' });
+    await call('Heartbeat', { service_id: 'any' });
+    expect((await call('ListComponents')).components).toHaveLength(1);
+    if (asStranger) expect(await ask(asStranger, `${to.includes(':') ? `[${to}]` : to}:${port}`)).toEqual(Array(3).fill('UNAUTHENTICATED'));
+  });
+
+  it('who shows a wrong token is refused all the same', async () => {
+    const { port } = await serve({ register: 'user', read: 'user' });
+    await expect(clientFor(port, 'Bearer x.y')('ListComponents')).rejects.toMatchObject({ code: code.UNAUTHENTICATED });
   });
 });
 
