@@ -92,6 +92,9 @@ describe('MIMAS_TOKEN', () => {
     writeFileSync(file, JSON.stringify({ apiVersion: 'mimas/v1', kind: 'Pipeline', metadata: { name: 'secrets' }, spec: { sources: [shell('plain', { replicas: 2 }), shell('asks', { env: { GIVEN: '${MIMAS_TOKEN}' } }), { id: 'file', process: './teller.process.mjs' }] } }));
     const run = startCommand(['run', file, '--plain', '--control-plane-port', '0'], { cwd: folder, env: { ...secret, MIMAS_RUNTIME_DIR: temporaryFolder('mimas-run-') } });
     await run.line('Pipeline started successfully');
+    run.signal('SIGINT');
+    // All is in the logs then.
+    expect(await run.exit()).toBe(0);
     const log = (id: string) => readFileSync(join(folder, 'logs', `${id}.log`), 'utf8');
     const own = ['plain', 'plain-2', 'asks'].map((id) => /^FLOWCTL_TOKEN=(\S+)\.[\w-]{43}$/m.exec(log(id))?.[1]);
     expect(own).toEqual(['plain', 'plain-2', 'asks']);
@@ -99,7 +102,5 @@ describe('MIMAS_TOKEN', () => {
     expect(['plain', 'plain-2', 'file'].filter((id) => log(id).includes(TOKEN))).toEqual([]);
     expect(log('asks')).toContain(`GIVEN=${TOKEN}\n`);
     expect(log('asks')).not.toContain('MIMAS_TOKEN=');
-    run.signal('SIGINT');
-    expect(await run.exit()).toBe(0);
   });
 });
