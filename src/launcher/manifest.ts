@@ -11,6 +11,7 @@ import { resolveYaml } from '../yaml/resolve.js';
 import { readTextFile } from '../yaml/text-file.js';
 import { ISOLATION_LEVELS, type IsolationLevel } from './ids.js';
 import { Reader, TooManyFaults, type ManifestProblem } from './manifest-reader.js';
+import { isLoader, isVariablePattern } from './request-variables.js';
 
 export type Enforcement = 'strict' | 'best-effort';
 
@@ -49,13 +50,15 @@ export interface Manifest {
   readonly healthcheck?: HealthCheckSpec | undefined;
   readonly resources?: Resources | undefined;
   readonly environment: Readonly<Record<string, string>>;
+  /** What requests may set besides those of `environment`: names, or the beginnings of names with a star. */
+  readonly config: readonly string[];
   readonly backendSlots: readonly BackendSlot[];
   /** The manifest file, absolute. */
   readonly file: string;
   readonly folder: string;
 }
 
-const KEYS = ['name', 'version', 'executable', 'process', 'args', 'isolation_level', 'healthcheck', 'resources', 'environment', 'backend_slots', 'description', 'author'];
+const KEYS = ['name', 'version', 'executable', 'process', 'args', 'isolation_level', 'healthcheck', 'resources', 'environment', 'config', 'backend_slots', 'description', 'author'];
 const HEALTH_KEYS = ['type', 'port', 'path', 'command', 'interval', 'timeout', 'failure_threshold', 'success_threshold', 'initial_delay', 'startup_timeout'];
 const RESOURCE_KEYS = ['cpu_limit', 'cpu_request', 'memory_limit', 'memory_request', 'enforce'];
 const SLOT_KEYS = ['name', 'type', 'required', 'config_schema'];
@@ -128,6 +131,7 @@ function build(reader: Reader, file: string): Manifest {
     healthcheck: healthcheck(reader, processFile !== undefined),
     resources: resources(reader),
     environment: environment(reader),
+    config: config(reader),
     backendSlots: slots(reader),
     file,
     folder,
@@ -219,6 +223,16 @@ function environment(reader: Reader): Record<string, string> {
     else variables[key] = value;
   }
   return variables;
+}
+
+function config(reader: Reader): string[] {
+  const patterns = reader.texts(['config']);
+  patterns.forEach((pattern, i) => {
+    if (!isVariablePattern(pattern)) reader.fault(`config: ${JSON.stringify(pattern)} is neither the name of a variable nor the beginning of names with a star`, ['config', i]);
+    // With a star, those that no request may set are left out.
+    else if (!pattern.endsWith('*') && isLoader(pattern)) reader.fault(`config: ${pattern} is never taken from a request: it makes programs load, run or trust something else; write it under environment`, ['config', i]);
+  });
+  return patterns;
 }
 
 function slots(reader: Reader): BackendSlot[] {
