@@ -41,6 +41,18 @@ export class PolledLink implements Link {
     return taken;
   }
 
+  get unsent(): number {
+    return this.link.unsent;
+  }
+
+  pause(): void {
+    this.link.pause();
+  }
+
+  resume(): void {
+    this.link.resume();
+  }
+
   close(error?: Error): void {
     this.link.close(error);
   }

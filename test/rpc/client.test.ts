@@ -19,6 +19,7 @@ const SPECS: Record<string, object> = { narrow: { concurrency: 1 }, again: { ide
 class Held implements Link {
   readonly level;
   readonly label = 'held';
+  readonly unsent = 0;
   events: LinkEvents | undefined;
   congested = false;
   constructor(private readonly inner: Link, readonly trusted = true) {
@@ -38,6 +39,8 @@ class Held implements Link {
   close(error?: Error) {
     this.inner.close(error);
   }
+  pause() {}
+  resume() {}
   ref() {}
   unref() {}
 }
