@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createProcessManager } from 'mimas';
+import { createProcessManager, type ConnectionHandle } from 'mimas';
 import { folder, SOCKETS, tlsOf, TOKEN, type SocketKind } from '../contract/links.js';
 
 interface Echo { add(a: number, b: number): Promise<number> }
@@ -40,10 +40,11 @@ afterAll(async () => {
 async function visit(kind: SocketKind, index: number): Promise<number> {
   const echo = await enter(kind);
   const sum = await echo.add(index, 1);
-  await echo.$handle.close();
+  await leave(echo);
   return sum;
 }
 const enter = (kind: SocketKind) => pm.connect<Echo>(addresses[kind], { token: TOKEN, ...(kind === 'tls' || kind === 'wss' ? { tls: { ca: tlsOf().cert } } : {}) });
+const leave = (echo: { readonly $handle: object }) => (echo.$handle as ConnectionHandle).close();
 const descriptors = () => readdirSync(`/proc/${served.pid}/fd`).length;
 
 /** Everything it was asked is right; how long it took at most. */
@@ -85,6 +86,6 @@ describe.each(SOCKETS)('a process that is served over %s', (kind) => {
     }
     await gone;
     await expect.poll(descriptors, { timeout: 15_000 }).toBeLessThanOrEqual(before);
-    await old.$handle.close();
+    await leave(old);
   });
 });
