@@ -170,9 +170,13 @@ export class Flow {
   }
 }
 
+interface Handle { readonly bytesWritten?: number; readonly writeQueueSize?: number; readonly _parent?: Handle }
+
 /** Bytes that the operating system has taken of what was written to `stream`, as far as it can be known. */
 export function takenOf(stream: Duplex | undefined): number {
-  const { bytesWritten, writeQueueSize } = (stream as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null } | undefined)?._handle ?? {};
+  const handle = (stream as { _handle?: Handle | null } | undefined)?._handle;
+  // TLS takes everything at once; what lies below it tells.
+  const { bytesWritten, writeQueueSize } = handle?._parent ?? handle ?? {};
   if (bytesWritten !== undefined && writeQueueSize !== undefined) return bytesWritten - writeQueueSize;
   return -(stream?.writableLength ?? 0);
 }

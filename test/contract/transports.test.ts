@@ -256,7 +256,7 @@ describe.each(SOCKETS)('a listener over %s', (kind) => {
     await there.until(1);
     // It read only once it had got rid of what it owed.
     expect(there.atDrain).toBe(0);
-    await here.until(41);
+    await here.until(40);
   });
 
   it('gives up a peer that reads nothing at all while much waits for it', async () => {
@@ -290,7 +290,7 @@ describe.each(SOCKETS)('a listener over %s', (kind) => {
     expect(lost).toBe(false);
     left.resume();
     await expect.poll(() => there.drains, { timeout: 20_000 }).toBeGreaterThan(0);
-    expect(here.batches.length).toBeGreaterThan(34);
+    expect(here.batches.length).toBeGreaterThanOrEqual(34);
   });
 
   it('gives up a peer that owes more reading than the limit', async () => {
