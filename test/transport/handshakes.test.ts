@@ -15,7 +15,7 @@ async function listening() {
   const refused: string[] = [];
   const handshakes = new Handshakes(60_000, (error) => void refused.push((error as Error).message));
   const taken: net.Socket[] = [];
-  const server = net.createServer({ backlog: 4_096 } as net.ServerOpts, (socket) => {
+  const server = net.createServer((socket) => {
     handshakes.begin(socket);
     taken.push(socket);
   });
