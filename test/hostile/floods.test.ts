@@ -15,7 +15,7 @@ const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, i
 const OPEN_FILES = 600;
 const LONGEST_WAIT_MS = 2_000;
 /** On a machine that has much else to do, a wait without a flood is long as well. */
-const QUIET_WAITS = 20;
+const QUIET_WAITS = 50;
 const NEWCOMERS = 4;
 
 const pm = createProcessManager();
