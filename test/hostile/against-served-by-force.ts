@@ -1,6 +1,6 @@
 // Runs the attacks that want to use up a served process: the honest caller beside them must not wait long, memory stays bounded while
 // they last, and what they took comes back when their link has ended.
-import type { Finding } from './against-served.js';
+import { fence, settled, type Finding } from './against-served.js';
 import { entriesOf, Kind } from './entries.js';
 import type { Attack } from './exhaustion.js';
 import { LEFT, PEAK } from './limits.js';
@@ -28,7 +28,11 @@ export async function runAttacks(victim: Victim, attacks: readonly Attack[], onF
     const peer = await victim.reach();
     const answers = countAnswers(peer, attack.answers);
     await attack.run(peer);
-    await Promise.race([peer.ended, answers, new Promise((resolve) => setTimeout(resolve, attack.stay ?? 0))]);
+    if (!peer.closed && !peer.socket.isPaused()) peer.send(fence);
+    await Promise.race([peer.ended, peer.drained(), lapse(TAKEN)]);
+    // Who stays sees what comes of it; others wait until it was read.
+    const over = attack.stay === undefined ? settled(peer, TAKEN) : lapse(attack.stay);
+    await Promise.race([peer.ended, answers, over]);
     if ((await victim.pulse()) === undefined) {
       say(`THE PROCESS DIED: ${victim.lastWords()}`);
       peer.destroy();
@@ -55,6 +59,10 @@ export async function runAttacks(victim: Victim, attacks: readonly Attack[], onF
   }
   if (victim.printed().length > 0) onFinding({ name: 'at the end of the attacks', what: `it printed: ${victim.printed()[0]}` });
 }
+
+/** Longest that the victim may take to read what was sent, ms. */
+const TAKEN = 10_000;
+const lapse = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** What it holds more than before; waits for finalizers, which take their time. */
 async function leftOf(victim: Victim, before: number): Promise<number> {

@@ -34,7 +34,7 @@ export const mouthOf = (peer: RawPeer): Mouth => ({ underWay: PREPARED, body: (b
 /** Whether the answer to the fence has come; undefined: nothing at all within the time. */
 export async function settled(peer: RawPeer, within = SETTLE): Promise<'answered' | 'closed' | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, within)));
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), within)));
   const answered = peer.until(({ entries }) => (entriesOf(entries).some(([kind, id, , sum]) => kind === Kind.RESULT && id === FENCE && sum === 42) ? ('answered' as const) : undefined));
   const outcome = await Promise.race([answered.then((found) => found ?? ('closed' as const)), late]);
   clearTimeout(timer);
@@ -48,19 +48,20 @@ const betrayed = (peer: RawPeer): string | undefined => {
   return /loopActive|healthInterval|threadId/.test(seen) ? 'the control surface answered' : undefined;
 };
 
-/** Runs one case; what is wrong with what followed, if anything. */
-export async function runCase(victim: Victim, { name, say, amplifies = false }: Case): Promise<Finding[]> {
+/** Runs one case. `before`: the name of the one before. */
+async function runCase(victim: Victim, { name, say, amplifies = false }: Case, before: string, onFinding: (finding: Finding) => void): Promise<void> {
   const found: string[] = [];
   const peer = await victim.reach().catch(async (error: Error) => {
-    found.push(`nobody could connect (${error.message}); what went before had this effect: ${victim.lastWords()}`);
+    // The end of the link before has done it: who dies of that dies a little later.
+    onFinding({ name: before, what: `THE PROCESS DIED of it: ${victim.lastWords()} (${error.message})` });
     await victim.revive();
     return victim.reach();
   });
   peer.sendBody(PREPARATION);
   if (amplifies) victim.forgetPeak();
-  const before = amplifies ? victim.resident : 0;
-  const began = performance.now();
+  const resident = amplifies ? victim.resident : 0;
   say(mouthOf(peer));
+  const began = performance.now();
   peer.send(fence);
   const outcome = await settled(peer);
   if (outcome === undefined) found.push(`neither answered nor closed within ${SETTLE} ms`);
@@ -68,15 +69,13 @@ export async function runCase(victim: Victim, { name, say, amplifies = false }: 
   if (lie) found.push(lie);
   peer.destroy();
   const pulse = await victim.pulse();
+  const took = performance.now() - began;
   if (pulse === undefined) {
     found.push(`THE PROCESS DIED: ${victim.lastWords()}`);
     await victim.revive();
-    return found.map((what) => ({ name, what }));
-  }
-  const took = performance.now() - began;
-  if (outcome !== undefined && took > LONGEST_WAIT) found.push(`its event loop was held for ${Math.round(took)} ms`);
-  if (amplifies && victim.peak - before > AMPLIFIED) found.push(`it took ${Math.round((victim.peak - before) / MIB)} MiB`);
-  return found.map((what) => ({ name, what }));
+  } else if (outcome !== undefined && took > LONGEST_WAIT) found.push(`its event loop was held for ${Math.round(took)} ms`);
+  if (pulse !== undefined && amplifies && victim.peak - resident > AMPLIFIED) found.push(`it took ${Math.round((victim.peak - resident) / MIB)} MiB`);
+  for (const what of found) onFinding({ name, what });
 }
 
 const MIB = 1024 * 1024;
@@ -86,9 +85,11 @@ const AMPLIFIED = 150 * MIB;
 /** The whole table; findings as they come. */
 export async function runTable(victim: Victim, cases: readonly Case[], onFinding: (finding: Finding) => void): Promise<void> {
   const before = await victim.vitals();
-  let { pid } = victim;
+  const { pid } = victim;
+  let last = 'the start';
   for (const [index, one] of cases.entries()) {
-    for (const finding of await runCase(victim, one)) onFinding(finding);
+    await runCase(victim, one, last, onFinding);
+    last = one.name;
     if (index % 100 === 99) {
       for (const what of await victim.complaints()) onFinding({ name: `the hundred cases up to: ${one.name}`, what });
     }

@@ -5,6 +5,9 @@ import { HostProgram, runLies, type LieName } from './against-host.js';
 import { runTable, type Finding } from './against-served.js';
 import { runAttacks } from './against-served-by-force.js';
 import { allCases, sampleOf } from './cases.js';
+import { runMutations } from './against-served-by-chance.js';
+import { record, type Recorded } from './corpus.js';
+import { newSeed } from './random.js';
 import { ATTACKS } from './exhaustion.js';
 import type { SocketName } from './raw-peer.js';
 import { onStage } from './stage.js';
@@ -14,6 +17,7 @@ const { values: options } = parseArgs({ options: { part: { type: 'string' }, tra
 const transports = (options.transport ?? 'unix').split(',') as LieName[];
 const cases = allCases();
 const numbers = sampleOf(cases, Number(options.nth ?? 1)).filter(({ name }) => !options.only || name.includes(options.only)).map((one) => cases.indexOf(one));
+let corpus: Recorded | undefined;
 await onStage(async (stage) => {
   for (const transport of transports) {
     const began = performance.now();
@@ -30,6 +34,13 @@ await onStage(async (stage) => {
         await runAttacks(victim, [attack], onFinding);
         if (process.env['MIMAS_TIMES']) console.log(`  ${Math.round(performance.now() - at)} ms: ${attack.name}`);
       }
+      await victim.end();
+    } else if (options.part === 'frames') {
+      const victim = await Victim.start(stage, transport as SocketName);
+      corpus ??= await record(stage);
+      const seed = Number(options.seed ?? newSeed());
+      const sent = await runMutations(victim, corpus.calls, { seed, frames: Number(options.frames ?? 200_000) }, onFinding);
+      console.log(`${transport}: ${sent} mutated frames, MIMAS_SEED=${seed}`);
       await victim.end();
     } else {
       const victim = await Victim.start(stage, transport as SocketName);

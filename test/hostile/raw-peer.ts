@@ -44,7 +44,7 @@ export abstract class RawPeer {
 
   /** Waits until the other side has taken what was sent. */
   async drained(): Promise<void> {
-    while (!this.closed && this.socket.writableLength > 0) await Promise.race([once(this.socket, 'drain'), this.ended]);
+    while (!this.closed && this.socket.writableLength > 0) await Promise.race([new Promise((resolve) => this.socket.once('drain', resolve)), this.ended]);
   }
 
   /** Resolves with what `look` finds in a batch, or with undefined at the end of the link. */
@@ -82,7 +82,7 @@ export abstract class RawPeer {
 }
 
 class StreamPeer extends RawPeer {
-  #rest = Buffer.alloc(0);
+  #rest: Buffer = Buffer.alloc(0);
 
   constructor(readonly socket: net.Socket, head: Buffer) {
     super();

@@ -114,7 +114,8 @@ export class Victim {
 
   /** What is wrong with what the honest caller saw since it was asked last. */
   async complaints(): Promise<string[]> {
-    const { calls, wrong, longest } = await this.#honest!.report();
+    const { calls, wrong, longest: whole, starved } = await this.#honest!.report();
+    const longest = whole - starved;
     return [
       ...wrong.map((text) => `the honest caller got ${text}`),
       ...(longest > LONGEST_WAIT ? [`the honest caller waited ${Math.round(longest)} ms`] : []),
