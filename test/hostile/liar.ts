@@ -8,6 +8,8 @@ import type { Batch } from './raw-peer.js';
 /** Where it speaks: a socket, the pipe of a child, the port of a thread. */
 export interface Channel {
   body(body: Uint8Array): void;
+  /** It has nothing more to say. */
+  end(): void;
 }
 
 /** Its methods, in order. */

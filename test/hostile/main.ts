@@ -1,52 +1,35 @@
-// `npm run hostile`: the hostile peer suite without a test runner.
-// Options: --part table|exhaustion|frames, --transport name[,name], --direction served|host, --frames n, --seed n, --only text.
+// `npm run hostile -- --frames 200000 --transport unix`: the hostile peer suite without a test runner; exits with 1 when it finds something.
+// Options: --part table|exhaustion|frames (frames, when --frames is given; else all), --direction served|host (both), --transport name[,name]
+// (unix, tcp, ws, tls, wss; a host also pipe, port), --frames n, --seed n, --only text (of a case's name), --nth n (a sample of the table).
 import { parseArgs } from 'node:util';
-import { HostProgram, runLies, type LieName } from './against-host.js';
-import { runTable, type Finding } from './against-served.js';
-import { runAttacks } from './against-served-by-force.js';
-import { allCases, sampleOf } from './cases.js';
-import { runMutations } from './against-served-by-chance.js';
-import { record, type Recorded } from './corpus.js';
-import { newSeed } from './random.js';
-import { ATTACKS } from './exhaustion.js';
-import type { SocketName } from './raw-peer.js';
+import type { LieName } from './host-program.js';
 import { onStage } from './stage.js';
-import { Victim } from './victim.js';
+import { carryOut, DIRECTIONS, PARTS } from './suite.js';
 
-const { values: options } = parseArgs({ options: { part: { type: 'string' }, transport: { type: 'string' }, direction: { type: 'string' }, frames: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' }, nth: { type: 'string' } } });
+const { values: options } = parseArgs({
+  options: { part: { type: 'string' }, direction: { type: 'string' }, transport: { type: 'string' }, frames: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' }, nth: { type: 'string' } },
+});
+const parts = PARTS.filter((part) => (options.part ?? (options.frames ? 'frames' : undefined) ?? part) === part);
+const directions = DIRECTIONS.filter((direction) => (options.direction ?? direction) === direction);
 const transports = (options.transport ?? 'unix').split(',') as LieName[];
-const cases = allCases();
-const numbers = sampleOf(cases, Number(options.nth ?? 1)).filter(({ name }) => !options.only || name.includes(options.only)).map((one) => cases.indexOf(one));
-let corpus: Recorded | undefined;
+const owned = (transport: LieName) => transport === 'pipe' || transport === 'port';
+let found = 0;
+
 await onStage(async (stage) => {
   for (const transport of transports) {
-    const began = performance.now();
-    let n = 0;
-    const onFinding = ({ name, what }: Finding) => { n++; console.log(`${transport}: ${name}: ${what}`); };
-    if (options.direction === 'host') {
-      const program = await HostProgram.start(stage, transport, cases);
-      await runLies(program, numbers, (index) => cases[index]!.name, onFinding);
-      await program.end();
-    } else if (options.part === 'exhaustion') {
-      const victim = await Victim.start(stage, transport as SocketName);
-      for (const attack of ATTACKS.filter(({ name }) => !options.only || name.includes(options.only))) {
-        const at = performance.now();
-        await runAttacks(victim, [attack], onFinding);
-        if (process.env['MIMAS_TIMES']) console.log(`  ${Math.round(performance.now() - at)} ms: ${attack.name}`);
+    for (const direction of directions) {
+      for (const part of parts) {
+        if (direction === 'host' ? part === 'exhaustion' : owned(transport)) continue;
+        const began = performance.now();
+        const order = { part, direction, transport, only: options.only, nth: Number(options.nth ?? 1), frames: Number(options.frames ?? 200_000), seed: options.seed === undefined ? undefined : Number(options.seed) };
+        const done = await carryOut(stage, order, ({ name, what }) => {
+          found++;
+          console.log(`${transport}, ${direction}: ${name}: ${what}`);
+        });
+        console.log(`${transport}, ${direction}, ${part}: ${done} in ${Math.round(performance.now() - began)} ms`);
       }
-      await victim.end();
-    } else if (options.part === 'frames') {
-      const victim = await Victim.start(stage, transport as SocketName);
-      corpus ??= await record(stage);
-      const seed = Number(options.seed ?? newSeed());
-      const sent = await runMutations(victim, corpus.calls, { seed, frames: Number(options.frames ?? 200_000) }, onFinding);
-      console.log(`${transport}: ${sent} mutated frames, MIMAS_SEED=${seed}`);
-      await victim.end();
-    } else {
-      const victim = await Victim.start(stage, transport as SocketName);
-      await runTable(victim, numbers.map((index) => cases[index]!), onFinding);
-      await victim.end();
     }
-    console.log(`${transport}: ${numbers.length} cases, ${n} findings, ${Math.round(performance.now() - began)} ms`);
   }
 });
+console.log(found === 0 ? 'nothing found' : `${found} findings`);
+process.exitCode = found === 0 ? 0 : 1;
