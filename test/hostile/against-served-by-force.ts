@@ -18,7 +18,6 @@ export async function runAttacks(victim: Victim, attacks: readonly Attack[], onF
     start = victim.resident;
   };
   for (const attack of attacks) {
-    if (attack.only && !attack.only.includes(victim.transport)) continue;
     // The measure of memory needs a floor: what a former attack left in the allocator would hide a new one.
     if (victim.resident - start > PEAK / 3) await renew();
     const say = (...whats: readonly string[]) => whats.forEach((what) => onFinding({ name: attack.name, what }));

@@ -20,13 +20,13 @@ export const fence = [Kind.CALL, FENCE, Method.add, Tag.INLINE, [20, 22]];
 const PREPARED: UnderWay = { served: 1, awaited: 1, read: 4, produced: 1, signal: 6, lent: 1 };
 const PREPARATION = bodyOf(
   pack([
-    ...[Kind.CALL, PREPARED.served, Method.hold, Tag.INLINE, []],
-    ...[Kind.CALL, 2, Method.numbers, Tag.INLINE, [1e12]],
-    ...[Kind.CALL_FULL, 3, Method.taste, ...liveList(['stream', [PREPARED.read]]), undefined],
-    ...[Kind.CALL_FULL, 4, Method.whenAborted, ...liveList(['signal', [PREPARED.signal]]), undefined],
-    ...[Kind.CALL_FULL, 5, Method.each, ...graph([[0], [Node.ARRAY, 3, [1]], [Node.LIVE, 'function', [5, 'each', 1]]]), undefined],
-    ...[Kind.CALL, 6, Method.maker, Tag.INLINE, []],
-  ]),
+    [Kind.CALL, PREPARED.served, Method.hold, Tag.INLINE, []],
+    [Kind.CALL, 2, Method.numbers, Tag.INLINE, [1e12]],
+    [Kind.CALL_FULL, 3, Method.taste, ...liveList(['stream', [PREPARED.read]]), undefined],
+    [Kind.CALL_FULL, 4, Method.whenAborted, ...liveList(['signal', [PREPARED.signal]]), undefined],
+    [Kind.CALL_FULL, 5, Method.each, ...graph([[0], [Node.ARRAY, 3, [1]], [Node.LIVE, 'function', [5, 'each', 1]]]), undefined],
+    [Kind.CALL, 6, Method.maker, Tag.INLINE, []],
+  ].flat()),
 );
 
 export const mouthOf = (peer: RawPeer): Mouth => ({ underWay: PREPARED, body: (body) => void peer.sendBody(body), send: (entries, attachments) => void peer.send(entries, attachments) });

@@ -22,6 +22,8 @@ export class HostProgram {
   #pid = 0;
   #dead = false;
   #listener: RawListener | undefined;
+  /** Mutated frames that were said over sockets. */
+  said = 0;
   /** What a liar of changed answers is to say to who comes next. */
   #rich: { answers: Corpus; seed: number } | undefined;
 
@@ -46,8 +48,8 @@ export class HostProgram {
   }
 
   #liarFor(peer: RawPeer): Liar | RichLiar {
-    const channel = { body: (body: Uint8Array) => void peer.sendBody(body), end: () => peer.destroy() };
-    return this.#rich ? new RichLiar(channel, this.#rich.answers, this.#rich.seed) : new Liar(channel, this.cases);
+    const channel = { get open() { return !peer.closed; }, body: (body: Uint8Array) => void peer.sendBody(body), end: () => peer.destroy() };
+    return this.#rich ? new RichLiar(channel, this.#rich.answers, this.#rich.seed, () => this.said++) : new Liar(channel, this.cases);
   }
 
   async #start(): Promise<void> {

@@ -8,6 +8,8 @@ import type { Batch } from './raw-peer.js';
 /** Where it speaks: a socket, the pipe of a child, the port of a thread. */
 export interface Channel {
   body(body: Uint8Array): void;
+  /** Somebody may still hear it. */
+  readonly open: boolean;
   /** It has nothing more to say. */
   end(): void;
 }
@@ -51,9 +53,9 @@ export class Liar {
     const call = (name: string): number => this.#calls.get(name) ?? 0;
     const underWay: UnderWay = { served: CALLBACK, awaited: call('answer'), read: STREAM, produced: this.#lent.stream ?? 1, signal: SIGNAL, lent: this.#lent.function ?? 1 };
     this.#send([
-      ...[Kind.RESULT_FULL, call('items'), ...liveValue('stream', STREAM)],
-      ...[Kind.CALL_REFERENCE, CALLBACK, underWay.lent, '', ...graph([[0], [Node.ARRAY, 'hold', [1]], [Node.LIVE, 'signal', [SIGNAL]]]), [0]],
-    ]);
+      [Kind.RESULT_FULL, call('items'), ...liveValue('stream', STREAM)],
+      [Kind.CALL_REFERENCE, CALLBACK, underWay.lent, '', ...graph([[0], [Node.ARRAY, 'hold', [1]], [Node.LIVE, 'signal', [SIGNAL]]]), [0]],
+    ].flat());
     this.cases[index]?.say({ underWay, body: (body) => this.channel.body(body), send: (entries, attachments = []) => this.channel.body(bodyOf(pack(entries), attachments)) });
     // What is still open ends as it should.
     this.#send([Kind.RESULT, call('answer'), Tag.INLINE, 1, Kind.END, STREAM, Tag.INLINE, undefined, 0, Kind.RESULT, call('hold'), Tag.INLINE, 1, Kind.RESULT, call('provoke'), Tag.INLINE, 1]);

@@ -60,7 +60,7 @@ export abstract class RawPeer {
       };
       this.#listeners.add(listener);
       void this.ended.then(() => done(undefined));
-      for (const batch of [...this.batches]) listener(batch);
+      this.batches.forEach(listener);
     });
   }
 
@@ -72,7 +72,7 @@ export abstract class RawPeer {
     const batch = unpackBatch(body);
     // What nobody will look for is not kept: a flood of answers is part of the trade.
     if (this.batches.length < 64) this.batches.push(batch);
-    for (const listener of [...this.#listeners]) listener(batch);
+    for (const listener of this.#listeners) listener(batch);
   }
 
   protected over(): void {

@@ -9,6 +9,9 @@ import { bodyOf, pack } from './raw-bytes.js';
 
 const ANSWERS: ReadonlySet<unknown> = new Set([Kind.RESULT, Kind.RESULT_FULL, Kind.ERROR]);
 
+/** What it says in one session, if that lasts so long. */
+const AT_MOST = 200;
+
 export class RichLiar {
   #spoken = false;
   #answers: Corpus;
@@ -18,6 +21,7 @@ export class RichLiar {
     private readonly channel: Channel,
     answers: Corpus,
     private readonly seed: number,
+    private readonly onSaid: () => void = () => {},
   ) {
     this.#answers = answers;
   }
@@ -37,9 +41,10 @@ export class RichLiar {
 
   async #speak(): Promise<void> {
     const chance = chanceOf(this.seed);
-    for (const batch of this.#answers) {
-      this.channel.body(mutated(withoutGreeting(batch), chance, this.#answers));
-      await new Promise((resolve) => setImmediate(resolve));
+    for (let said = 0; said < AT_MOST && this.channel.open; said++) {
+      this.channel.body(mutated(withoutGreeting(this.#answers[said % this.#answers.length]!), chance, this.#answers));
+      this.onSaid();
+      if (said % 4 === 3) await new Promise((resolve) => setImmediate(resolve));
     }
     this.channel.end();
   }
