@@ -7,8 +7,6 @@ import { BIGINT, pack, Raw, repeat, sized } from './raw-bytes.js';
 type Value = readonly [tag: unknown, payload: unknown, attachments: unknown];
 
 const MIB = 1024 * 1024;
-/** A name that means something to whoever awaits. */
-const THEN = 'then';
 const SHORT = new Uint8Array(4);
 const listOf = (length: number, node: (index: number) => unknown[]): unknown[] => [[0], [Node.ARRAY, ...Array.from({ length }, (_, index) => [index + 1])], ...Array.from({ length }, (_, index) => node(index))];
 const holes = (length: number): Value => graph([[0], [Node.SPARSE, length]]);
@@ -61,7 +59,7 @@ const VALUES: readonly [string, () => Value][] = [
   ['a property that is a number', () => graph([[0], [Node.ARRAY, [1]], [Node.OBJECT, 5, 5]])],
   ['a property of the name __proto__', () => graph([[0], [Node.ARRAY, [1]], [Node.OBJECT, '__proto__', [2], 'constructor', [2]], [Node.OBJECT, 'polluted', 1]])],
   ['a packed property of the name __proto__', () => [Tag.STANDALONE, pack([{ ['__proto__']: { polluted: 1 } }]), 0]],
-  ['an inline value that is an object', () => [Tag.INLINE, { [THEN]: 1 }, 0]],
+  ['an inline value that is an object', () => [Tag.INLINE, Object.fromEntries([['then', 1]]), 0]],
   ['an inline list that is long', () => [Tag.INLINE, Array.from({ length: 1_000 }, () => 1), 0]],
   ['an inline value that is bytes', () => [Tag.INLINE, SHORT, 0]],
   ['a then that is a function', () => graph([[0], [Node.ARRAY, [1]], [Node.OBJECT, 'then', [2]], [Node.LIVE, 'function', [5, 'then', 1]]])],
