@@ -20,7 +20,8 @@ let lies = 0;
 export class HostProgram {
   #host!: Remote<HostProcess>;
   #pid = 0;
-  #dead = false;
+  /** How it ended. */
+  #dead: string | undefined;
   #listener: RawListener | undefined;
   /** Mutated frames that were said over sockets. */
   said = 0;
@@ -53,9 +54,9 @@ export class HostProgram {
   }
 
   async #start(): Promise<void> {
-    this.#dead = false;
+    this.#dead = undefined;
     this.#host = await this.stage.pm.spawn<HostProcess>(join(import.meta.dirname, '../fixtures/hostile/host.process.ts'), { isolation: 'child', execArgv: ['--expose-gc'], output: 'capture', restartPolicy: { enabled: false } });
-    this.#host.$handle.on('crash', () => (this.#dead = true));
+    this.#host.$handle.on('crash', ({ exitCode, signal }) => (this.#dead = signal ?? `exit code ${exitCode}`));
     this.#pid = await this.#host.pid();
   }
 
@@ -91,7 +92,7 @@ export class HostProgram {
 
   lastWords(): string {
     const lines = this.#host.$handle.logs();
-    return (lines.find((line) => /Error|FATAL|heap/.test(line) && !/^\s+at /.test(line)) ?? lines.at(-1) ?? 'without a word').slice(0, 200);
+    return (lines.find((line) => /Error|FATAL|heap/.test(line) && !/^\s+at /.test(line)) ?? lines.at(-1) ?? (this.#dead ? `${this.#dead}, without a word` : `it gave its owner no answer within ${GIVEN_UP} ms`)).slice(0, 200);
   }
 
   printed(): readonly string[] {

@@ -7,7 +7,8 @@ import type { Chance } from './random.js';
 interface Draft { entries: unknown[][]; attachments: Uint8Array[] }
 type Mutation = (draft: Draft, chance: Chance, corpus: Corpus) => void;
 
-const VALUES: readonly unknown[] = [undefined, null, NaN, -1, 0, 1, 2, 3, 0.5, 2 ** 31, 2 ** 32, 2 ** 53, Infinity, '', 'x', 'then', '__proto__', 'x'.repeat(5_000), 12n, 2n ** 80n, true, [], [1], [[0]], {}, { toString: 1 }, Object.fromEntries([['then', 1]]), new Uint8Array(0), new Uint8Array([0x91, 0x91]), new Uint8Array([0xdd, 255, 255, 255, 255])];
+// oxlint-disable-next-line unicorn/no-thenable -- that is the point of it
+const VALUES: readonly unknown[] = [undefined, null, NaN, -1, 0, 1, 2, 3, 0.5, 2 ** 31, 2 ** 32, 2 ** 53, Infinity, '', 'x', 'then', '__proto__', 'x'.repeat(5_000), 12n, 2n ** 80n, true, [], [1], [[0]], {}, { toString: 1 }, { then: 1 }, new Uint8Array(0), new Uint8Array([0x91, 0x91]), new Uint8Array([0xdd, 255, 255, 255, 255])];
 /** Where the three slots of a value begin. */
 const VALUE_AT: Readonly<Record<number, number>> = { [Kind.CALL]: 3, [Kind.CALL_FULL]: 3, [Kind.CALL_REFERENCE]: 4, [Kind.RESULT]: 2, [Kind.RESULT_FULL]: 2, [Kind.ERROR]: 2, [Kind.CANCEL]: 2, [Kind.NEXT]: 3, [Kind.END]: 2, [Kind.FAIL]: 2, [Kind.ABORT]: 2 };
 

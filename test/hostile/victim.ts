@@ -23,7 +23,8 @@ export interface Stage {
 export class Victim {
   #served!: Remote<Served>;
   #honest: Remote<Honest> | undefined;
-  #dead = false;
+  /** How it ended. */
+  #dead: string | undefined;
   #sockets = 0;
   #atFirst = { descriptors: 0, children: 0 };
   address = '';
@@ -47,7 +48,7 @@ export class Victim {
   async #start(): Promise<void> {
     const { pm, folder, certificate } = this.stage;
     const { transport } = this;
-    this.#dead = false;
+    this.#dead = undefined;
     const listen = transport === 'unix' ? `unix:${join(folder, `v${process.pid}-${++this.#sockets}.sock`)}` : `${transport}://127.0.0.1:0`;
     const served = await pm.serve<Served>(join(FIXTURES, 'victim.process.ts'), {
       listen, token: TOKEN, isolation: 'child', execArgv: ['--expose-gc'], output: 'capture', restartPolicy: { enabled: false }, monitoring: { metrics: false },
@@ -55,7 +56,7 @@ export class Victim {
     });
     this.#served = served.process;
     this.address = served.address;
-    served.process.$handle.on('crash', () => (this.#dead = true));
+    served.process.$handle.on('crash', ({ exitCode, signal }) => (this.#dead = signal ?? `exit code ${exitCode}`));
     this.#honest ??= await pm.spawn<Honest>(join(FIXTURES, 'honest.process.ts'), { isolation: 'worker', output: 'capture' });
     await this.#honest.visit(this.address, TOKEN, this.secure ? certificate!.cert : undefined);
     await this.vitals();
@@ -77,7 +78,7 @@ export class Victim {
   lastWords(): string {
     const lines = this.#served.$handle.logs();
     const said = lines.filter((line) => /Error|FATAL|heap/.test(line) && !/^\s+at /.test(line));
-    return (said[0] ?? lines.at(-1) ?? (this.#dead ? 'without a word' : `it gave its owner no answer within ${GIVEN_UP} ms`)).slice(0, 200);
+    return (said[0] ?? lines.at(-1) ?? (this.#dead ? `${this.#dead}, without a word` : `it gave its owner no answer within ${GIVEN_UP} ms`)).slice(0, 200);
   }
 
   /** What it printed: an honest victim prints nothing at all. */
