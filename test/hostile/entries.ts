@@ -6,7 +6,7 @@ import { pack } from './raw-bytes.js';
 export { Kind, Tag };
 
 /** Slots of an entry, its kind among them. */
-export const SLOTS: Readonly<Record<number, number>> = {
+const SLOTS: Readonly<Record<number, number>> = {
   [Kind.HELLO]: 2, [Kind.CALL]: 5, [Kind.CALL_FULL]: 7, [Kind.CALL_REFERENCE]: 8, [Kind.RESULT]: 4, [Kind.RESULT_FULL]: 5, [Kind.ERROR]: 5, [Kind.CANCEL]: 5, [Kind.NEXT]: 6,
   [Kind.END]: 5, [Kind.FAIL]: 5, [Kind.CREDIT]: 3, [Kind.STOP]: 2, [Kind.RETAIN]: 2, [Kind.RELEASE]: 2, [Kind.ABORT]: 5, [Kind.PING]: 2, [Kind.PONG]: 2,
 };
@@ -15,7 +15,8 @@ export const SLOTS: Readonly<Record<number, number>> = {
 export function entriesOf(batch: readonly unknown[]): unknown[][] {
   const entries: unknown[][] = [];
   for (let at = 0; at < batch.length; ) {
-    const slots = SLOTS[batch[at] as number] ?? batch.length - at;
+    const kind = batch[at];
+    const slots = (typeof kind === 'number' ? SLOTS[kind] : undefined) ?? batch.length - at;
     entries.push(batch.slice(at, at + slots));
     at += slots;
   }

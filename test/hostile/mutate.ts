@@ -12,6 +12,8 @@ const VALUES: readonly unknown[] = [undefined, null, NaN, -1, 0, 1, 2, 3, 0.5, 2
 /** Where the three slots of a value begin. */
 const VALUE_AT: Readonly<Record<number, number>> = { [Kind.CALL]: 3, [Kind.CALL_FULL]: 3, [Kind.CALL_REFERENCE]: 4, [Kind.RESULT]: 2, [Kind.RESULT_FULL]: 2, [Kind.ERROR]: 2, [Kind.CANCEL]: 2, [Kind.NEXT]: 3, [Kind.END]: 2, [Kind.FAIL]: 2, [Kind.ABORT]: 2 };
 
+const valueAt = (kind: unknown): number | undefined => (typeof kind === 'number' ? VALUE_AT[kind] : undefined);
+
 const entryOf = (draft: Draft, chance: Chance): unknown[] | undefined => (draft.entries.length === 0 ? undefined : chance.of(draft.entries));
 
 const MUTATIONS: readonly Mutation[] = [
@@ -58,7 +60,7 @@ const MUTATIONS: readonly Mutation[] = [
   },
   function spliceValue(draft, chance, corpus) {
     const [entry, source] = [entryOf(draft, chance), chance.of(entriesOf(chance.of(corpus).entries).concat([[]]))];
-    const [to, from] = [VALUE_AT[entry?.[0] as number], VALUE_AT[source[0] as number]];
+    const [to, from] = [valueAt(entry?.[0]), valueAt(source[0])];
     if (entry && to !== undefined && from !== undefined) for (let i = 0; i < 2; i++) entry[to + i] = source[from + i];
   },
   function flipInPayload(draft, chance) {
