@@ -3,7 +3,7 @@
 import type { Finding } from './against-served.js';
 import type { Case } from './cases.js';
 import type { HostProgram } from './host-program.js';
-import { LONGEST_WAIT } from './limits.js';
+import { LONGEST_WAIT, PEAK } from './limits.js';
 import { forgetPeak, peakOf, residentOf } from './processes.js';
 
 const MIB = 1024 * 1024;
@@ -12,9 +12,10 @@ const AMPLIFIED = 150 * MIB;
 /** Errors that the liar itself said, in these cases, are values like others. */
 const SAYS_ERRORS = /^(?:ERROR|FAIL)\b|, as (?:an error|a failure)$|ABORT|CANCEL|FAIL|answers? to/;
 
-async function runCase(program: HostProgram, index: number, { name, amplifies = false }: Case): Promise<Finding[]> {
-  if (amplifies) forgetPeak(program.pid);
-  const before = amplifies ? residentOf(program.pid) : 0;
+async function runCase(program: HostProgram, index: number, { name, amplifies = false, heavy = false }: Case): Promise<Finding[]> {
+  const measured = amplifies || heavy;
+  if (measured) forgetPeak(program.pid);
+  const before = measured ? residentOf(program.pid) : 0;
   const began = performance.now();
   const outcomes = await program.visit(index);
   const took = performance.now() - began;
@@ -25,7 +26,7 @@ async function runCase(program: HostProgram, index: number, { name, amplifies = 
   }
   const found = Object.entries(outcomes).filter(([, outcome]) => outcome === 'UNSETTLED' || (outcome.startsWith('without a code') && !SAYS_ERRORS.test(name))).map(([call, outcome]) => `${call}(): ${outcome}`);
   if (found.length === 0 && took > LONGEST_WAIT) found.push(`its event loop was held for ${Math.round(took)} ms`);
-  if (amplifies && peakOf(program.pid) - before > AMPLIFIED) found.push(`it took ${Math.round((peakOf(program.pid) - before) / MIB)} MiB`);
+  if (measured && peakOf(program.pid) - before > (heavy ? PEAK : AMPLIFIED)) found.push(`it took ${Math.round((peakOf(program.pid) - before) / MIB)} MiB`);
   return found.map((what) => ({ name, what }));
 }
 

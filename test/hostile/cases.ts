@@ -1,11 +1,14 @@
 // The table of hostile frames. A case says something once; what must follow is the same for all: an answer or a closed link, and
 // nothing else. `amplifies`: a small frame that claims much; it may cost a small multiple of its own size.
+import type { TransferListItem } from 'node:worker_threads';
 import { packEntries } from '#mimas/rpc/batch-codec.js';
 import { malformedCases } from './cases-bytes.js';
+import { heavyCases } from './cases-heavy.js';
+import { portCases } from './cases-port.js';
 import { sequenceCases } from './cases-sequences.js';
 import { valueCases } from './cases-values.js';
 import { legalEntries, type UnderWay } from './entries.js';
-import { bodyOf, pack } from './raw-bytes.js';
+import { bodyOf } from './raw-bytes.js';
 
 /** Where a case speaks. */
 export interface Mouth {
@@ -13,11 +16,16 @@ export interface Mouth {
   /** A body of a frame, as it is. */
   body(body: Uint8Array): void;
   send(entries: readonly unknown[], attachments?: readonly Uint8Array[]): void;
+  /** Anything at all, as a message of a port; only threads have it. */
+  message?(message: unknown, transfer?: readonly TransferListItem[]): void;
 }
 
 export interface Case {
   readonly name: string;
   readonly amplifies?: boolean;
+  /** Of tens of megabytes: for lies only, attacks on served processes have a table of their own. */
+  readonly heavy?: boolean;
+  readonly only?: 'port';
   say(mouth: Mouth): void;
 }
 
@@ -63,11 +71,9 @@ export const legalCases = (): Case[] =>
   }));
 
 /** All of them, in an order that never changes. */
-export const allCases = (): Case[] => [...legalCases(), ...slotCases(), ...malformedCases(), ...valueCases(), ...sequenceCases()];
+export const allCases = (): Case[] => [...legalCases(), ...slotCases(), ...malformedCases(), ...valueCases(), ...sequenceCases(), ...heavyCases(), ...portCases()];
 
-/** Each `nth` of the slots, all of the rest: for transports that share their code with one that has the whole table. */
+/** Each `nth`, and all that is rare: for transports that share their code with one that has the whole table. */
 export function sampleOf(cases: readonly Case[], nth: number): Case[] {
-  return cases.filter(({ name }, index) => !/, slot \d/.test(name) || index % nth === 0);
+  return cases.filter(({ heavy, only }, index) => heavy || only || index % nth === 0);
 }
-
-export { pack };

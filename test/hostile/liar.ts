@@ -1,4 +1,5 @@
 // A process that lies: it says what its host program wants to hear until it is asked to provoke; then it says the case of that number.
+import type { TransferListItem } from 'node:worker_threads';
 import { Unpacker } from '#mimas/rpc/unpacker.js';
 import type { Case } from './cases.js';
 import { entriesOf, Kind, liveValue, Node, Tag, graph, type UnderWay } from './entries.js';
@@ -8,6 +9,8 @@ import type { Batch } from './raw-peer.js';
 /** Where it speaks: a socket, the pipe of a child, the port of a thread. */
 export interface Channel {
   body(body: Uint8Array): void;
+  /** Anything at all, over a port. */
+  message?(message: unknown, transfer?: readonly TransferListItem[]): void;
   /** Somebody may still hear it. */
   readonly open: boolean;
   /** It has nothing more to say. */
@@ -56,7 +59,7 @@ export class Liar {
       [Kind.RESULT_FULL, call('items'), ...liveValue('stream', STREAM)],
       [Kind.CALL_REFERENCE, CALLBACK, underWay.lent, '', ...graph([[0], [Node.ARRAY, 'hold', [1]], [Node.LIVE, 'signal', [SIGNAL]]]), [0]],
     ].flat());
-    this.cases[index]?.say({ underWay, body: (body) => this.channel.body(body), send: (entries, attachments = []) => this.channel.body(bodyOf(pack(entries), attachments)) });
+    this.cases[index]?.say({ underWay, body: (body) => this.channel.body(body), send: (entries, attachments = []) => this.channel.body(bodyOf(pack(entries), attachments)), message: (message, transfer) => this.channel.message!(message, transfer) });
     // What is still open ends as it should.
     this.#send([Kind.RESULT, call('answer'), Tag.INLINE, 1, Kind.END, STREAM, Tag.INLINE, undefined, 0, Kind.RESULT, call('hold'), Tag.INLINE, 1, Kind.RESULT, call('provoke'), Tag.INLINE, 1]);
   }

@@ -45,7 +45,7 @@ export async function carryOut(stage: Stage, order: Order, onFinding: (finding: 
     const program = await HostProgram.start(stage, transport, cases);
     try {
       if (part === 'frames') return `${await runMutatedLies(program, answers, join(stage.folder, 'answers'), span, onFinding)} mutated frames, MIMAS_SEED=${span.seed}`;
-      const chosen = sampleOf(cases, order.nth ?? 1).filter(({ name }) => name.includes(only));
+      const chosen = sampleOf(cases, order.nth ?? 1).filter(({ name, only: where }) => name.includes(only) && (where ?? transport) === transport);
       await runLies(program, cases, chosen.map((one) => cases.indexOf(one)), onFinding);
       return `${chosen.length} cases`;
     } finally {
@@ -62,7 +62,7 @@ export async function carryOut(stage: Stage, order: Order, onFinding: (finding: 
       await runAttacks(victim, attacks, onFinding);
       return `${attacks.length} attacks`;
     }
-    const chosen = sampleOf(cases, order.nth ?? 1).filter(({ name }) => name.includes(only));
+    const chosen = sampleOf(cases, order.nth ?? 1).filter(({ name, heavy, only: where }) => name.includes(only) && !heavy && !where);
     await runTable(victim, chosen, onFinding);
     return `${chosen.length} cases`;
   } finally {
