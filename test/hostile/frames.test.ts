@@ -8,7 +8,7 @@ const stage = sharedStage();
 afterAll(() => stage.strike());
 const LONG = 120_000;
 /** For all of them together some 20 s. */
-const WITHIN = 1_500;
+const WITHIN = 1_000;
 
 describe('frames that were honest once', () => {
   it.each(SOCKETS)('end no served process over %s', async (transport) => {

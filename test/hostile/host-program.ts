@@ -6,7 +6,7 @@ import type { Outcomes } from '../fixtures/hostile/host.process.js';
 import type { Case } from './cases.js';
 import type { Corpus } from './corpus.js';
 import { Liar } from './liar.js';
-import { LONGEST_WAIT, SETTLE } from './limits.js';
+import { LONGEST_WAIT, number, SETTLE } from './limits.js';
 import { childrenOf, descriptorsOf } from './processes.js';
 import { lieInWait, type RawListener, type RawPeer, type SocketName } from './raw-peer.js';
 import { RichLiar } from './rich-liar.js';
@@ -14,7 +14,7 @@ import type { Stage } from './victim.js';
 
 export type LieName = SocketName | 'pipe' | 'port';
 /** Longest that a program may be silent before it is given up, ms. */
-const GIVEN_UP = 20_000;
+const GIVEN_UP = number('MIMAS_GIVEN_UP', 10_000);
 let lies = 0;
 
 export class HostProgram {
@@ -23,6 +23,7 @@ export class HostProgram {
   /** How it ended. */
   #dead: string | undefined;
   #listener: RawListener | undefined;
+  #liar: Liar | undefined;
   /** Mutated frames that were said over sockets. */
   said = 0;
   /** What a liar of changed answers is to say to who comes next. */
@@ -50,7 +51,8 @@ export class HostProgram {
 
   #liarFor(peer: RawPeer): Liar | RichLiar {
     const channel = { get open() { return !peer.closed; }, body: (body: Uint8Array) => void peer.sendBody(body), end: () => peer.destroy() };
-    return this.#rich ? new RichLiar(channel, this.#rich.answers, this.#rich.seed, () => this.said++) : new Liar(channel, this.cases);
+    if (this.#rich) return new RichLiar(channel, this.#rich.answers, this.#rich.seed, () => this.said++);
+    return (this.#liar = new Liar(channel, this.cases));
   }
 
   async #start(): Promise<void> {
@@ -68,6 +70,11 @@ export class HostProgram {
   async visit(index: number): Promise<Outcomes | undefined> {
     const { transport } = this;
     return this.#survives((host) => (transport === 'pipe' || transport === 'port' ? host.visitOwn(transport === 'pipe' ? 'child' : 'worker', index, SETTLE) : host.visit(this.#listener!.address, 'any', this.#ca, index, SETTLE)));
+  }
+
+  /** ms that the last lie took to be made. */
+  get spent(): number {
+    return this.#liar?.spent ?? 0;
   }
 
   async #survives(visit: (host: Remote<HostProcess>) => Promise<Outcomes>): Promise<Outcomes | undefined> {

@@ -8,51 +8,98 @@ export class Raw {
   }
 }
 
-const UNDEFINED = Buffer.of(0xd4, 0, 0);
-
 /** One value as msgpack; objects become maps, all of them. */
 export function pack(value: unknown): Buffer {
-  const parts: Buffer[] = [];
-  write(value, parts);
-  return Buffer.concat(parts);
+  const out = new Output();
+  out.write(value);
+  return out.taken();
 }
 
-function write(value: unknown, parts: Buffer[]): void {
-  if (value instanceof Raw) parts.push(value.bytes);
-  else if (value === undefined) parts.push(UNDEFINED);
-  else if (value === null) parts.push(Buffer.of(0xc0));
-  else if (typeof value === 'boolean') parts.push(Buffer.of(value ? 0xc3 : 0xc2));
-  else if (typeof value === 'number') parts.push(packNumber(value));
-  else if (typeof value === 'bigint') parts.push(packBigint(value));
-  else if (typeof value === 'string') parts.push(packText(value));
-  else if (value instanceof Uint8Array) parts.push(sized(0xc6, value.byteLength), Buffer.from(value.buffer, value.byteOffset, value.byteLength));
-  else if (Array.isArray(value)) {
-    parts.push(sized(0xdd, value.length));
-    for (const item of value) write(item, parts);
-  } else if (typeof value === 'object') {
-    const entries = Object.entries(value);
-    parts.push(sized(0xdf, entries.length));
-    for (const [key, item] of entries) {
-      parts.push(packText(key));
-      write(item, parts);
+/** Grows as it is written to: tables of a hundred thousand nodes are packed here. */
+class Output {
+  #bytes = Buffer.allocUnsafe(4_096);
+  #at = 0;
+
+  taken(): Buffer {
+    return Buffer.from(this.#bytes.subarray(0, this.#at));
+  }
+
+  write(value: unknown): void {
+    if (value instanceof Raw) this.#append(value.bytes);
+    else if (value === undefined) this.#append(UNDEFINED);
+    else if (value === null || typeof value === 'boolean') this.#byte(value === null ? 0xc0 : value ? 0xc3 : 0xc2);
+    else if (typeof value === 'number') this.#number(value);
+    else if (typeof value === 'string') this.#text(value);
+    else if (typeof value === 'bigint') this.#append(packBigint(value));
+    else if (value instanceof Uint8Array) {
+      this.#sized(0xc6, value.byteLength);
+      this.#append(value);
+    } else if (Array.isArray(value)) {
+      this.#sized(0xdd, value.length);
+      for (const item of value) this.write(item);
+    } else if (typeof value === 'object') {
+      const entries = Object.entries(value);
+      this.#sized(0xdf, entries.length);
+      for (const [key, item] of entries) {
+        this.#text(key);
+        this.write(item);
+      }
+    } else throw new TypeError(`no bytes for a ${typeof value}`);
+  }
+
+  #room(count: number): void {
+    if (this.#at + count <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#at + count));
+    this.#bytes.copy(larger, 0, 0, this.#at);
+    this.#bytes = larger;
+  }
+
+  #byte(byte: number): void {
+    this.#room(1);
+    this.#bytes[this.#at++] = byte;
+  }
+
+  #append(bytes: Uint8Array): void {
+    this.#room(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  #sized(code: number, length: number): void {
+    this.#room(5);
+    this.#bytes[this.#at] = code;
+    this.#bytes.writeUInt32BE(length, this.#at + 1);
+    this.#at += 5;
+  }
+
+  #text(text: string): void {
+    const length = Buffer.byteLength(text);
+    this.#sized(0xdb, length);
+    this.#room(length);
+    this.#bytes.write(text, this.#at);
+    this.#at += length;
+  }
+
+  #number(value: number): void {
+    const whole = Number.isInteger(value) && value >= 0 && !Object.is(value, -0);
+    if (whole && value < 0x40) this.#byte(value);
+    else if (whole && value < 2 ** 32) this.#sized(0xce, value);
+    else {
+      this.#room(9);
+      this.#bytes[this.#at] = 0xcb;
+      this.#bytes.writeDoubleBE(value, this.#at + 1);
+      this.#at += 9;
     }
-  } else throw new TypeError(`no bytes for a ${typeof value}`);
+  }
 }
+
+const UNDEFINED = Buffer.of(0xd4, 0, 0);
 
 /** A header with a length of 32 bits, which may claim anything. */
 export function sized(code: number, length: number): Buffer {
   const bytes = Buffer.alloc(5);
   bytes[0] = code;
   bytes.writeUInt32BE(length >>> 0, 1);
-  return bytes;
-}
-
-function packNumber(value: number): Buffer {
-  if (Number.isInteger(value) && value >= 0 && value < 0x40) return Buffer.of(value);
-  if (Number.isInteger(value) && value >= 0 && value < 2 ** 32) return sized(0xce, value);
-  const bytes = Buffer.alloc(9);
-  bytes[0] = 0xcb;
-  bytes.writeDoubleBE(value, 1);
   return bytes;
 }
 
@@ -70,17 +117,11 @@ function packBigint(value: bigint): Buffer {
 /** The extension that carries a large bigint as hexadecimal text. */
 export const BIGINT = 4;
 
-function packText(text: string): Buffer {
-  const bytes = Buffer.from(text);
-  return Buffer.concat([sized(0xdb, bytes.length), bytes]);
-}
-
-const u32 = (...numbers: number[]): Buffer => {
+export const u32 = (...numbers: number[]): Buffer => {
   const bytes = Buffer.alloc(4 * numbers.length);
   numbers.forEach((number, index) => bytes.writeUInt32LE(number >>> 0, 4 * index));
   return bytes;
 };
-export { u32 };
 
 /** A batch as the byte transports carry it, without the length in front of it. */
 export const bodyOf = (packed: Uint8Array, attachments: readonly Uint8Array[] = []): Buffer =>
