@@ -14,7 +14,7 @@ import type { Stage } from './victim.js';
 
 export type LieName = SocketName | 'pipe' | 'port';
 /** Longest that a program may be silent before it is given up, ms. */
-const GIVEN_UP = number('MIMAS_GIVEN_UP', 10_000);
+const GIVEN_UP = number('MIMAS_GIVEN_UP', SETTLE + 12_000);
 let lies = 0;
 
 export class HostProgram {
@@ -83,8 +83,9 @@ export class HostProgram {
       const outcomes = await visit(bound);
       await bound.pid();
       return this.#dead ? undefined : outcomes;
-    } catch {
-      return undefined;
+    } catch (error) {
+      const alive = await bound.pid().then(() => this.#dead === undefined, () => false);
+      return alive ? { visit: `without a code: ${String(error)}` } : undefined;
     }
   }
 
