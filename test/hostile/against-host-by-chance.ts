@@ -5,6 +5,7 @@ import type { Span } from './against-served-by-chance.js';
 import type { Finding } from './against-served.js';
 import type { Corpus } from './corpus.js';
 import type { HostProgram } from './host-program.js';
+import { leftBehind } from './victim.js';
 
 /** How many mutated frames were said. */
 export async function runMutatedLies(program: HostProgram, answers: Corpus, file: string, { seed, frames, within = Infinity }: Span, onFinding: (finding: Finding) => void): Promise<number> {
@@ -31,7 +32,6 @@ export async function runMutatedLies(program: HostProgram, answers: Corpus, file
   if (pid !== program.pid) return said();
   const left = ((await program.held()) - held) / 2 ** 20;
   if (left > 50) say(`${Math.round(left)} MiB are left`);
-  const { descriptors, children } = await program.settledFacts(before);
-  if (descriptors > before.descriptors || children > before.children) say(`${descriptors - before.descriptors} descriptors and ${children - before.children} processes are left`);
+  leftBehind(before, await program.settledFacts(before)).forEach(say);
   return said();
 }

@@ -5,6 +5,7 @@ import type { Case } from './cases.js';
 import type { HostProgram } from './host-program.js';
 import { LONGEST_WAIT, PEAK } from './limits.js';
 import { forgetPeak, peakOf, residentOf } from './processes.js';
+import { leftBehind } from './victim.js';
 
 const MIB = 1024 * 1024;
 /** As for a served process: a single frame of the table may take so much. */
@@ -46,8 +47,7 @@ export async function runLies(program: HostProgram, cases: readonly Case[], numb
   say('at the end of the lies', await program.complaints());
   if (program.printed().length > 0) say('at the end of the lies', [`it printed: ${program.printed()[0]}`]);
   if (pid !== program.pid) return;
-  const after = await program.settledFacts(before);
-  if (after.descriptors > before.descriptors || after.children > before.children) say('at the end of the lies', [`${after.descriptors - before.descriptors} descriptors and ${after.children - before.children} processes are left`]);
+  say('at the end of the lies', leftBehind(before, await program.settledFacts(before)));
   const left = (await program.held()) - held;
   if (left > 50 * MIB) say('at the end of the lies', [`${Math.round(left / MIB)} MiB are left`]);
 }

@@ -10,7 +10,7 @@ import { LONGEST_WAIT, number, SETTLE } from './limits.js';
 import { childrenOf, descriptorsOf } from './processes.js';
 import { lieInWait, type RawListener, type RawPeer, type SocketName } from './raw-peer.js';
 import { RichLiar } from './rich-liar.js';
-import type { Stage } from './victim.js';
+import type { Facts, Stage } from './victim.js';
 
 export type LieName = SocketName | 'pipe' | 'port';
 /** Longest that a program may be silent before it is given up, ms. */
@@ -121,13 +121,13 @@ export class HostProgram {
     return [...wrong.map((text) => `the honest calls got ${text}`), ...(longest > LONGEST_WAIT ? [`the honest calls waited ${Math.round(longest)} ms`] : [])];
   }
 
-  facts(): { descriptors: number; children: number } {
+  facts(): Facts {
     return { descriptors: descriptorsOf(this.#pid), children: childrenOf(this.#pid).length };
   }
 
   /** The same once what is on its way has ended, or has not within two seconds. */
-  async settledFacts(before: { descriptors: number }): Promise<{ descriptors: number; children: number }> {
-    for (let attempt = 0; attempt < 100 && this.facts().descriptors > before.descriptors; attempt++) await new Promise((resolve) => setTimeout(resolve, 20));
+  async settledFacts(before: Facts): Promise<Facts> {
+    for (let attempt = 0; attempt < 100 && this.facts().descriptors.length > before.descriptors.length; attempt++) await new Promise((resolve) => setTimeout(resolve, 20));
     return this.facts();
   }
 

@@ -144,8 +144,8 @@ export async function reach(address: string, token: string): Promise<RawPeer> {
     const upgraded = once(ws, 'upgrade') as Promise<[http.IncomingMessage]>;
     // What comes right behind the upgrade has to find its listener.
     const peer = upgraded.then(([response]) => new WsPeer(ws, response.socket));
-    await once(ws, 'open');
-    return peer;
+    const [made] = await Promise.all([peer, once(ws, 'open')]);
+    return made;
   }
   const socket = target.kind === 'unix' ? net.connect(target.path) : target.kind === 'tcp' ? net.connect(target.port, target.host) : tls.connect({ host: target.host, port: target.port, rejectUnauthorized: false });
   await once(socket, target.kind === 'tls' ? 'secureConnect' : 'connect');

@@ -20,13 +20,20 @@ export interface Stage {
   readonly certificate: Certificate | undefined;
 }
 
+export interface Facts { readonly descriptors: readonly string[]; readonly children: number }
+
+export const leftBehind = (before: Facts, after: Facts): string[] => [
+  ...(after.descriptors.length > before.descriptors.length ? [`descriptors are left open: ${after.descriptors.filter((one) => !before.descriptors.includes(one)).slice(0, 4).join(', ')}`] : []),
+  ...(after.children > before.children ? [`${after.children - before.children} processes are left`] : []),
+];
+
 export class Victim {
   #served!: Remote<Served>;
   #honest: Remote<Honest> | undefined;
   /** How it ended. */
   #dead: string | undefined;
   #sockets = 0;
-  #atFirst = { descriptors: 0, children: 0 };
+  #atFirst: { descriptors: string[]; children: number } = { descriptors: [], children: 0 };
   address = '';
 
   private constructor(private readonly stage: Stage, readonly transport: SocketName) {}
@@ -126,10 +133,9 @@ export class Victim {
 
   /** What is left behind once all hostile links are gone: descriptors and children. Waits for what is on its way. */
   async leftovers(): Promise<string[]> {
-    for (let attempt = 0; attempt < 100 && descriptorsOf(this.pid) > this.#atFirst.descriptors; attempt++) await new Promise((resolve) => setTimeout(resolve, 20));
-    const descriptors = descriptorsOf(this.pid) - this.#atFirst.descriptors;
-    const children = childrenOf(this.pid).length - this.#atFirst.children;
-    return [...(descriptors > 0 ? [`${descriptors} descriptors are left open`] : []), ...(children > 0 ? [`${children} processes are left`] : [])];
+    const { descriptors, children } = this.#atFirst;
+    for (let attempt = 0; attempt < 100 && descriptorsOf(this.pid).length > descriptors.length; attempt++) await new Promise((resolve) => setTimeout(resolve, 20));
+    return leftBehind({ descriptors, children }, { descriptors: descriptorsOf(this.pid), children: childrenOf(this.pid).length });
   }
 
   async end(): Promise<void> {
