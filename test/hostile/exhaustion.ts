@@ -117,8 +117,7 @@ export const ATTACKS: readonly Attack[] = [
     stay: 500,
     async run(peer) {
       const body = bodyOf(pack([Kind.CALL, 1, Method.hold, Tag.STANDALONE, Buffer.concat([Buffer.of(0x91), pack('x'.repeat(LARGE))])]));
-      const size = Math.ceil(body.length / 150_000);
-      await inPieces(peer, body, size);
+      await peer.sendPieces(body, Math.ceil(body.length / 150_000));
     },
   },
   { name: 'a million functions lent in one call', stay: 500, run: (peer) => void peer.send(lending(1_000_000, 'function', '', 1)) },
@@ -145,15 +144,3 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
 ];
-
-/** Bytes of a frame so that each piece arrives alone. */
-async function inPieces(peer: RawPeer, body: Uint8Array, size: number): Promise<void> {
-  const { socket } = peer;
-  socket.cork();
-  socket.write(u32(body.length));
-  socket.uncork();
-  for (let at = 0, sent = 0; at < body.length && !peer.closed; at += size) {
-    socket.write(body.subarray(at, at + size));
-    if (++sent % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-}

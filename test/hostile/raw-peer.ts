@@ -36,6 +36,8 @@ export abstract class RawPeer {
   abstract readonly socket: net.Socket;
   /** Sends a body as it is; false when the other side does not keep up. */
   abstract sendBody(body: Uint8Array): boolean;
+  /** One body in pieces of `size` bytes, each of which arrives alone. */
+  abstract sendPieces(body: Uint8Array, size: number): Promise<void>;
   abstract destroy(): void;
 
   send(entries: readonly unknown[], attachments: readonly Uint8Array[] = []): boolean {
@@ -102,6 +104,11 @@ class StreamPeer extends RawPeer {
     return room;
   }
 
+  async sendPieces(body: Uint8Array, size: number): Promise<void> {
+    this.socket.write(u32(body.length));
+    await piece(this, body, size, (part) => this.socket.write(part));
+  }
+
   destroy(): void {
     this.socket.destroy();
     this.over();
@@ -130,9 +137,21 @@ class WsPeer extends RawPeer {
     return this.ws.bufferedAmount < 1024 * 1024;
   }
 
+  async sendPieces(body: Uint8Array, size: number): Promise<void> {
+    await piece(this, body, size, (part, last) => this.ws.readyState === this.ws.OPEN && this.ws.send(part, { fin: last }));
+  }
+
   destroy(): void {
     this.ws.terminate();
     this.over();
+  }
+}
+
+/** The other side gets turns in between, so that it reads them one by one. */
+async function piece(peer: RawPeer, body: Uint8Array, size: number, send: (part: Uint8Array, last: boolean) => unknown): Promise<void> {
+  for (let at = 0, sent = 0; at < body.length && !peer.closed; at += size) {
+    send(body.subarray(at, at + size), at + size >= body.length);
+    if (++sent % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
