@@ -167,6 +167,7 @@ export class ProcessManager {
       spawnUnit: (spawn, { signal, generation }) => this.spawnUnit(path, spawn, signal, undefined, generation),
       onCreated: (created) => this.#pools.add(created),
       onStopped: (stopped) => this.#pools.delete(stopped),
+      onThread: (name, thread) => this.#remnants.watch(name, thread),
       onLog: (line) => this.#events.emit('log', line),
     });
     return createRemote(pool) as RemotePool<T>;

@@ -51,12 +51,13 @@ export class Ending {
     this.#end();
   }
 
-  /** It was killed: from now on it is waited for no longer than the limit. */
-  killed(): void {
-    if (this.#killed || this.#over) return;
+  /** It is killed: from now on it is waited for no longer than the limit. True the first time. */
+  killed(): boolean {
+    if (this.#killed || this.#over) return false;
     this.#killed = true;
     const { killed, limit } = this.options;
     this.#timers.push(setTimeout(() => this.#say(killed), KILL_TOLD_MS), setTimeout(() => this.abandon(), limit));
+    return true;
   }
 
   abandon(): void {

@@ -55,8 +55,8 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
     outputEnded: (limit) => output.ended(limit),
     terminate: () => false,
     kill() {
-      ending.killed();
-      void worker.terminate();
+      // Once: each `terminate` makes the thread keep the program alive again.
+      if (ending.killed()) void worker.terminate();
     },
     gone: () => ending.gone(),
   };

@@ -213,34 +213,30 @@ export class Threads {
       limit: THREAD_END_MS,
       killed: { code: 1, signal: null, outOfMemory: false },
       why: 'it is stuck in native code and ends when that returns',
-      onOver: () => {
-        this.#claimed.delete(threadId);
-        this.#alive.delete(threadId);
-      },
+      onOver: () => void this.#alive.delete(threadId),
     });
-    let over = false;
     worker.on('exit', (code) => {
-      if (over) return;
+      if (runs(worker)) return;
       this.#unborn(threadId, new Error(`it exited with code ${code}`));
-      // A thread that runs on has an id.
-      if (worker.threadId === -1) ending.end({ code, signal: null, outOfMemory: false });
-      over = worker.threadId === -1;
+      this.#claimed.delete(threadId);
+      ending.end({ code, signal: null, outOfMemory: false });
     });
     void ending.abandoned.then(() => worker.unref());
     const ended = ending.exited.then(({ code }) => {
-      // Piscina, too, is to hear that it is over: until then it keeps the calls of the thread.
-      if (!over) worker.emit('exit', code);
+      // Piscina is to hear it, too: until then it keeps the calls of the thread.
+      if (runs(worker)) worker.emit('exit', code);
       return { code: code ?? 1, error };
     });
     const kill = () => {
-      ending.killed();
-      void worker.terminate();
+      if (ending.killed()) void worker.terminate();
     };
     this.#known.add(worker);
     this.#alive.set(threadId, { worker, threadId, output, ended, listen, kill, gone: () => ending.gone() });
     this.onThread?.({ pid: process.pid, threadId, ended: ending.ended, abandoned: ending.abandoned });
   }
 }
+
+const runs = (worker: Worker): boolean => worker.threadId !== -1;
 
 /** A task whose thread cannot be made would be lost in Piscina, so that flags are tried before. @throws InvalidOptionError */
 async function checkFlags(execArgv: readonly string[]): Promise<void> {
