@@ -14,11 +14,11 @@ export class Parted {
 
   add(member: Member): void {
     if (this.#members.has(member)) return;
-    let ended = isOver(member);
+    let ending = ends(member);
     const unwatch = member.onStatus(() => {
-      if (isOver(member)) ended = true;
-      // One that comes up while it is told to end is no such case.
-      else if (ended && member.status === 'running') this.#back(member);
+      // One that comes up before it hears that it is to end is no such case.
+      if (ends(member)) ending = true;
+      else if (ending && member.status === 'running') this.#back(member);
     });
     this.#members.set(member, unwatch);
     for (const [oldest] of this.#members) {
@@ -34,7 +34,7 @@ export class Parted {
 
   /** From now on nobody is told. */
   end(): void {
-    for (const member of [...this.#members.keys()]) this.#forget(member);
+    for (const member of this.#members.keys()) this.#forget(member);
   }
 
   #forget(member: Member): void {
@@ -50,4 +50,4 @@ export class Parted {
   }
 }
 
-const isOver = ({ status }: Member): boolean => status === 'stopped' || status === 'failed';
+const ends = ({ status }: Member): boolean => status === 'stopping' || status === 'stopped' || status === 'failed';

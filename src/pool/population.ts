@@ -159,6 +159,7 @@ export class Population {
     this.#failure = undefined;
     this.#failedStarts = 0;
     this.#spares.forgive();
+    this.#spares.warm();
   }
 
   /** Starts what is missing. */
@@ -313,11 +314,10 @@ export class Population {
 
   async #reload(): Promise<void> {
     if (this.#stopped) throw new ProcessStoppedError(`${this.pool.name}: the pool is stopped`, { process: this.pool.name });
-    this.#forgive();
     this.#generation++;
     // Spares run the old code.
     for (const spare of this.#spares.takeAll()) this.#dismiss(spare, 'reload');
-    this.#spares.warm();
+    this.#forgive();
     const old = () => this.#live().find(({ member }) => this.#generations.get(member) !== this.#generation);
     for (let replica = old(); replica || this.#starting.size > 0; replica = old()) {
       if (this.#stopped) return;
