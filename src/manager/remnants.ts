@@ -4,6 +4,9 @@ import type { LeftBehind } from '../errors.js';
 import type { Incarnation, Launch } from '../runtime/runtime.js';
 import { within } from '../runtime/within.js';
 
+/** One that ends a little late is nobody's concern, ms. */
+const WARN_AFTER_MS = 1_000;
+
 /** Something that may be given up. */
 export interface Killable extends Pick<Incarnation, 'pid' | 'threadId' | 'abandoned'> {
   readonly ended: Promise<unknown>;
@@ -25,8 +28,11 @@ export class Remnants {
     void killable.abandoned?.then((why) => {
       const left: LeftBehind = { name, pid: killable.pid, threadId: killable.threadId, why };
       this.#left.set(killable, left);
-      void killable.ended.then(() => this.#left.delete(killable));
-      process.emitWarning(`${describeLeft(left)}; its calls were rejected`, 'MimasWarning');
+      const warn = setTimeout(() => process.emitWarning(`${describeLeft(left)}; it was killed, and its calls were rejected`, 'MimasWarning'), WARN_AFTER_MS).unref();
+      void killable.ended.then(() => {
+        clearTimeout(warn);
+        this.#left.delete(killable);
+      });
     });
   }
 

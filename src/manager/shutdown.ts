@@ -3,14 +3,13 @@
 // not ended by then is named.
 import { ShutdownIncompleteError, type LeftBehind } from '../errors.js';
 import { deadline } from '../runtime/deadline.js';
-import { THREAD_END_MS } from '../runtime/ending.js';
 import { within } from '../runtime/within.js';
 import type { ManagedProcess } from './managed-process.js';
 import { describeLeft, type Remnants } from './remnants.js';
 
-/** What is killed when its grace is over needs some time to end: taken from the grace, up to a tenth of it, ms. */
-const FORCE_MS = THREAD_END_MS;
-const FORCE_SHARE = 0.1;
+/** What is killed when its grace is over needs some time to end: taken from the time that is given, up to a fifth of it, ms. */
+const FORCE_MS = 500;
+const FORCE_SHARE = 0.2;
 /** Longest wait for what owns processes to notice that they have ended, ms. */
 const SETTLE_MS = 1_000;
 /** From the end of the grace to the moment when nothing is waited for any more, ms: a killed child may hang in the kernel. */
@@ -32,7 +31,7 @@ export interface Ends {
 
 /** @throws ShutdownIncompleteError */
 export async function shutDown(ends: Ends, timeout: number, reason: string): Promise<void> {
-  const grace = Math.max(0, timeout - Math.min(FORCE_MS, timeout * FORCE_SHARE));
+  const grace = timeout - Math.min(FORCE_MS, timeout * FORCE_SHARE);
   const began = performance.now();
   const left = (until: number) => Math.max(0, until - (performance.now() - began));
   const failures: unknown[] = [];

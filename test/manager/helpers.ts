@@ -32,6 +32,7 @@ export interface Subject {
   signalSelf(signal: string): Promise<void>;
   effect(file: string, deaths: number): number;
   idempotentEffect(file: string, deaths: number): number;
+  derive(iterations: number): number;
   spin(): void;
   spinFor(ms: number): number;
   spinShare(ms: number): number;
