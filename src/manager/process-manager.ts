@@ -313,6 +313,7 @@ export class ProcessManager {
   }
 
   async #shutDown(timeout: number, reason = 'shutdown'): Promise<void> {
+    const began = performance.now();
     const processes = [...this.#processes.values()];
     const { shutDown } = await import('./shutdown.js');
     try {
@@ -324,7 +325,7 @@ export class ProcessManager {
         early: () => this.#early,
         supervisor: async (options) => (await this.#loading)?.shutdown(options),
         remnants: this.#remnants,
-      }, timeout, reason);
+      }, { began, timeout, reason });
     } finally {
       this.#sockets?.remove();
     }
@@ -342,7 +343,8 @@ export class ProcessManager {
   }
 
   async #makeSupervisor(): Promise<Supervisor<Unit>> {
-    const [{ Supervisor }, { unitSyncer }] = await Promise.all([import('../supervisor/supervisor.js'), import('./unit.js')]);
+    // The end is loaded along: it has a deadline.
+    const [{ Supervisor }, { unitSyncer }] = await Promise.all([import('../supervisor/supervisor.js'), import('./unit.js'), import('./shutdown.js')]);
     const supervisor = new Supervisor<Unit>({ syncer: unitSyncer, resyncInterval: Infinity, metrics: this.#journal });
     supervisor.on('failure', ({ id, retryIn }) => {
       const process = this.#processes.get(id);

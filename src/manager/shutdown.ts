@@ -30,9 +30,8 @@ export interface Ends {
 }
 
 /** @throws ShutdownIncompleteError */
-export async function shutDown(ends: Ends, timeout: number, reason: string): Promise<void> {
+export async function shutDown(ends: Ends, { began, timeout, reason }: { began: number; timeout: number; reason: string }): Promise<void> {
   const grace = timeout - Math.min(FORCE_MS, timeout * FORCE_SHARE);
-  const began = performance.now();
   const left = (until: number) => Math.max(0, until - (performance.now() - began));
   const failures: unknown[] = [];
   const settled = async (work: Iterable<Promise<unknown>>) => {

@@ -4,7 +4,7 @@
 import type { Exit } from './runtime.js';
 
 /** What was killed counts as ended this soon, whatever it still does, ms: its calls are told, and nothing that it says is heard. */
-export const KILL_TOLD_MS = 25;
+export const KILL_TOLD_MS = 10;
 /** A killed thread that has not ended by then is stuck in native code; the next incarnation starts beside it, ms. */
 export const THREAD_END_MS = 250;
 /** A killed process group that is not empty by then hangs in the kernel, ms. */

@@ -12,7 +12,7 @@ let ofTools: number[] = [];
 beforeAll(() => {
   ofTools = livingThreads();
 });
-const RUNS = Number(process.env['MIMAS_RUNS'] ?? 12);
+const RUNS = Number(process.env['MIMAS_RUNS'] ?? 6);
 const SIZE = 2;
 /** Longest wait for a request to settle, and for what is left to become what it should be, ms. */
 const LIMIT = 20_000;

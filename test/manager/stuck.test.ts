@@ -8,8 +8,8 @@ import { FILE, until, type Worker } from '../pool/helpers.js';
 import { alive, rejection, subjectFile, transports, type Subject } from './helpers.js';
 
 /** The time of the native code, and what is far below it, ms. */
-const STUCK = 6_000;
-const SOON = 2_500;
+const STUCK = 4_000;
+const SOON = 2_200;
 let ITERATIONS = 0;
 beforeAll(() => {
   // By the fastest of some tries: others may slow this machine down.
