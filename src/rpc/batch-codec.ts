@@ -83,5 +83,7 @@ export function unpackBatch(frame: Uint8Array): { entries: unknown[]; attachment
 
 /** Batches are gathered up to 64 KB: what makes them larger is a large value, which is one slot. @throws ProtocolError */
 function checkBatch(packed: Uint8Array): void {
+  const slots = packed[0] === 0xdd && packed.byteLength > 4 ? new DataView(packed.buffer, packed.byteOffset).getUint32(1) : 0;
+  if (slots > DEFAULT_LIMITS.maxBatchSlots) throw new ProtocolError(`a batch of more than ${DEFAULT_LIMITS.maxBatchSlots} slots`);
   if (packed.byteLength > LIGHT) checkWeight(packed, packed.byteLength + HEAVY_BYTES * DEFAULT_LIMITS.maxBatchSlots);
 }

@@ -10,7 +10,7 @@ import { mayBeDense, PlainWriter } from './plain-writer.js';
 import { Shapes } from './shapes.js';
 import { ASCII, INLINE_LENGTH, Tag } from './tag.js';
 import { Unpacker } from './unpacker.js';
-import { HEAVY_BYTES } from './weight.js';
+import { weigh, WEIGHT_PER_BYTE } from './weight.js';
 
 export { ASCII, INLINE_LENGTH, Tag } from './tag.js';
 export type { LiveKind, LiveReferences, Transferable } from './live.js';
@@ -58,11 +58,13 @@ export class ValueCodec {
   private readonly linked = new Unpacker('link');
   private readonly single = new Unpacker('single');
   private readonly maxDepth: number;
+  private readonly maxWeight: number;
   /** The result of all encodes that are small and without attachments: it keeps its payload until the next. */
   private readonly encoded: Encoded = { tag: 0, payload: undefined, attachments: undefined, transfer: undefined, size: 0 };
 
   constructor(private readonly options: CodecOptions) {
     this.maxDepth = options.maxDepth ?? MAX_DEPTH;
+    this.maxWeight = WEIGHT_PER_BYTE * options.maxFrame;
     this.writer = new PlainWriter(options.maxFrame, this.maxDepth);
   }
 
@@ -86,10 +88,10 @@ export class ValueCodec {
   decode(tag: unknown, payload: unknown, attachments: readonly unknown[] = NONE): unknown {
     switch (tag) {
       case Tag.INLINE: return readInline(payload);
-      case Tag.PLAIN: return this.linked.unpack(payload, false, this.options.maxFrame);
-      case Tag.PLAIN + ASCII: return this.linked.unpack(payload, true, this.options.maxFrame);
-      case Tag.STANDALONE: return this.single.unpack(payload, false, this.options.maxFrame);
-      case Tag.STANDALONE + ASCII: return this.single.unpack(payload, true, this.options.maxFrame);
+      case Tag.PLAIN: return this.linked.unpack(payload, false, this.maxWeight);
+      case Tag.PLAIN + ASCII: return this.linked.unpack(payload, true, this.maxWeight);
+      case Tag.STANDALONE: return this.single.unpack(payload, false, this.maxWeight);
+      case Tag.STANDALONE + ASCII: return this.single.unpack(payload, true, this.maxWeight);
       case Tag.GRAPH: return this.decodeGraph(payload, attachments);
       default: throw new ProtocolError(`unknown tag ${typeof tag === 'number' ? tag : typeof tag}`);
     }
@@ -121,7 +123,7 @@ export class ValueCodec {
   }
 
   private checked(size: number): number {
-    if (size > this.options.maxFrame) throw tooLarge(size, this.options.maxFrame);
+    if (size > this.options.maxFrame) throw tooLarge({ size }, this.options.maxFrame);
     return size;
   }
 
@@ -129,7 +131,7 @@ export class ValueCodec {
     try {
       if (!this.writer.pack(value, standalone ? undefined : this.shapes, list ? 'list' : 'value')) return undefined;
     } catch (error) {
-      throw error instanceof TooLarge ? tooLarge(error.size, this.options.maxFrame) : error;
+      throw error instanceof TooLarge ? tooLarge(error, this.options.maxFrame) : error;
     }
     const { size, ascii } = this.writer;
     try {
@@ -162,18 +164,21 @@ export class ValueCodec {
     try {
       if (!this.writer.pack(graph.table, undefined, 'table')) throw new ProtocolError('a live reference was described by something that is not plain data');
     } catch (error) {
-      throw error instanceof TooLarge ? tooLarge(error.size + graph.attachedBytes, maxFrame) : error;
+      throw error instanceof TooLarge ? tooLarge(error.weighed ? error : { size: error.size + graph.attachedBytes }, maxFrame) : error;
     }
-    const size = this.writer.weight + graph.attachedBytes + HEAVY_BYTES * graph.heavyNodes;
-    if (size <= maxFrame) return size;
+    const size = this.writer.size + graph.attachedBytes;
+    const weight = this.writer.weight + graph.attachedBytes + graph.weight;
+    if (size <= maxFrame && weight <= WEIGHT_PER_BYTE * maxFrame) return size;
     this.writer.release();
-    throw tooLarge(size, maxFrame);
+    throw tooLarge(size > maxFrame ? { size } : { size: weight, weighed: true }, maxFrame);
   }
 
   private decodeGraph(payload: unknown, attachments: readonly unknown[]): unknown {
     const { level, maxFrame, live } = this.options;
+    const { maxWeight } = this;
     try {
-      return rebuild(this.single.unpack(payload, false, maxFrame), { attachments, level, maxFrame, live });
+      const table = this.single.unpack(payload, false, maxWeight);
+      return rebuild(table, { attachments, level, maxFrame, maxWeight: maxWeight - weigh(payload as Uint8Array), live });
     } catch (error) {
       throw error instanceof ProtocolError ? error : new ProtocolError(`malformed value: ${(error as Error).message}`, { cause: error });
     }

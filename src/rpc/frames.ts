@@ -59,13 +59,13 @@ export const DEFAULT_LIMITS = {
   maxInFlight: 16_384,
   /** Calls and streams that a serving side works on for one link at once; more are refused. Above what callers send, for callbacks. */
   maxServed: 65_536,
-  /** Memory that calls of one link which run or wait may hold with their arguments, bytes as `maxFrame` counts them; more are refused. */
-  maxServedBytes: 256 * 1024 * 1024,
+  /** Memory that calls of one link which run or wait may hold with their arguments, bytes; more are refused. */
+  maxServedBytes: 512 * 1024 * 1024,
   /** Arguments of one call: about what an engine can spread. */
   maxArguments: 65_536,
   /** Streams that one link may bring at once. */
   maxStreams: 65_536,
-  /** Items of all streams of one link that nobody has taken yet, bytes as `maxFrame` counts them. Above it the link reads no more. */
+  /** Items of all streams of one link that nobody has taken yet, bytes of memory. Above it the link reads no more. */
   maxUnread: 256 * 1024 * 1024,
   /** Longest that a link stays so, ms; then it is closed. */
   unreadTimeout: 30_000,
@@ -98,7 +98,7 @@ export type Limits = { readonly [limit in keyof typeof DEFAULT_LIMITS]: number }
 /** The limits of a link that carries up to `maxFrame` bytes at once: a few values of that size are not too much for any of them. */
 export function limitsFor(maxFrame: number = DEFAULT_LIMITS.maxFrame, others?: Partial<Limits>): Limits {
   if (maxFrame === DEFAULT_LIMITS.maxFrame && !others) return DEFAULT_LIMITS;
-  const few = 4 * maxFrame;
+  const few = 8 * maxFrame;
   return {
     ...DEFAULT_LIMITS,
     maxFrame,

@@ -3,15 +3,16 @@
 // @throws ProtocolError
 import { types } from 'node:util';
 import { ProtocolError } from '../errors.js';
-import { isHeavy, Node, viewClass } from './graph-table.js';
+import { Node, viewClass, weightOfNode } from './graph-table.js';
 import { isLiveKind, type LiveReferences } from './live.js';
-import { HEAVY_BYTES } from './weight.js';
 import { errorShell, fillError } from './wire-error.js';
 
 export interface RebuildOptions {
   readonly attachments: readonly unknown[];
   readonly level: 'objects' | 'bytes';
   readonly maxFrame: number;
+  /** What may be made beside the table. */
+  readonly maxWeight: number;
   readonly live: LiveReferences | undefined;
 }
 
@@ -37,7 +38,7 @@ class Rebuilder {
     const late: number[] = [];
     this.nodes.forEach((node, index) => {
       if (!Array.isArray(node)) throw bad('not a node');
-      if (isHeavy(node[0])) this.reserve(HEAVY_BYTES);
+      this.reserve(weightOfNode(node[0]));
       if (node[0] === Node.VIEW || node[0] === Node.LIVE) late.push(index);
       else this.objects[index] = this.shell(node);
     });
@@ -49,7 +50,7 @@ class Rebuilder {
 
   private reserve(bytes: number): void {
     this.reserved += bytes;
-    if (this.reserved > this.options.maxFrame) throw bad('it takes more memory than the link carries at once');
+    if (this.reserved > this.options.maxWeight) throw bad('it takes more memory than the link carries at once');
   }
 
   private node(index: number): unknown[] {

@@ -3,10 +3,11 @@
 import { types } from 'node:util';
 import { FrameTooLargeError } from '../errors.js';
 import { OPAQUE, copyOfBuffer, flattenBuffer, flattenView, isDetached, isShareable, mustMove, placeOf, shareHint } from './graph-host.js';
-import { isHeavy, Node } from './graph-table.js';
+import { Node, weightOfNode } from './graph-table.js';
 import { liveKind, type LiveKind, type LiveReferences, type Transferable } from './live.js';
 import { ATTACH_BYTES } from './plain-writer.js';
 import { describe, notCloneable, pathOf, type Place } from './uncloneable.js';
+import { WEIGHT_PER_BYTE } from './weight.js';
 import { errorToWire } from './wire-error.js';
 
 export interface GraphOptions {
@@ -44,11 +45,11 @@ export class GraphEncoder {
     for (let next = 0; next < this.queue.length; next++) this.fill(this.queue[next]!);
   }
 
-  /** Those that take more than a list does. */
-  get heavyNodes(): number {
-    let count = 0;
-    for (let index = 1; index < this.table.length; index++) if (isHeavy((this.table[index] as unknown[])[0])) count++;
-    return count;
+  /** What its nodes take beside the lists that they are made of. */
+  get weight(): number {
+    let weight = 0;
+    for (let index = 1; index < this.table.length; index++) weight += weightOfNode((this.table[index] as unknown[])[0]);
+    return weight;
   }
 
   get hasLive(): boolean {
@@ -155,7 +156,7 @@ export class GraphEncoder {
     if (isDetached(value)) throw notCloneable(value, place, 'its memory was transferred away');
     const { size, max } = flattenBuffer(value);
     this.attachedBytes += size;
-    if (this.attachedBytes > this.options.maxFrame) throw tooLarge(this.attachedBytes, this.options.maxFrame);
+    if (this.attachedBytes > this.options.maxFrame) throw tooLarge({ size: this.attachedBytes }, this.options.maxFrame);
     const moved = this.moved.has(value);
     if (value.byteLength < ATTACH_BYTES && !(moved && this.options.level === 'objects')) return [Node.BUFFER, new Uint8Array(value), max];
     const index = this.attachments.push(value) - 1;
@@ -240,5 +241,11 @@ const isRefused = (value: object): boolean =>
   types.isPromise(value) || types.isWeakMap(value) || types.isWeakSet(value) || value instanceof WeakRef || value instanceof FinalizationRegistry ||
   types.isSymbolObject(value) || types.isExternal(value) || value instanceof URL || OPAQUE.has(value);
 
-export const tooLarge = (size: number, limit: number): FrameTooLargeError =>
-  new FrameTooLargeError(`${size} bytes are more than the link carries at once (maxFrame: ${limit}; each object counts some bytes of its own); send less, or stream it`, { size, limit });
+/** `weighed`: `size` is what the value takes in memory, not its bytes. */
+export const tooLarge = ({ size, weighed }: { size: number; weighed?: boolean }, limit: number): FrameTooLargeError =>
+  new FrameTooLargeError(
+    weighed
+      ? `so many small objects take ${size} bytes of memory, more than a link of maxFrame ${limit} takes at once (${WEIGHT_PER_BYTE * limit}); send less, stream it, or pack it into a typed array`
+      : `${size} bytes are more than the link carries at once (maxFrame: ${limit}); send less, or stream it`,
+    { size, limit },
+  );

@@ -1,6 +1,8 @@
 // The table that a GRAPH payload is: `[root, ...nodes]`, one flat array a node, packed without records.
 // A value inside a node is a primitive, or `[index]`: a reference to the node of that index. So sharing and cycles need nothing special.
 
+import { HEAVY_BYTES } from './weight.js';
+
 /** The first element of a node; what follows is listed beside it. */
 export const Node = {
   /** key, value, key, value … */
@@ -33,9 +35,11 @@ export const Node = {
   LIVE: 13,
 } as const;
 
-const HEAVY: ReadonlySet<unknown> = new Set([Node.MAP, Node.SET, Node.REGEXP, Node.BOX, Node.BUFFER, Node.ATTACHED_BUFFER, Node.VIEW, Node.ERROR, Node.LIVE]);
-/** What a node of that type stands for takes more memory than a list. */
-export const isHeavy = (type: unknown): boolean => HEAVY.has(type);
+const HEAVY: ReadonlySet<unknown> = new Set([Node.MAP, Node.SET, Node.REGEXP, Node.BOX, Node.BUFFER, Node.ATTACHED_BUFFER, Node.VIEW, Node.ERROR]);
+/** What a node of that type stands for takes beside the lists that it is made of, bytes. */
+export const weightOfNode = (type: unknown): number => (HEAVY.has(type) ? HEAVY_BYTES : type === Node.LIVE ? LIVE_BYTES : 0);
+/** A function, a stream or a proxy with what keeps account of it. */
+const LIVE_BYTES = 1024;
 
 export interface ViewClass {
   readonly prototype: ArrayBufferView;

@@ -1,7 +1,7 @@
 // Writes msgpack primitives into memory that is reused between messages, so that packing a small value allocates nothing.
 // Invariant: a message that is given up leaves the position where it was; bytes given out are never overwritten.
 import { lengthOfBytes } from './graph-host.js';
-import { HEAVY_BYTES, OBJECT_BYTES } from './weight.js';
+import { HEAVY_BYTES, OBJECT_BYTES, SLOT_BYTES, STRING_BYTES } from './weight.js';
 
 /** Extension types of ours; `unpacker.ts` reads them and refuses all others. */
 export const Ext = { BYTES: 1, DATE: 2, UTF16: 3, BIGINT: 4 } as const;
@@ -21,7 +21,8 @@ export const isWellFormed = (text: string): boolean => (text as unknown as WellF
 
 /** Raised inside a pack when the bytes exceed the limit; never leaves this folder. */
 export class TooLarge {
-  constructor(readonly size: number) {}
+  /** `size`: its bytes, or, with `weighed`, what it takes in memory. */
+  constructor(readonly size: number, readonly weighed = false) {}
 }
 
 export class PackedOutput {
@@ -43,7 +44,7 @@ export class PackedOutput {
     return this.position - this.start;
   }
 
-  /** What limits count. */
+  /** What it takes of the memory of who reads it. */
   get weight(): number {
     return this.position - this.start + this.objects;
   }
@@ -102,7 +103,7 @@ export class PackedOutput {
   }
 
   protected arrayHeader(length: number): void {
-    this.objects += OBJECT_BYTES;
+    this.objects += OBJECT_BYTES + SLOT_BYTES * length;
     if (length < 16) this.target[this.position++] = 0x90 | length;
     else this.header(0xdc, length);
   }
@@ -183,6 +184,7 @@ export class PackedOutput {
 
   protected string(text: string): void {
     const length = text.length;
+    this.objects += STRING_BYTES;
     if (length < 64) {
       if (this.position + 194 > this.safeEnd) this.room(194);
       this.shortString(text, length);

@@ -5,7 +5,7 @@ import { Ext, PackedOutput, TooLarge } from './packed-output.js';
 import { isPlainObject } from './plain-object.js';
 import { Seen } from './seen.js';
 import type { Shape, Shapes } from './shapes.js';
-import { HEAVY_BYTES, OBJECT_BYTES } from './weight.js';
+import { HEAVY_BYTES, OBJECT_BYTES, SLOT_BYTES, WEIGHT_PER_BYTE } from './weight.js';
 
 /** Binary from this size on leaves the packed bytes and becomes an attachment. */
 export const ATTACH_BYTES = 4096;
@@ -56,7 +56,7 @@ export class PlainWriter extends PackedOutput {
     this.busy = true;
     try {
       done = mode === 'list' ? this.arguments(value as unknown[]) : this.write(value);
-      if (done && this.weight > this.limit) throw new TooLarge(this.weight);
+      if (done) this.checkSize();
       return done;
     } catch (error) {
       done = false;
@@ -70,6 +70,12 @@ export class PlainWriter extends PackedOutput {
         this.release();
       }
     }
+  }
+
+  /** @throws TooLarge */
+  private checkSize(): void {
+    if (this.size > this.limit) throw new TooLarge(this.size);
+    if (this.weight > WEIGHT_PER_BYTE * this.limit) throw new TooLarge(this.weight, true);
   }
 
   private arguments(list: readonly unknown[]): boolean {
@@ -186,7 +192,7 @@ export class PlainWriter extends PackedOutput {
   }
 
   private map(value: Record<string, unknown>, count: number): boolean {
-    this.objects += OBJECT_BYTES;
+    this.objects += OBJECT_BYTES + SLOT_BYTES * count;
     if (count < 16) this.target[this.position++] = 0x80 | count;
     else this.header(0xde, count);
     // oxlint-disable-next-line guard-for-in

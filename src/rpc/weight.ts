@@ -1,13 +1,17 @@
-// What a value takes of this side's memory, by the size that limits count: bytes, and something for each object that the bytes stand for.
-// A byte can stand for an object of a hundred bytes; limits that counted bytes alone would let a peer fill this side's memory with one frame.
+// What a value takes of the memory of who reads it. A byte can stand for an object of a hundred bytes: limits that counted bytes alone would
+// let a peer fill this side's memory, and its time, with one frame. So a value may take four times what a link carries at once.
 // Invariant: who writes and who reads weigh alike, so that what one side sends the other takes.
 import { ProtocolError } from '../errors.js';
 import { Tag } from './tag.js';
 
-/** Bytes that a list, an object, a bigint or a date counts for beside its own. */
-export const OBJECT_BYTES = 16;
-/** The same for small binary data, a Map, a Set, an error, a live reference: what has parts of its own. */
-export const HEAVY_BYTES = 64;
+/** Beside its bytes, about what V8 takes for it on a 64-bit machine: an object or a list; a string; a slot in a list or map. */
+export const OBJECT_BYTES = 40;
+export const STRING_BYTES = 24;
+export const SLOT_BYTES = 8;
+/** The same for what has parts of its own: binary data, a date, a Map, a Set, an error, a live reference. */
+export const HEAVY_BYTES = 240;
+/** How much a value may weigh, times the most bytes that its link carries. */
+export const WEIGHT_PER_BYTE = 4;
 /** Record definitions in one value: each makes the reader compile something. */
 export const MAX_DEFINITIONS = 256;
 /** Up to this size packed bytes are not looked through: what they can stand for is little. */
@@ -24,30 +28,34 @@ export function bytesOf(tag: unknown, payload: unknown, attachments: readonly un
   return bytes;
 }
 
-/** Refuses packed bytes that stand for more than `limit`, before anything is made of them. @throws ProtocolError */
+/** Refuses packed bytes that weigh more than `limit`, before anything is made of them. @throws ProtocolError */
 export function checkWeight(packed: Uint8Array, limit: number): void {
-  if (packed.byteLength > LIGHT && weigh(packed) > limit) throw new ProtocolError(`a value that takes more than ${limit} bytes when it is unpacked`);
+  if (packed.byteLength > LIGHT && weigh(packed, limit) > limit) throw new ProtocolError(`a value that takes more than ${limit} bytes when it is unpacked`);
 }
 
 /**
  * The weight of packed bytes: one walk over the tokens of MessagePack (https://github.com/msgpack/msgpack/blob/master/spec.md) and of
- * records (0x40 to 0x7f, defined by fixext 1 of type 0x72). Bytes that are cut short weigh what is there. @throws ProtocolError
+ * records (0x40 to 0x7f, defined by fixext 1 of type 0x72). Bytes that are cut short weigh what is there; it stops above `limit`.
+ * @throws ProtocolError
  */
-export function weigh(packed: Uint8Array): number {
+export function weigh(packed: Uint8Array, limit = Infinity): number {
   const { length } = packed;
   let weight = length;
   let definitions = 0;
-  for (let at = 0; at < length; ) {
+  for (let at = 0; at < length && weight <= limit; ) {
     const token = packed[at++]!;
     if (token < 0x40 || token >= 0xe0) continue;
-    if (token < 0xa0) weight += OBJECT_BYTES;
-    else if (token < 0xc0) at += token - 0xa0;
-    else {
+    if (token < 0x80) weight += OBJECT_BYTES;
+    else if (token < 0xa0) weight += OBJECT_BYTES + SLOT_BYTES * (token & 0x0f);
+    else if (token < 0xc0) {
+      weight += STRING_BYTES;
+      at += token - 0xa0;
+    } else {
       switch (token) {
-        case 0xc4: weight += HEAVY_BYTES; at += 1 + (packed[at] ?? 0); break;
+        case 0xc4: weight += HEAVY_BYTES; at += 1 + uint8(packed, at); break;
         case 0xc5: weight += HEAVY_BYTES; at += 2 + uint16(packed, at); break;
         case 0xc6: weight += HEAVY_BYTES; at += 4 + uint32(packed, at); break;
-        case 0xc7: weight += HEAVY_BYTES; at += 2 + (packed[at] ?? 0); break;
+        case 0xc7: weight += HEAVY_BYTES; at += 2 + uint8(packed, at); break;
         case 0xc8: weight += HEAVY_BYTES; at += 3 + uint16(packed, at); break;
         case 0xc9: weight += HEAVY_BYTES; at += 5 + uint32(packed, at); break;
         case 0xcc: case 0xd0: at += 1; break;
@@ -61,11 +69,12 @@ export function weigh(packed: Uint8Array): number {
           at += 2;
           break;
         case 0xd5: case 0xd6: case 0xd7: case 0xd8: weight += HEAVY_BYTES; at += 1 + (2 << (token - 0xd5)); break;
-        case 0xd9: at += 1 + (packed[at] ?? 0); break;
-        case 0xda: at += 2 + uint16(packed, at); break;
-        case 0xdb: at += 4 + uint32(packed, at); break;
-        case 0xdc: case 0xde: weight += OBJECT_BYTES; at += 2; break;
-        case 0xdd: case 0xdf: weight += OBJECT_BYTES; at += 4; break;
+        case 0xd9: weight += STRING_BYTES; at += 1 + uint8(packed, at); break;
+        case 0xda: weight += STRING_BYTES; at += 2 + uint16(packed, at); break;
+        case 0xdb: weight += STRING_BYTES; at += 4 + uint32(packed, at); break;
+        case 0xdc: case 0xde: weight += OBJECT_BYTES + SLOT_BYTES * uint16(packed, at); at += 2; break;
+        // Who claims more than there is, is refused by who reads it.
+        case 0xdd: case 0xdf: weight += OBJECT_BYTES + SLOT_BYTES * Math.min(uint32(packed, at), length); at += 4; break;
         default:
       }
     }
@@ -73,5 +82,6 @@ export function weigh(packed: Uint8Array): number {
   return weight;
 }
 
-const uint16 = (bytes: Uint8Array, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+const uint8 = (bytes: Uint8Array, at: number): number => bytes[at] ?? 0;
+const uint16 = (bytes: Uint8Array, at: number): number => (uint8(bytes, at) << 8) | uint8(bytes, at + 1);
 const uint32 = (bytes: Uint8Array, at: number): number => uint16(bytes, at) * 0x1_0000 + uint16(bytes, at + 2);

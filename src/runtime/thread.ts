@@ -6,7 +6,6 @@ import { PortLink } from '../transport/port.js';
 import { fillCodeCache, sharedCodeCache } from './code-cache.js';
 import { threadEnvironment } from './environment.js';
 import { Ending, THREAD_END_MS } from './ending.js';
-import { environmentOf } from './environment.js';
 import { Output } from './output.js';
 import { resourceLimitsOf } from './resource-limits.js';
 import type { Incarnation, LaunchOptions } from './runtime.js';

@@ -69,7 +69,7 @@ export class Liar {
   }
 
   #lentBy(payload: unknown): { function?: number; stream?: number } {
-    const nodes = this.#unpacker.unpack(payload) as unknown[][];
+    const nodes = this.#unpacker.unpack(payload, false, Infinity) as unknown[][];
     const lent: Record<string, number> = {};
     for (const [node, kind, description] of nodes) if (node === Node.LIVE) lent[kind as string] = (description as number[])[0]!;
     return lent;

@@ -44,7 +44,8 @@ describe('a frame that stands for more than it says', () => {
     const writer = new PlainWriter(1e8, 100);
     const pack = (table: unknown) => (writer.pack(table, undefined, 'table'), Uint8Array.from(writer.bytes()));
     expect(() => codec().decode(Tag.GRAPH, pack([[0], ...Array.from({ length: 70_000 }, () => [Node.MAP])]))).toThrow(/more memory/);
-    expect(() => codec().decode(Tag.GRAPH, pack([[0], ...Array.from({ length: 8 }, () => [Node.BUFFER, new Uint8Array(1), MIB])]))).toThrow(/more memory/);
+    expect(() => codec().decode(Tag.GRAPH, pack([[0], ...Array.from({ length: 20 }, () => [Node.BUFFER, new Uint8Array(1), MIB])]))).toThrow(/more memory/);
+    expect(() => codec().decode(Tag.GRAPH, pack([[0], ...Array.from({ length: 20_000 }, () => [Node.LIVE, 'function', [1, '', 1]])]))).toThrow(/more memory/);
   });
 
   it('that defines records without end is refused', () => {
@@ -54,7 +55,7 @@ describe('a frame that stands for more than it says', () => {
 });
 
 it('a value of too many objects is refused where it is sent', () => {
-  expect(() => codec(MIB).encode(Array.from({ length: 80_000 }, () => ({})))).toThrow(FrameTooLargeError);
+  expect(() => codec(MIB).encode(Array.from({ length: 120_000 }, () => ({})))).toThrow(FrameTooLargeError);
   expect(() => codec(MIB).encode(Array.from({ length: 20_000 }, () => ({})))).not.toThrow();
 });
 
