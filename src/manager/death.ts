@@ -20,14 +20,13 @@ export interface Death {
 export function deathError({ name, maxMemory, running, exit, why }: Death, method: string): Error {
   const where = method ? `${name}.${method}()` : name;
   if (exit.outOfMemory) {
-    return new MemoryLimitError(`${where}: the process went over its memory limit of ${maxMemory ?? 'Node’s default'} bytes and was ended`, { process: name, limit: maxMemory ?? 0, method, maybeExecuted: true });
+    return new MemoryLimitError(`${where}: the process went over its memory limit of ${maxMemory ?? 'Node’s default'} bytes and was ended`, { process: name, limit: maxMemory ?? 0, method });
   }
   const how = why ? why.message : exit.error ? `it threw ${exit.error.name}: ${exit.error.message}` : exit.signal ? `it was ended by ${exit.signal}` : `it exited with code ${exit.code}`;
   const stderrTail = running.incarnation.stderrTail();
   return new ProcessCrashedError(`${where}: the process died${method ? ' while the call ran' : ''}: ${how}${stderrTail ? `\n${indent(stderrTail)}` : ''}`, {
     process: name,
     method,
-    maybeExecuted: true,
     exitCode: exit.code,
     signal: exit.signal,
     stderrTail,

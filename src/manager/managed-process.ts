@@ -298,7 +298,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
       return;
     }
     this.#setStatus('stopping');
-    const cutOff = (method: string) => new ProcessStoppedError(`${this.name}.${method}(): the process was stopped while the call ran`, { process: this.name, method, maybeExecuted: true });
+    const cutOff = (method: string) => new ProcessStoppedError(`${this.name}.${method}(): the process was stopped while the call ran`, { process: this.name, method });
     void running.incarnation.exited.then(() => this.client.detach(running.calls, cutOff, 'it to restart'));
     await stopProcess(running, {
       ...this.#stopReason,
@@ -358,7 +358,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (!running || (session !== running.calls && session !== running.control)) return;
     this.client.wait('the link to come back');
     if (!(await outlives(running, this.options.stuckTimeout)) || this.#running !== running) return;
-    const lost = (method: string) => new LinkClosedError(`${this.name}${method && `.${method}()`}: the link to the process was lost${error ? `: ${error.message}` : ''}`, { process: this.name, method, maybeExecuted: true, cause: error });
+    const lost = (method: string) => new LinkClosedError(`${this.name}${method && `.${method}()`}: the link to the process was lost${error ? `: ${error.message}` : ''}`, { process: this.name, method, cause: error });
     if (running.calls !== running.control && !running.control.closed) {
       this.client.detach(running.calls, lost, 'the link to come back');
       try {

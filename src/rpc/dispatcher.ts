@@ -3,6 +3,7 @@ import { CallbackReleasedError, MethodNotFoundError, ProtocolError, QueueFullErr
 import { runInContext, type CallContext } from './context.js';
 import { DEFAULT_LIMITS, Kind } from './frames.js';
 import { IdTable } from './id-table.js';
+import { isRefusal } from './maybe-executed.js';
 import { readMeta } from './meta.js';
 import type { ServiceMethod } from './service.js';
 import type { Session } from './session.js';
@@ -33,7 +34,7 @@ export class Dispatcher {
     const context = this.#contextOf(service?.name ?? '', method?.name ?? String(number), meta);
     if (!Array.isArray(args) || !Number.isInteger(id)) throw new ProtocolError('a call without a number, or arguments that are not a list');
     if (!service || !method) {
-      this.#fail(id, context, new MethodNotFoundError(`${service?.name ?? 'the peer'} has no method number ${number}`, { method: String(number), methods: service?.methods.map(({ name }) => name) ?? [] }));
+      this.#refuse(id, context, new MethodNotFoundError(`${service?.name ?? 'the peer'} has no method number ${number}`, { method: String(number), methods: service?.methods.map(({ name }) => name) ?? [] }));
       return;
     }
     if (this.#refused(id, context)) return;
@@ -60,8 +61,9 @@ export class Dispatcher {
     const exported = this.session.exports.get(reference);
     const context = this.#contextOf(this.session.options.self, member || 'callback', meta);
     if (!Array.isArray(args) || !Number.isInteger(id)) throw new ProtocolError('a call without a number, or arguments that are not a list');
-    if (!exported) this.#fail(id, context, new CallbackReleasedError(`what ${this.session.options.self} had lent${member ? ` (called for ${member}())` : ''} was released: its call has settled, or it was let go; keep(fn) holds a function longer`));
+    if (!exported) this.#refuse(id, context, new CallbackReleasedError(`what ${this.session.options.self} had lent${member ? ` (called for ${member}())` : ''} was released: its call has settled, or it was let go; keep(fn) holds a function longer`));
     else if (!this.#refused(id, context)) {
+      if (exported.passesOn) context.passedOn = true;
       // A callback that brings no context runs without one: an AsyncLocalStorage in use slows down every promise of the caller's thread.
       this.#run(id, context, (list) => exported.invoke(member, list, context), args, meta !== undefined);
     }
@@ -96,7 +98,7 @@ export class Dispatcher {
   #refused(id: number, context: CallContext): boolean {
     const limit = this.session.options.maxServed ?? DEFAULT_LIMITS.maxServed;
     if (this.active < limit) return false;
-    this.#fail(id, context, new QueueFullError(`${context.process}.${context.method}(): ${limit} calls of ${context.caller} run already`, { process: context.process, maxQueue: limit, retryAfter: 100 }));
+    this.#refuse(id, context, new QueueFullError(`${context.process}.${context.method}(): ${limit} calls of ${context.caller} run already`, { process: context.process, maxQueue: limit, retryAfter: 100 }));
     return true;
   }
 
@@ -148,7 +150,18 @@ export class Dispatcher {
   }
 
   #fail(id: number, context: CallContext, error: unknown): void {
-    if (!context.abandoned && !this.session.closed) this.sendFailure([Kind.ERROR, id], error);
+    // The method that the caller named is the one that the call is passed on to.
+    if (context.passedOn && isRefusal(error)) this.#refuse(id, context, error);
+    else this.#answerFailure(Kind.ERROR, id, context, error);
+  }
+
+  /** Nothing of it has run. */
+  #refuse(id: number, context: CallContext, error: unknown): void {
+    this.#answerFailure(Kind.REFUSED, id, context, error);
+  }
+
+  #answerFailure(kind: number, id: number, context: CallContext, error: unknown): void {
+    if (!context.abandoned && !this.session.closed) this.sendFailure([kind, id], error);
     this.#finished(id, context);
   }
 

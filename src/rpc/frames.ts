@@ -39,7 +39,12 @@ export const Kind = {
   /** number, echoed by PONG */
   PING: 16,
   PONG: 17,
+  /** id, value: the error; the method did not run */
+  REFUSED: 18,
 } as const;
+
+/** Slots of an entry of each kind, itself included. */
+export const SLOTS: readonly number[] = [2, 5, 7, 8, 4, 5, 5, 5, 6, 5, 5, 3, 2, 2, 2, 5, 2, 2, 5];
 
 /** Slots of a common call. */
 export const CALL_SLOTS = 5;

@@ -4,6 +4,7 @@ import { LinkClosedError, ProtocolError } from '../errors.js';
 import type { LiveKind, LiveReferences } from './codec.js';
 import { DEFAULT_LIMITS, Kind } from './frames.js';
 import { asResult } from './iterate-result.js';
+import { told } from './maybe-executed.js';
 import { inheritedMeta, metaOf, relayedOptions } from './meta.js';
 import { borrow, expiredCallback, isBorrowed, keep, keptReleases, type Borrowed, type Scope } from './references.js';
 import { createRemote, remoteTargetOf, type RemoteTarget } from './remote.js';
@@ -228,7 +229,7 @@ export class LiveTable implements LiveReferences, StreamWires {
     let held: Disposable | undefined;
     const reference = this.#lend({
       invoke: (_member, args) => fn(...args),
-      ...(isBorrowed(fn) ? { retain: () => void (held = keep(fn)), release: () => held?.[Symbol.dispose]() } : {}),
+      ...(isBorrowed(fn) ? { passesOn: true, retain: () => void (held = keep(fn)), release: () => held?.[Symbol.dispose]() } : {}),
     }, kept === undefined);
     kept?.add(() => this.session.exports.release(reference));
     return [reference, fn.name, kept || !this.made?.scope ? 1 : 0];
@@ -236,6 +237,7 @@ export class LiveTable implements LiveReferences, StreamWires {
 
   #exportProxy(target: RemoteTarget): unknown {
     const reference = this.#lend({
+      passesOn: true,
       invoke: (member, args, context) => {
         context.relayed = true;
         return target.invoke(member, args, { ...relayedOptions(context), signal: context.signal });
@@ -290,7 +292,7 @@ export class LiveTable implements LiveReferences, StreamWires {
     const stub = (...args: unknown[]): Promise<unknown> => {
       // A listener that is told something and not waited for must not end the process when its caller is gone by then.
       const hear = () => void result.catch(() => {});
-      const result: Promise<unknown> = state.expired ? Promise.reject(expiredCallback(session.options.self)) : session.callReference(reference, '', args, { meta: inheritedMeta(), transfer: transferOfArguments(args, undefined), onFailed: hear });
+      const result: Promise<unknown> = state.expired ? Promise.reject(told(expiredCallback(session.options.self), false)) : session.callReference(reference, '', args, { meta: inheritedMeta(), transfer: transferOfArguments(args, undefined), onFailed: hear });
       if (state.expired) hear();
       return asResult(result);
     };
@@ -307,7 +309,7 @@ export class LiveTable implements LiveReferences, StreamWires {
       id,
       methods: () => methods,
       invoke: (method, args, options) => {
-        if (session.closed) return Promise.reject(new LinkClosedError(`${name}.${method}(): the link that brought this proxy is closed`, { process: name, method }));
+        if (session.closed) return Promise.reject(told(new LinkClosedError(`${name}.${method}(): the link that brought this proxy is closed`, { process: name, method }), false));
         const transfer = transferOfArguments(args, options.transfer);
         return asResult(session.callReference(reference, method, args, { meta: metaOf(options), signal: options.signal, transfer }));
       },

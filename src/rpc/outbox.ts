@@ -2,7 +2,7 @@
 // Flushes at the end of the tick, or early once enough is gathered so that both sides work at the same time.
 import { types } from 'node:util';
 import { NotCloneableError } from '../errors.js';
-import { BATCH_ENTRIES } from './frames.js';
+import { BATCH_ENTRIES, Kind, SLOTS } from './frames.js';
 import type { Link } from './link.js';
 import { now } from './now.js';
 import type { Transferable } from '../types.js';
@@ -59,6 +59,17 @@ export class Outbox {
       this.#scheduled = true;
       process.nextTick(this.#flushScheduled);
     }
+  }
+
+  /** The numbers of the calls that have not left. */
+  unsentCalls(): Set<number> {
+    const { entries } = this;
+    const calls = new Set<number>();
+    for (let at = 0; at < entries.length; at += SLOTS[entries[at] as number]!) {
+      const kind = entries[at];
+      if (kind === Kind.CALL || kind === Kind.CALL_FULL || kind === Kind.CALL_REFERENCE) calls.add(entries[at + 1] as number);
+    }
+    return calls;
   }
 
   readonly #flushScheduled = () => {

@@ -99,6 +99,11 @@ export class EntryReader {
           this.session.failed(id, value(at + 2));
           at += 5;
           break;
+        case Kind.REFUSED:
+          this.session.live.beginImports();
+          this.session.refused(id, value(at + 2));
+          at += 5;
+          break;
         case Kind.CANCEL:
           this.session.dispatcher.cancel(id, value(at + 2));
           at += 5;

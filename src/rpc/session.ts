@@ -24,6 +24,8 @@ export interface PendingCall {
   scope?: Scope | undefined;
   settle(value: unknown, streams: readonly IncomingStream[]): void;
   fail(error: unknown): void;
+  /** What was sent of it began nothing: the peer refused it, or it never left. */
+  unsent(): void;
 }
 
 export interface SessionOptions {
@@ -63,6 +65,8 @@ export class Session {
   started: readonly OutgoingStream[] = NONE;
   readonly #reader: EntryReader;
   readonly #pending = new IdTable<PendingCall>();
+  /** Calls that had not left when the link ended. */
+  #unsent: ReadonlySet<number> | undefined;
   readonly #pings = new Map<number, () => void>();
   /** Who is not on this machine learns nothing of its files. */
   readonly #redact: boolean;
@@ -178,6 +182,7 @@ export class Session {
         if (attachments) this.outbox.attach(attachments, transfer);
         this.#await(call.id, call, scope, size);
       } catch (error) {
+        call.unsent();
         call.fail(error);
       }
     });
@@ -204,6 +209,7 @@ export class Session {
   /** Takes every call that has no answer out of the table, and ends every stream: the link is gone or given up. */
   abandon(explain: (method: string) => Error): PendingCall[] {
     this.#reader.finish();
+    if (this.#unsent) for (const id of this.#unsent) this.#pending.get(id)?.unsent();
     const calls = this.#pending.values();
     this.#pending.clear();
     for (const { scope } of calls) if (scope) this.exports.settle(scope);
@@ -305,6 +311,12 @@ export class Session {
     call?.fail(error);
   }
 
+  /** The peer did not run it. */
+  refused(id: number, error: unknown): void {
+    this.#pending.get(id)?.unsent();
+    this.failed(id, error);
+  }
+
   answered(id: number, value: unknown): void {
     const streams = this.live.importedStreams();
     const call = this.#pending.take(id);
@@ -333,6 +345,8 @@ export class Session {
     if (this.closed) return;
     this.#reader.finish();
     this.closed = true;
+    const unsent = this.outbox.unsentCalls();
+    if (unsent.size > 0) this.#unsent = unsent;
     const reason = error ?? new LinkClosedError(`the link to ${this.peer} was closed`, { process: this.peer });
     for (const resolve of this.#pings.values()) resolve();
     this.#pings.clear();

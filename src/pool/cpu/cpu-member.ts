@@ -1,10 +1,11 @@
 // One thread of a CPU pool as a member of the pool: brought up again when it dies, by the same restart policy as any process.
 // Invariants: one call at a time; a call that is given up takes the thread with it, which does not count as a failure.
 import { nanoid } from 'nanoid';
-import { CallTimeoutError, InitError, MemoryLimitError, NotCloneableError, ProcessCrashedError, ProcessStartError, ProcessStoppedError, RestartsExhaustedError } from '../../errors.js';
+import { CallTimeoutError, InitError, MemoryLimitError, NotCloneableError, ProcessStartError, ProcessStoppedError, RestartsExhaustedError } from '../../errors.js';
 import { Tag } from '../../rpc/codec.js';
 import { currentContext, nextTraceparent } from '../../rpc/context.js';
 import { Meter } from '../../rpc/meter.js';
+import { told } from '../../rpc/maybe-executed.js';
 import { methodNotFound } from '../../rpc/remote.js';
 import type { MethodInfo } from '../../rpc/service.js';
 import { nameMethod } from '../../rpc/uncloneable.js';
@@ -19,9 +20,10 @@ import type { CallOptions, HealthCheckResult, HealthStatus, ProcessInfo, Process
 import { MAX_TIMEOUT, parseDuration } from '../../units.js';
 import type { Member } from '../member.js';
 import { Bound } from './bound.js';
+import { threadDeath } from './death.js';
 import type { CpuOptions } from './options.js';
 import { FAILED, newCodec, own, pack, PHASES, type Booted, type Packed, type Reply } from './protocol.js';
-import type { Thread, ThreadEnd, Threads } from './threads.js';
+import { NotSentError, type Thread, type ThreadEnd, type Threads } from './threads.js';
 
 /** Answers may need this much longer than what is asked for, ms. */
 const SLACK_MS = 500;
@@ -35,6 +37,8 @@ interface Given {
   readonly since: number;
   /** The thread has it, and has not answered. */
   away: boolean;
+  /** The thread was given it. */
+  sent: boolean;
   /** Why the call was given up, and the thread with it. */
   reason?: { value: unknown };
 }
@@ -122,9 +126,9 @@ export class CpuMember implements Member {
   async invoke(name: string, args: unknown[], options: CallOptions): Promise<unknown> {
     const method = this.#methods.get(name);
     const thread = this.#thread;
-    if (!method) throw methodNotFound(this, name);
-    if (!thread || this.#stopping) throw new ProcessStoppedError(`${this.#name}.${name}(): the thread is ${this.#status} and takes no calls`, { process: this.#name, method: name });
-    const given: Given = (this.#current = { method: name, since: performance.now(), away: false });
+    if (!method) throw told(methodNotFound(this, name), false);
+    if (!thread || this.#stopping) throw told(new ProcessStoppedError(`${this.#name}.${name}(): the thread is ${this.#status} and takes no calls`, { process: this.#name, method: name }), false);
+    const given: Given = (this.#current = { method: name, since: performance.now(), away: false, sent: false });
     let failed = true;
     let bound: Bound | undefined;
     try {
@@ -134,7 +138,7 @@ export class CpuMember implements Member {
       const headers = this.#headers(options);
       const { tag, payload, attachments } = encoded;
       const plain = tag === Tag.INLINE && bound?.timeLeft === undefined && headers === undefined;
-      given.away = true;
+      given.sent = given.away = true;
       const reply = await this.threads.run(thread, 'call', plain ? [method.number, payload as unknown[]] : [method.number, tag, own(payload), attachments, bound?.timeLeft, headers], encoded.transfer, bound?.signal);
       given.away = false;
       this.threads.settled();
@@ -142,7 +146,9 @@ export class CpuMember implements Member {
       failed = false;
       return value;
     } catch (error) {
-      throw await this.#explain(error, name, given, thread, options);
+      const begun = given.sent && !(error instanceof NotSentError || (error as Error)?.name === 'DataCloneError');
+      const whole = await this.#explain(error instanceof NotSentError ? error.cause : error, name, given, thread, options);
+      throw whole === options.signal?.reason ? whole : told(whole, begun);
     } finally {
       if (given.away) this.threads.settled();
       bound?.release();
@@ -163,6 +169,7 @@ export class CpuMember implements Member {
     let ms = timeout === undefined ? Infinity : parseDuration(timeout, 'timeout');
     const context = currentContext();
     if (context?.deadline !== undefined) ms = Math.min(ms, Math.max(0, context.deadline - Date.now()));
+    if (ms <= 0 && context) throw new CallTimeoutError(`${this.#name}.${method.name}(): the deadline of ${context.process}.${context.method} has passed`, { method: method.name, process: this.#name, timeout: 0 });
     if (ms === Infinity && !signal) return undefined;
     return new Bound(ms, signal, (cause) => {
       const reason = cause ? cause.value : new CallTimeoutError(`${this.#name}.${method.name}(): no answer within its timeout of ${Math.round(ms)} ms; its thread was ended`, { method: method.name, process: this.#name, timeout: ms });
@@ -204,7 +211,7 @@ export class CpuMember implements Member {
     if (error instanceof NotCloneableError) return nameMethod(error, this.#name, method);
     // Thrown on this side, by an option or a getter: the thread had no part in it and lives on.
     if (!given.away) return error;
-    if (this.#stopping) return new ProcessStoppedError(`${this.#name}.${method}(): the pool was stopped while the call ran`, { process: this.#name, method, maybeExecuted: true });
+    if (this.#stopping) return new ProcessStoppedError(`${this.#name}.${method}(): the pool was stopped while the call ran`, { process: this.#name, method });
     // A message that could not be sent ends no thread.
     const gone = this.#thread !== thread || thread.worker.threadId === -1 || (await within(thread.ended, SLACK_MS));
     if (!gone) return error;
@@ -213,13 +220,8 @@ export class CpuMember implements Member {
     return this.#deathError(end, method, thread);
   }
 
-  #deathError({ code, error }: ThreadEnd, method: string, thread: Thread): Error {
-    const where = method ? `${this.#name}.${method}()` : this.#name;
-    const fields = { process: this.#name, method, maybeExecuted: true };
-    if ((error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY') return new MemoryLimitError(`${where}: the thread went over its memory limit of ${this.options.maxMemory ?? 'Node’s default'} bytes and was ended`, { ...fields, limit: this.options.maxMemory ?? 0 });
-    const stderrTail = thread.output.stderrTail();
-    const how = error ? `it threw ${error.name}: ${error.message}` : `it exited with code ${code}`;
-    return new ProcessCrashedError(`${where}: the thread died${method ? ' while the call ran' : ''}: ${how}`, { ...fields, exitCode: code, signal: null, stderrTail, ...(error ? { cause: error } : {}) });
+  #deathError(end: ThreadEnd, method: string, thread: Thread): Error {
+    return threadDeath({ name: this.#name, maxMemory: this.options.maxMemory, thread, end }, method);
   }
 
   // ── its lives ──

@@ -24,6 +24,9 @@ export interface ThreadsOptions {
   readonly resourceLimits: ResourceLimits | undefined;
 }
 
+/** A task never got to its thread. */
+export class NotSentError extends Error {}
+
 /** How a thread ended. */
 export interface ThreadEnd {
   readonly code: number;
@@ -134,7 +137,7 @@ export class Threads {
     try {
       return this.#piscina.run(task, options) as Promise<Awaited<ReturnType<ThreadTasks[Name]>>>;
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(new NotSentError((error as Error).message, { cause: error }));
     }
   }
 
