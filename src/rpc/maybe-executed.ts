@@ -20,6 +20,12 @@ export const mayHaveRun = (error: unknown): boolean => !(error instanceof MimasE
 /** For one that passes a call on: true when what it was passed to did not begin either. */
 export const isRefusal = (error: unknown): boolean => error instanceof MimasError && error.maybeExecuted !== true;
 
+/** The error of one of our own calls, for something that is no call to its user: a start. */
+export function untold(error: unknown): unknown {
+  if (error instanceof MimasError) delete (error as { maybeExecuted?: boolean }).maybeExecuted;
+  return error;
+}
+
 function copyOf(error: MimasError): MimasError {
   const { stack, ...others } = Object.getOwnPropertyDescriptors(error);
   // Where an engine keeps the stack behind an accessor, that reads the object it is asked on.
