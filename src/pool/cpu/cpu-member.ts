@@ -212,15 +212,13 @@ export class CpuMember implements Member {
     // Thrown on this side, by an option or a getter: the thread had no part in it and lives on.
     if (!given.away) return error;
     if (this.#stopping) return new ProcessStoppedError(`${this.#name}.${method}(): the pool was stopped while the call ran`, { process: this.#name, method });
-    // A message that could not be sent ends no thread.
-    const gone = this.#thread !== thread || thread.worker.threadId === -1 || (await within(thread.ended, SLACK_MS));
-    if (!gone) return error;
-    const end = await thread.ended;
+    // Piscina may know of its end before this side hears of it, and a loop that was blocked hears of it later still.
+    const end = (await within(thread.ended, SLACK_MS)) ? await thread.ended : undefined;
     await thread.output.ended(OUTPUT_GRACE_MS);
     return this.#deathError(end, method, thread);
   }
 
-  #deathError(end: ThreadEnd, method: string, thread: Thread): Error {
+  #deathError(end: ThreadEnd | undefined, method: string, thread: Thread): Error {
     return threadDeath({ name: this.#name, maxMemory: this.options.maxMemory, thread, end }, method);
   }
 
