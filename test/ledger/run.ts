@@ -27,7 +27,7 @@ export interface Report {
 
 /** Every call ends by itself within this, ms: the longest limit of any of them, and a loaded machine. */
 const SETTLE_MS = 30_000;
-const FAULT_EVERY_MS = 60;
+const FAULT_EVERY_MS = 120;
 
 export async function run({ seed, ms, round = 10_000, onRound }: RunOptions): Promise<Report> {
   const random = new Random(seed);
@@ -70,7 +70,7 @@ async function caller(target: Subject, subjects: readonly Subject[], { books, ra
   const others = subjects.filter(({ name }) => name !== target.name);
   while (performance.now() < until) {
     await random.pick(target.dataOnly ? DATA_KINDS : KINDS)({ books, random, target, other: random.pick(others) });
-    if (random.chance(0.2)) await sleep(random.int(10));
+    await sleep(random.int(8));
   }
 }
 

@@ -23,7 +23,7 @@ interface Setting { readonly pm: ProcessManager; readonly folder: string; readon
 
 const FAST = { initial: 20, max: 200 };
 /** What waits is few, and does not wait for long: both limits are met all the time. */
-const TIGHT = { queueTimeout: 400, maxQueue: 24, stuckTimeout: 1_000, gracePeriod: 1_500 } satisfies SpawnOptions;
+const TIGHT = { queueTimeout: 600, maxQueue: 24, stuckTimeout: 1_000, gracePeriod: 1_500 } satisfies SpawnOptions;
 const quietly = (promise: Promise<unknown>): Promise<unknown> => promise.catch(() => {});
 
 /** Stopped for a moment; and in any case continued. */
@@ -67,7 +67,7 @@ async function fragile({ pm, file }: Setting): Promise<Subject> {
 async function pool({ pm, file }: Setting, isolation: Isolation, breaker: boolean): Promise<Subject> {
   const { stuckTimeout, gracePeriod } = TIGHT;
   const calls = await pm.pool<LedgerProcess>(LEDGER, {
-    stuckTimeout, gracePeriod, isolation, size: 2, concurrency: 6, maxQueue: 24, queueTimeout: 250, dependencies: { file },
+    stuckTimeout, gracePeriod, isolation, size: 2, concurrency: 6, maxQueue: 24, queueTimeout: 400, dependencies: { file },
     restartPolicy: { maxRestarts: Infinity, backoff: FAST }, ...(breaker ? { breaker: { threshold: 4, timeout: 150 } } : {}),
   });
   const handle = (calls as RemotePool<LedgerProcess>).$handle;
@@ -80,7 +80,7 @@ async function pool({ pm, file }: Setting, isolation: Isolation, breaker: boolea
 }
 
 async function cpu({ pm, file }: Setting): Promise<Subject> {
-  const calls = (await pm.pool<LedgerProcess>(LEDGER, { workload: 'cpu', output: 'inherit', size: 2, maxQueue: 24, queueTimeout: 250, dependencies: { file }, restartPolicy: { maxRestarts: Infinity, backoff: FAST } })) as unknown as Remote<LedgerProcess>;
+  const calls = (await pm.pool<LedgerProcess>(LEDGER, { workload: 'cpu', output: 'inherit', size: 2, maxQueue: 24, queueTimeout: 400, dependencies: { file }, restartPolicy: { maxRestarts: Infinity, backoff: FAST } })) as unknown as Remote<LedgerProcess>;
   return { name: 'pool/cpu', calls, callers: 2, dataOnly: true, faults: { exit: leave(calls), reload: () => quietly((calls.$handle as unknown as { reload(): Promise<void> }).reload()) } };
 }
 
@@ -89,7 +89,7 @@ async function overTcp({ pm, file }: Setting): Promise<Subject> {
   const { process: owner, address, token } = await pm.serve<LedgerProcess>(LEDGER, { ...TIGHT, isolation: 'child', dependencies: { file }, restartPolicy: { maxRestarts: Infinity, backoff: FAST } });
   const { port } = new URL(address);
   const cutter = await Cutter.before({ port: Number(port), host: '127.0.0.1' });
-  const calls = await pm.connect<LedgerProcess>(cutter.address, { token, queueTimeout: 400 });
+  const calls = await pm.connect<LedgerProcess>(cutter.address, { token, queueTimeout: 600 });
   return { name: 'connect/tcp', calls, callers: 4, close: () => cutter.close(), faults: { cut: () => cutter.cut(), 'kill -9': () => kill(owner.$handle.pid), 'stop, continue': (random) => pause(owner.$handle.pid, random) } };
 }
 
@@ -106,7 +106,7 @@ async function overUnix({ pm, folder, file }: Setting): Promise<Subject> {
   });
   await serve();
   const cutter = await Cutter.before({ path }, join(folder, 'cut'));
-  const calls = await pm.connect<LedgerProcess>(cutter.address, { token, queueTimeout: 400 });
+  const calls = await pm.connect<LedgerProcess>(cutter.address, { token, queueTimeout: 600 });
   const close = async () => {
     over = true;
     const ended = new Promise((resolve) => child.once('exit', resolve));

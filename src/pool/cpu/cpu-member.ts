@@ -146,6 +146,8 @@ export class CpuMember implements Member {
       failed = false;
       return value;
     } catch (error) {
+      // How it ends is decided. What Piscina did not take it may still reject when the signal aborts, with nobody to hear of it.
+      bound?.release();
       const begun = given.sent && !(error instanceof NotSentError || (error as Error)?.name === 'DataCloneError');
       const whole = await this.#explain(error instanceof NotSentError ? error.cause : error, name, given, thread, options);
       throw whole === options.signal?.reason ? whole : told(whole, begun);
