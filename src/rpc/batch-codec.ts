@@ -3,9 +3,14 @@
 // Carries undefined, -0, NaN, lone surrogates and the difference between number and bigint exactly.
 import { ProtocolError } from '../errors.js';
 import { BatchWriter } from './batch-writer.js';
+import { DEFAULT_LIMITS } from './frames.js';
+import { ATTACH_BYTES } from './plain-writer.js';
 import { Unpacker } from './unpacker.js';
+import { checkWeight, HEAVY_BYTES } from './weight.js';
 
 const HEADER = 8;
+/** Up to this size a batch is not looked through before it is unpacked. */
+const LIGHT = 128 * 1024;
 const MAX_PACKED = 0xffff_ffff;
 
 let writer: BatchWriter | undefined;
@@ -41,7 +46,9 @@ export function packEntries(entries: readonly unknown[]): string {
 /** @throws ProtocolError */
 export function unpackEntries(text: string): unknown[] {
   unpacker ??= new Unpacker('batch');
-  const entries = unpacker.unpack(Buffer.from(text, 'latin1'));
+  const packed = Buffer.from(text, 'latin1');
+  checkBatch(packed);
+  const entries = unpacker.unpack(packed, false, Infinity);
   if (!Array.isArray(entries)) throw new ProtocolError('a batch has to be a list');
   return entries;
 }
@@ -55,7 +62,9 @@ export function unpackBatch(frame: Uint8Array): { entries: unknown[]; attachment
   const head = HEADER + 4 * count;
   if (head + packedLength > frame.byteLength) throw new ProtocolError('frame shorter than it claims');
   unpacker ??= new Unpacker('batch');
-  const entries = unpacker.unpack(frame.subarray(head, head + packedLength));
+  const packed = frame.subarray(head, head + packedLength);
+  checkBatch(packed);
+  const entries = unpacker.unpack(packed, false, Infinity);
   if (!Array.isArray(entries)) throw new ProtocolError('a batch has to be a list');
 
   const attachments: Uint8Array[] = [];
@@ -63,9 +72,16 @@ export function unpackBatch(frame: Uint8Array): { entries: unknown[]; attachment
   for (let index = 0; index < count; index++) {
     const length = view.getUint32(HEADER + 4 * index, true);
     if (offset + length > frame.byteLength) throw new ProtocolError('attachment longer than the frame');
+    // What is smaller stands in the packed part. Each becomes an object here.
+    if (length < ATTACH_BYTES) throw new ProtocolError('an attachment that is too small to be one');
     attachments.push(frame.subarray(offset, offset + length));
     offset += length;
   }
   if (offset !== frame.byteLength) throw new ProtocolError('frame longer than it claims');
   return { entries, attachments };
+}
+
+/** Batches are gathered up to 64 KB: what makes them larger is a large value, which is one slot. @throws ProtocolError */
+function checkBatch(packed: Uint8Array): void {
+  if (packed.byteLength > LIGHT) checkWeight(packed, packed.byteLength + HEAVY_BYTES * DEFAULT_LIMITS.maxBatchSlots);
 }

@@ -140,7 +140,8 @@ export class Client implements RemoteTarget {
       if (known) known.info = info;
       else this.#methods.set(info.name, { info, meter: this.options.meter?.method(info.name), active: 0, waiting: new CallQueue() });
     }
-    for (const name of this.#methods.keys()) if (!this.#methodNames.includes(name)) this.#methods.delete(name);
+    const current = new Set(this.#methodNames);
+    for (const name of this.#methods.keys()) if (!current.has(name)) this.#methods.delete(name);
   }
 
   /** Calls go to `session` from now on, those that waited first. */

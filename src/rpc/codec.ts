@@ -8,25 +8,13 @@ import type { LiveReferences, Transferable } from './live.js';
 import { TooLarge, isWellFormed } from './packed-output.js';
 import { mayBeDense, PlainWriter } from './plain-writer.js';
 import { Shapes } from './shapes.js';
+import { ASCII, INLINE_LENGTH, Tag } from './tag.js';
 import { Unpacker } from './unpacker.js';
+import { HEAVY_BYTES } from './weight.js';
 
+export { ASCII, INLINE_LENGTH, Tag } from './tag.js';
 export type { LiveKind, LiveReferences, Transferable } from './live.js';
 
-/** How a payload is to be read. */
-export const Tag = {
-  /** A primitive, or an array of at most `INLINE_LENGTH` primitives, as it is. */
-  INLINE: 0,
-  /** Packed with this link's record definitions: to be decoded in the order of encoding. */
-  PLAIN: 1,
-  /** Packed without them: any codec of the other side decodes it, at any time. */
-  STANDALONE: 2,
-  /** A packed table (graph-table.ts) with attachments; standalone as well. */
-  GRAPH: 3,
-} as const;
-/** Added to a tag: all strings in the packed bytes are ASCII, which is faster to read. */
-export const ASCII = 8;
-
-export const INLINE_LENGTH = 8;
 export const MAX_DEPTH = 1000;
 const LONG_TEXT = 16_384;
 /** A larger payload goes with the message that carries it, bytes. */
@@ -95,15 +83,15 @@ export class ValueCodec {
   }
 
   /** @throws ProtocolError when the payload is not what `encode` makes */
-  decode(tag: number, payload: unknown, attachments: readonly unknown[] = NONE): unknown {
+  decode(tag: unknown, payload: unknown, attachments: readonly unknown[] = NONE): unknown {
     switch (tag) {
       case Tag.INLINE: return readInline(payload);
-      case Tag.PLAIN: return this.linked.unpack(payload);
-      case Tag.PLAIN + ASCII: return this.linked.unpack(payload, true);
-      case Tag.STANDALONE: return this.single.unpack(payload);
-      case Tag.STANDALONE + ASCII: return this.single.unpack(payload, true);
+      case Tag.PLAIN: return this.linked.unpack(payload, false, this.options.maxFrame);
+      case Tag.PLAIN + ASCII: return this.linked.unpack(payload, true, this.options.maxFrame);
+      case Tag.STANDALONE: return this.single.unpack(payload, false, this.options.maxFrame);
+      case Tag.STANDALONE + ASCII: return this.single.unpack(payload, true, this.options.maxFrame);
       case Tag.GRAPH: return this.decodeGraph(payload, attachments);
-      default: throw new ProtocolError(`unknown tag ${String(tag)}`);
+      default: throw new ProtocolError(`unknown tag ${typeof tag === 'number' ? tag : typeof tag}`);
     }
   }
 
@@ -176,7 +164,7 @@ export class ValueCodec {
     } catch (error) {
       throw error instanceof TooLarge ? tooLarge(error.size + graph.attachedBytes, maxFrame) : error;
     }
-    const size = this.writer.size + graph.attachedBytes;
+    const size = this.writer.weight + graph.attachedBytes + HEAVY_BYTES * graph.heavyNodes;
     if (size <= maxFrame) return size;
     this.writer.release();
     throw tooLarge(size, maxFrame);
@@ -185,7 +173,7 @@ export class ValueCodec {
   private decodeGraph(payload: unknown, attachments: readonly unknown[]): unknown {
     const { level, maxFrame, live } = this.options;
     try {
-      return rebuild(this.single.unpack(payload), { attachments, level, maxFrame, live });
+      return rebuild(this.single.unpack(payload, false, maxFrame), { attachments, level, maxFrame, live });
     } catch (error) {
       throw error instanceof ProtocolError ? error : new ProtocolError(`malformed value: ${(error as Error).message}`, { cause: error });
     }

@@ -31,6 +31,8 @@ export class CallContext implements CurrentCall {
   passedOn = false;
   /** Options for the process it is passed on to, as they came. */
   options: string | undefined;
+  /** What its arguments take while it is under way. */
+  bytes = 0;
   /** Runs when the method and its stream are done; frees a place under `concurrency`. */
   onSettled: (() => void) | undefined;
 

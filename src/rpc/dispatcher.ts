@@ -1,16 +1,23 @@
 // Serves calls: number to method, method to result. Only what a Service lists or this side has lent out can be reached.
-import { CallbackReleasedError, MethodNotFoundError, ProtocolError, QueueFullError } from '../errors.js';
+// Invariant: nothing that a user's object does when it is touched (getters, proxies, thenables) reaches further than its own call.
+import { CallbackReleasedError, MethodNotFoundError, MimasError, NotCloneableError, ProtocolError, QueueFullError } from '../errors.js';
 import { runInContext, type CallContext } from './context.js';
-import { DEFAULT_LIMITS, Kind } from './frames.js';
+import { DEFAULT_LIMITS, isReference, Kind } from './frames.js';
 import { IdTable } from './id-table.js';
+import type { Imports } from './imports.js';
 import { isRefusal } from './maybe-executed.js';
 import { readMeta } from './meta.js';
 import type { ServiceMethod } from './service.js';
 import type { Session } from './session.js';
 import { transferOf } from './transfer.js';
-import { nameMethod } from './uncloneable.js';
+import { describe, nameMethod } from './uncloneable.js';
+
+/** Up to so much that calls hold, bytes are counted; above it, what they stand for. */
+const FEW_BYTES = 4 * 1024 * 1024;
 
 export class Dispatcher {
+  /** Bytes that calls under way hold with their arguments. */
+  #held = 0;
   readonly #running = new IdTable<CallContext>();
   #idle: { left: number; resolve: () => void }[] = [];
   readonly #streaming = new Set<CallContext>();
@@ -27,45 +34,54 @@ export class Dispatcher {
     return this.active <= left ? Promise.resolve() : new Promise((resolve) => this.#idle.push({ left, resolve }));
   }
 
-  call(id: number, number: number, args: unknown, meta: unknown): void {
+  /** Calls under way hold so much that it has to be weighed. */
+  get crowded(): boolean {
+    return this.#held > FEW_BYTES;
+  }
+
+  /** `imports`: what the arguments brought along; `bytes`: what they take. @throws ProtocolError */
+  call(id: number, number: unknown, args: unknown, meta: unknown, imports: Imports | undefined, bytes: number): void {
     const { service } = this.session;
     // An index and nothing else: an array has other properties, too.
-    const method = Number.isInteger(number) ? service?.methods[number] : undefined;
-    const context = this.#contextOf(service?.name ?? '', method?.name ?? String(number), meta);
-    if (!Array.isArray(args) || !Number.isInteger(id)) throw new ProtocolError('a call without a number, or arguments that are not a list');
+    const method = isReference(number) ? service?.methods[number] : undefined;
+    const context = this.#contextOf(service?.name ?? '', method?.name ?? nameOf(number), meta, imports);
+    const list = this.#checked(id, args);
     if (!service || !method) {
-      this.#refuse(id, context, new MethodNotFoundError(`${service?.name ?? 'the peer'} has no method number ${number}`, { method: String(number), methods: service?.methods.map(({ name }) => name) ?? [] }));
+      this.#refuse(id, context, new MethodNotFoundError(`${service?.name ?? 'the peer'} has no method number ${nameOf(number)}`, { method: nameOf(number), methods: service?.methods.map(({ name }) => name) ?? [] }));
       return;
     }
-    if (this.#refused(id, context)) return;
+    if (this.#refused(id, context, bytes)) return;
     const { concurrency } = method.spec;
     if (concurrency === undefined) {
-      this.#run(id, context, method.invoke, args);
+      this.#run(id, context, method.invoke, list, bytes);
       return;
     }
-    this.#running.set(id, context);
+    this.#enter(id, context, bytes);
     const start = () => {
-      if (context.abandoned) {
+      // Nobody waits for it any more, or nobody is left to tell.
+      if (context.abandoned || this.session.closed) {
         this.#finished(id, context);
         return;
       }
       method.active++;
       context.onSettled = () => next(method, concurrency);
-      this.#run(id, context, method.invoke, args);
+      this.#run(id, context, method.invoke, list, bytes);
     };
     if (method.active < concurrency && method.waiting.length === 0) start();
     else method.waiting.push(start);
   }
 
-  callReference(id: number, reference: number, member: string, args: unknown, meta: unknown): void {
+  /** A call of something that was lent: `member` is '' for a function itself. @throws ProtocolError */
+  callReference(id: number, { reference, member }: { reference: unknown; member: unknown }, args: unknown, meta: unknown, imports: Imports | undefined, bytes: number): void {
+    if (!isReference(reference) || typeof member !== 'string') throw new ProtocolError('a call of something that is no reference');
     const exported = this.session.exports.get(reference);
-    const context = this.#contextOf(this.session.options.self, member || 'callback', meta);
-    if (!Array.isArray(args) || !Number.isInteger(id)) throw new ProtocolError('a call without a number, or arguments that are not a list');
+    const context = this.#contextOf(this.session.options.self, member || 'callback', meta, imports);
+    const list = this.#checked(id, args);
     if (!exported) this.#refuse(id, context, new CallbackReleasedError(`what ${this.session.options.self} had lent${member ? ` (called for ${member}())` : ''} was released: its call has settled, or it was let go; keep(fn) holds a function longer`));
-    else if (!this.#refused(id, context)) {
+    else if (!this.#refused(id, context, bytes)) {
       if (exported.passesOn) context.passedOn = true;
       // A callback that brings no context runs without one: an AsyncLocalStorage in use slows down every promise of the caller's thread.
-      this.#run(id, context, (list) => exported.invoke(member, list, context), args, meta !== undefined);
+      this.#run(id, context, (given) => exported.invoke(member, given, context), list, bytes, meta !== undefined);
     }
   }
 
@@ -78,45 +94,67 @@ export class Dispatcher {
     for (const context of [...this.#running.values(), ...this.#streaming]) context.abandon(reason);
   }
 
-  /** Sends an error behind `head`; an error that cannot cross is replaced by one that says so. */
+  /** Sends an error behind `head`; an error that cannot cross is replaced by one that says so. Never throws. */
   sendFailure(head: unknown[], error: unknown): void {
     try {
       this.session.sendValue(head, error, 'error');
     } catch (uncloneable) {
-      this.session.sendValue(head, uncloneable, 'error');
+      // Whatever that is: it may be an object of the user's that fails when it is touched.
+      const reason = uncloneable instanceof MimasError ? uncloneable : new NotCloneableError(`what was thrown cannot be sent: ${describe(error)}`, { path: 'error' });
+      this.session.sendValue(head, reason, 'error');
     }
   }
 
-  #contextOf(process: string, method: string, meta: unknown): CallContext {
+  #contextOf(process: string, method: string, meta: unknown, imports: Imports | undefined): CallContext {
     const { session } = this;
     const context = readMeta(process, method, session.peer, meta, session.options.link.trusted);
-    context.brought = session.live.takeBrought();
+    context.brought = imports;
     return context;
   }
 
+  /** The arguments of call `id`. @throws ProtocolError */
+  #checked(id: number, args: unknown): unknown[] {
+    if (!Array.isArray(args) || args.length > DEFAULT_LIMITS.maxArguments) throw new ProtocolError(`arguments that are no list, or more than ${DEFAULT_LIMITS.maxArguments}`);
+    if (this.#running.get(id)) throw new ProtocolError(`a second call of the number ${id} while the first is under way`);
+    return args;
+  }
+
   /** A peer that floods this side with calls is told so, instead of filling its memory. */
-  #refused(id: number, context: CallContext): boolean {
+  #refused(id: number, context: CallContext, bytes: number): boolean {
     const limit = this.session.options.maxServed ?? DEFAULT_LIMITS.maxServed;
-    if (this.active < limit) return false;
-    this.#refuse(id, context, new QueueFullError(`${context.process}.${context.method}(): ${limit} calls of ${context.caller} run already`, { process: context.process, maxQueue: limit, retryAfter: 100 }));
+    const { maxServedBytes } = DEFAULT_LIMITS;
+    const crowd = this.active >= limit ? `${limit} calls` : this.#held + bytes > maxServedBytes ? `calls with ${maxServedBytes} bytes of arguments` : undefined;
+    if (!crowd) return false;
+    this.#refuse(id, context, new QueueFullError(`${context.process}.${context.method}(): ${crowd} of ${context.caller} run already`, { process: context.process, maxQueue: limit, retryAfter: 100 }));
     return true;
   }
 
-  #run(id: number, context: CallContext, invoke: (args: unknown[]) => unknown, args: unknown[], inContext = true): void {
+  /** It is under way from now on. */
+  #enter(id: number, context: CallContext, bytes: number): void {
+    this.#running.set(id, context);
+    this.#held += bytes - context.bytes;
+    context.bytes = bytes;
+  }
+
+  #run(id: number, context: CallContext, invoke: (args: unknown[]) => unknown, args: unknown[], bytes: number, inContext = true): void {
     let result: unknown;
     try {
       result = inContext ? runInContext(context, invoke, args) : invoke(args);
+      if (isThenable(result)) {
+        // Of a promise this is the promise itself; what only looks like one is followed as the language does.
+        const promise = Promise.resolve(result);
+        this.#enter(id, context, bytes);
+        promise.then(
+          (value) => this.#succeed(id, context, value),
+          (error: unknown) => this.#fail(id, context, error),
+        );
+        return;
+      }
     } catch (error) {
       this.#fail(id, context, error);
       return;
     }
-    if (result !== null && typeof result === 'object' && typeof (result as PromiseLike<unknown>).then === 'function') {
-      this.#running.set(id, context);
-      (result as PromiseLike<unknown>).then(
-        (value) => this.#succeed(id, context, value),
-        (error: unknown) => this.#fail(id, context, error),
-      );
-    } else this.#succeed(id, context, result);
+    this.#succeed(id, context, result);
   }
 
   #succeed(id: number, context: CallContext, value: unknown): void {
@@ -166,9 +204,11 @@ export class Dispatcher {
   }
 
   #finished(id: number, context: CallContext): void {
-    // A peer may have used the number twice.
+    // A number that is free may be in use by another call by now.
     if (this.#running.get(id) === context) this.#running.take(id);
     this.#streaming.delete(context);
+    this.#held -= context.bytes;
+    context.bytes = 0;
     context.brought?.release();
     context.brought = undefined;
     const { onSettled } = context;
@@ -196,12 +236,17 @@ function next(method: ServiceMethod, concurrency: number): void {
 
 /** A stream that nobody will read is left, so that its `finally` runs. */
 function discard(value: unknown): void {
-  const stream = value as { return?: (value?: unknown) => unknown; cancel?: () => unknown; next?: unknown } | null;
-  if (typeof stream !== 'object' || stream === null) return;
+  if (typeof value !== 'object' || value === null) return;
   try {
+    const stream = value as { return?: (value?: unknown) => unknown; cancel?: () => unknown; next?: unknown };
     const left = typeof stream.next === 'function' && typeof stream.return === 'function' ? stream.return() : stream instanceof ReadableStream ? stream.cancel() : undefined;
     if (left instanceof Promise) left.catch(() => {});
   } catch {
     // Nobody is left to tell.
   }
 }
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  value !== null && (typeof value === 'object' || typeof value === 'function') && typeof (value as { then?: unknown }).then === 'function';
+
+const nameOf = (number: unknown): string => (typeof number === 'number' ? String(number) : typeof number);

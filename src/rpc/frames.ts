@@ -1,7 +1,7 @@
 // The vocabulary of the protocol. A batch is one flat array: kind, then that kind's slots, then the next kind …
 // A value takes three slots: tag, payload, number of attachments (see codec.ts); attachments follow the batch in order.
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 export const Kind = {
   /** server → client, first: version, process name, [method name, stream 0|1, timeout|-1, idempotent 0|1, concurrency|0]… */
@@ -41,10 +41,15 @@ export const Kind = {
   PONG: 17,
   /** id, value: the error; the method did not run */
   REFUSED: 18,
+  /** reference of a signal: it will not abort any more */
+  FORGET: 19,
 } as const;
 
+/** What numbers of calls, streams and references are: whole, and exact in a double. */
+export const isReference = (slot: unknown): slot is number => Number.isSafeInteger(slot) && (slot as number) >= 0;
+
 /** Slots of an entry of each kind, itself included. */
-export const SLOTS: readonly number[] = [2, 5, 7, 8, 4, 5, 5, 5, 6, 5, 5, 3, 2, 2, 2, 5, 2, 2, 5];
+export const SLOTS: readonly number[] = [2, 5, 7, 8, 4, 5, 5, 5, 6, 5, 5, 3, 2, 2, 2, 5, 2, 2, 5, 2];
 
 /** Slots of a common call. */
 export const CALL_SLOTS = 5;
@@ -59,8 +64,24 @@ export const DEFAULT_LIMITS = {
   maxInFlight: 16_384,
   /** Calls and streams that a serving side works on for one link at once; more are refused. Above what callers send, for callbacks. */
   maxServed: 65_536,
+  /** Memory that calls of one link which run or wait may hold with their arguments, bytes as `maxFrame` counts them; more are refused. */
+  maxServedBytes: 256 * 1024 * 1024,
+  /** Arguments of one call: about what an engine can spread. */
+  maxArguments: 65_536,
   /** Streams that one link may bring at once. */
   maxStreams: 65_536,
+  /** Items of all streams of one link that nobody has taken yet, bytes as `maxFrame` counts them. Above it the link reads no more. */
+  maxUnread: 256 * 1024 * 1024,
+  /** Longest that a link stays so, ms; then it is closed. */
+  unreadTimeout: 30_000,
+  /** Answers of one link that wait for its peer to read them, bytes. Above it the serving side reads no more of its calls. */
+  maxBacklog: 32 * 1024 * 1024,
+  /** Functions and proxies that one link may have lent and not got back. */
+  maxLent: 1_000_000,
+  /** Slots of one batch; honest ones have some thousands. */
+  maxBatchSlots: 131_072,
+  /** Batches that wait to be read while the event loop has its turns, bytes: above it the link reads no more. */
+  maxUnreadBatches: 8 * 1024 * 1024,
   /** Characters in all headers of a call. */
   maxHeaders: 65_536,
   /** Calls that may wait for a process that restarts or is full. */

@@ -1,9 +1,11 @@
 // Rebuilds a value from its table. The table may come from anywhere: every index, type and size is checked,
-// nothing is allocated by a claimed length, no prototype comes from the wire. @throws ProtocolError
+// nothing is allocated by a claimed length, no prototype comes from the wire, nothing that it makes is taken for a promise.
+// @throws ProtocolError
 import { types } from 'node:util';
 import { ProtocolError } from '../errors.js';
-import { Node, viewClass } from './graph-table.js';
+import { isHeavy, Node, viewClass } from './graph-table.js';
 import { isLiveKind, type LiveReferences } from './live.js';
+import { HEAVY_BYTES } from './weight.js';
 import { errorShell, fillError } from './wire-error.js';
 
 export interface RebuildOptions {
@@ -23,6 +25,8 @@ export function rebuild(table: unknown, options: RebuildOptions): unknown {
 
 class Rebuilder {
   private readonly objects: unknown[];
+  /** Memory beside that of the bytes. */
+  private reserved = 0;
 
   constructor(private readonly nodes: unknown[], private readonly options: RebuildOptions) {
     this.objects = Array.from({ length: nodes.length }, () => PENDING);
@@ -33,6 +37,7 @@ class Rebuilder {
     const late: number[] = [];
     this.nodes.forEach((node, index) => {
       if (!Array.isArray(node)) throw bad('not a node');
+      if (isHeavy(node[0])) this.reserve(HEAVY_BYTES);
       if (node[0] === Node.VIEW || node[0] === Node.LIVE) late.push(index);
       else this.objects[index] = this.shell(node);
     });
@@ -40,6 +45,11 @@ class Rebuilder {
     for (const index of late) if (this.node(index)[0] === Node.LIVE) this.objects[index] = this.live(this.node(index));
     this.nodes.forEach((node, index) => this.fill(node as unknown[], this.objects[index]));
     return this.value(root);
+  }
+
+  private reserve(bytes: number): void {
+    this.reserved += bytes;
+    if (this.reserved > this.options.maxFrame) throw bad('it takes more memory than the link carries at once');
   }
 
   private node(index: number): unknown[] {
@@ -102,6 +112,7 @@ class Rebuilder {
     } else throw bad('buffer');
     if (max === undefined || (buffer as ArrayBuffer & { resizable?: boolean }).resizable) return buffer;
     if (typeof max !== 'number' || !Number.isInteger(max) || max < buffer.byteLength || max > this.options.maxFrame) throw bad('buffer size');
+    this.reserve(max);
     const Resizable = ArrayBuffer as unknown as new (length: number, options: { maxByteLength: number }) => ArrayBuffer;
     const resizable = new Resizable(buffer.byteLength, { maxByteLength: max });
     new Uint8Array(resizable).set(new Uint8Array(buffer));
@@ -125,12 +136,14 @@ class Rebuilder {
     switch (node[0]) {
       case Node.OBJECT:
         this.assign(object as Record<string, unknown>, node, 1);
+        this.refuseThen(object as { then?: unknown });
         break;
       case Node.ARRAY:
         for (let i = 1; i < node.length; i++) (object as unknown[]).push(this.value(node[i]));
         break;
       case Node.SPARSE:
         this.assign(object as Record<string, unknown>, node, 2);
+        this.refuseThen(object as { then?: unknown });
         break;
       case Node.MAP:
         for (let i = 1; i < node.length; i += 2) (object as Map<unknown, unknown>).set(this.value(node[i]), this.value(node[i + 1]));
@@ -140,9 +153,15 @@ class Rebuilder {
         break;
       case Node.ERROR:
         fillError(object as Error, node.slice(1), this.value);
+        this.refuseThen(object as { then?: unknown });
         break;
       default:
     }
+  }
+
+  /** Who awaits what has a function of that name calls the peer, and waits for it. Senders refuse it, too. */
+  private refuseThen(object: { then?: unknown }): void {
+    if (typeof object.then === 'function') throw bad('a function with the name `then`');
   }
 
   private assign(object: Record<string, unknown>, node: readonly unknown[], from: number): void {

@@ -3,7 +3,7 @@
 import { types } from 'node:util';
 import { FrameTooLargeError } from '../errors.js';
 import { OPAQUE, copyOfBuffer, flattenBuffer, flattenView, isDetached, isShareable, mustMove, shareHint } from './graph-host.js';
-import { Node } from './graph-table.js';
+import { isHeavy, Node } from './graph-table.js';
 import { liveKind, type LiveKind, type LiveReferences, type Transferable } from './live.js';
 import { ATTACH_BYTES } from './plain-writer.js';
 import { describe, notCloneable, pathOf, type Place } from './uncloneable.js';
@@ -44,13 +44,23 @@ export class GraphEncoder {
     for (let next = 0; next < this.queue.length; next++) this.fill(this.queue[next]!);
   }
 
+  /** Those that take more than a list does. */
+  get heavyNodes(): number {
+    let count = 0;
+    for (let index = 1; index < this.table.length; index++) if (isHeavy((this.table[index] as unknown[])[0])) count++;
+    return count;
+  }
+
   get hasLive(): boolean {
     return this.exports.length > 0;
   }
 
   /** Describes the live things into the table, which then has to be packed again. */
   exportLive(): void {
-    for (const { value, kind, node, place } of this.exports) node.push(this.options.live!.exportLive(value, kind, pathOf(place)));
+    for (const { value, kind, node, place } of this.exports) {
+      if (kind === 'function' && place.key === 'then') throw notCloneable(value, place, 'a function of that name would make a promise of what holds it over there; give it another name');
+      node.push(this.options.live!.exportLive(value, kind, pathOf(place)));
+    }
   }
 
   /** Takes the attachments: copies what stays with the caller, moves what was named in `transfer`. */
@@ -230,4 +240,4 @@ const isRefused = (value: object): boolean =>
   types.isSymbolObject(value) || types.isExternal(value) || value instanceof URL || OPAQUE.has(value);
 
 export const tooLarge = (size: number, limit: number): FrameTooLargeError =>
-  new FrameTooLargeError(`${size} bytes are more than the link carries at once (maxFrame: ${limit}); send less, or stream it`, { size, limit });
+  new FrameTooLargeError(`${size} bytes are more than the link carries at once (maxFrame: ${limit}; each object counts some bytes of its own); send less, or stream it`, { size, limit });

@@ -33,6 +33,10 @@ export const Node = {
   LIVE: 13,
 } as const;
 
+const HEAVY: ReadonlySet<unknown> = new Set([Node.MAP, Node.SET, Node.REGEXP, Node.BOX, Node.BUFFER, Node.ATTACHED_BUFFER, Node.VIEW, Node.ERROR, Node.LIVE]);
+/** What a node of that type stands for takes more memory than a list. */
+export const isHeavy = (type: unknown): boolean => HEAVY.has(type);
+
 export interface ViewClass {
   readonly prototype: ArrayBufferView;
   readonly BYTES_PER_ELEMENT?: number;

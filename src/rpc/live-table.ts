@@ -1,25 +1,19 @@
 // How live things cross a link: functions, streams, signals and proxies become numbers here and stubs on the other side.
 // Invariant: an encode that fails has lent nothing, and when the link ends all that was lent or borrowed over it ends.
-import { LinkClosedError, ProtocolError } from '../errors.js';
+import { LinkClosedError, ProtocolError, QueueFullError } from '../errors.js';
 import type { LiveKind, LiveReferences } from './codec.js';
-import { DEFAULT_LIMITS, Kind } from './frames.js';
+import { DEFAULT_LIMITS, isReference, Kind } from './frames.js';
+import { Imports } from './imports.js';
 import { asResult } from './iterate-result.js';
 import { told } from './maybe-executed.js';
 import { inheritedMeta, metaOf, relayedOptions } from './meta.js';
-import { borrow, expiredCallback, isBorrowed, keep, keptReleases, type Borrowed, type Scope } from './references.js';
+import { LiveSignals } from './live-signals.js';
+import { borrow, expiredCallback, isBorrowed, keep, keptReleases, type Borrowed, type Exported, type Scope } from './references.js';
 import { createRemote, remoteTargetOf, type RemoteTarget } from './remote.js';
+import { checkMethodName } from './service.js';
 import type { Session } from './session.js';
-import { signalFrom, reasonToWire } from './signals.js';
 import { BYTES_PER_CREDIT, IncomingStream, OutgoingStream, type StreamWires } from './streams.js';
 import { transferOf, transferOfArguments } from './transfer.js';
-
-/** What the arguments of a call brought along. */
-export interface Brought {
-  /** The method is done: functions expire, streams that it did not read to the end are left. */
-  release(): void;
-  /** The caller has given up: who waits for an argument's stream hears of it. */
-  interrupt(reason: unknown): void;
-}
 
 /** What the encode that runs now has lent so far. */
 export interface Made {
@@ -28,26 +22,26 @@ export interface Made {
   streams: OutgoingStream[] | undefined;
 }
 
-const NONE: readonly never[] = Object.freeze([]);
-
 export class LiveTable implements LiveReferences, StreamWires {
   /** Undefined outside of an encode. */
   made: Made | undefined;
   readonly #outgoing = new Map<number, OutgoingStream>();
   readonly #incoming = new Map<number, IncomingStream>();
-  readonly #signals = new Map<number, AbortController>();
   readonly #dropped = new FinalizationRegistry<number>((reference) => this.session.send(Kind.RELEASE, reference));
+  readonly #forgetSignal = (reference: number) => this.signals.forget(reference);
+  readonly signals: LiveSignals;
   #nextStream = 1;
-  #streams: IncomingStream[] = [];
-  #borrowed: Borrowed[] = [];
-  #signalScope: number[] = [];
+  /** What the value that was decoded last brought along, until somebody takes it. */
+  #imports: Imports | undefined;
   #congestionWaiters: (() => void)[] = [];
 
-  constructor(private readonly session: Session) {}
+  constructor(private readonly session: Session) {
+    this.signals = new LiveSignals(session);
+  }
 
   /** Streams and signals that are open in either direction. */
   get size(): number {
-    return this.#outgoing.size + this.#incoming.size + this.#signals.size;
+    return this.#outgoing.size + this.#incoming.size + this.signals.size;
   }
 
   // ── what the codec asks for ──
@@ -59,7 +53,7 @@ export class LiveTable implements LiveReferences, StreamWires {
       case 'proxy':
         return this.#exportProxy(remoteTargetOf(value)!);
       case 'signal':
-        return this.#exportSignal(value as AbortSignal);
+        return this.signals.export(value as AbortSignal, this.made?.scope, (exported) => this.#lendSignal(exported));
       case 'stream':
       case 'readable':
         return this.#exportStream(value);
@@ -67,27 +61,26 @@ export class LiveTable implements LiveReferences, StreamWires {
   }
 
   importLive(kind: LiveKind, description: unknown): unknown {
-    if (!Array.isArray(description) || !Number.isInteger(description[0])) throw new ProtocolError(`a malformed ${kind} reference`);
-    const reference = description[0] as number;
+    if (!Array.isArray(description) || !isReference(description[0])) throw new ProtocolError(`a malformed ${kind} reference`);
+    const [reference, second, third] = description as [number, unknown, unknown];
+    const imports = (this.#imports ??= new Imports(this.#forgetSignal));
     switch (kind) {
       case 'function':
-        return this.#importFunction(reference, String(description[1]), description[2] === 1);
+        return this.#importFunction(reference, textOf(second), third === 1, imports);
       case 'proxy':
-        return this.#importProxy(reference, description.slice(1).map(String));
+        return this.#importProxy(reference, description.slice(1).map(textOf));
       case 'signal': {
-        const controller = signalFrom(description[1]);
-        if (!controller.signal.aborted) {
-          this.#signals.set(reference, controller);
-          this.#signalScope.push(reference);
-        }
-        return controller.signal;
+        const { signal, follows } = this.signals.import(reference, second);
+        if (follows) imports.signals.push(reference);
+        return signal;
       }
       case 'stream':
       case 'readable': {
         if (this.#incoming.size >= DEFAULT_LIMITS.maxStreams) throw new ProtocolError(`more than ${DEFAULT_LIMITS.maxStreams} streams at once`);
+        if (this.#incoming.has(reference)) throw new ProtocolError('two streams of one number');
         const stream = new IncomingStream(reference, this);
         this.#incoming.set(reference, stream);
-        this.#streams.push(stream);
+        imports.streams.push(stream);
         return kind === 'readable' ? readableOf(stream) : stream;
       }
     }
@@ -99,39 +92,11 @@ export class LiveTable implements LiveReferences, StreamWires {
     for (const stream of this.made?.streams ?? []) stream.forget();
   }
 
-  // ── what one decode brought ──
-
-  beginImports(): void {
-    if (this.#streams.length > 0) this.#streams = [];
-    if (this.#borrowed.length > 0) this.#borrowed = [];
-    if (this.#signalScope.length > 0) this.#signalScope = [];
-  }
-
-  /** The list is the caller's to keep: the next decode begins a new one. */
-  importedStreams(): readonly IncomingStream[] {
-    const streams = this.#streams;
-    if (streams.length === 0) return NONE;
-    this.#streams = [];
-    return streams;
-  }
-
-  /** How to let go what the arguments of a call brought; undefined when they brought nothing. */
-  takeBrought(): Brought | undefined {
-    const borrowed = this.#borrowed;
-    const signals = this.#signalScope;
-    const streams = this.#streams;
-    if (borrowed.length === 0 && signals.length === 0 && streams.length === 0) return undefined;
-    this.beginImports();
-    return {
-      release: () => {
-        for (const state of borrowed) if (!state.kept) state.expired = true;
-        for (const reference of signals) this.#signals.delete(reference);
-        for (const stream of streams) stream.cancel();
-      },
-      interrupt: (reason) => {
-        for (const stream of streams) stream.cancel({ reason });
-      },
-    };
+  /** What the value that was just decoded brought along, which is the taker's from now on; undefined: nothing. */
+  takeImports(): Imports | undefined {
+    const imports = this.#imports;
+    this.#imports = undefined;
+    return imports;
   }
 
   // ── streams ──
@@ -165,6 +130,10 @@ export class LiveTable implements LiveReferences, StreamWires {
     return cost;
   }
 
+  unread(bytes: number): void {
+    this.session.unread(bytes);
+  }
+
   get peer(): string {
     return this.session.peer;
   }
@@ -190,12 +159,6 @@ export class LiveTable implements LiveReferences, StreamWires {
     this.session.send(Kind.STOP, stream);
   }
 
-  abortSignal(reference: number, reason: unknown): void {
-    const controller = this.#signals.get(reference);
-    this.#signals.delete(reference);
-    controller?.abort(reason);
-  }
-
   /** Resolves once the link takes data again, or has ended. */
   whenDrained(): Promise<void> {
     return this.session.closed ? Promise.resolve() : new Promise((resolve) => this.#congestionWaiters.push(resolve));
@@ -218,21 +181,24 @@ export class LiveTable implements LiveReferences, StreamWires {
     const incoming = [...this.#incoming.values()];
     this.#incoming.clear();
     for (const stream of incoming) stream.fail(explain(stream.label));
-    const signals = [...this.#signals.values()];
-    this.#signals.clear();
-    for (const controller of signals) controller.abort(explain('signal'));
+    this.signals.ended(() => explain('signal'));
   }
 
   #exportFunction(fn: (...args: unknown[]) => unknown): unknown {
     const kept = keptReleases(fn);
     // One that was borrowed itself is passed on: who keeps it there makes this side keep it, too.
     let held: Disposable | undefined;
+    const letGo = () => this.session.exports.release(reference);
     const reference = this.#lend({
       invoke: (_member, args) => fn(...args),
-      ...(isBorrowed(fn) ? { passesOn: true, retain: () => void (held = keep(fn)), release: () => held?.[Symbol.dispose]() } : {}),
+      ...(isBorrowed(fn) ? { passesOn: true, retain: () => void (held = keep(fn)) } : {}),
+      release: () => {
+        held?.[Symbol.dispose]();
+        kept?.delete(letGo);
+      },
     }, kept === undefined);
-    kept?.add(() => this.session.exports.release(reference));
-    return [reference, fn.name, kept || !this.made?.scope ? 1 : 0];
+    kept?.add(letGo);
+    return [reference, typeof fn.name === 'string' ? fn.name : '', kept || !this.made?.scope ? 1 : 0];
   }
 
   #exportProxy(target: RemoteTarget): unknown {
@@ -246,22 +212,25 @@ export class LiveTable implements LiveReferences, StreamWires {
     return [reference, target.name, target.id, ...target.methods()];
   }
 
-  #exportSignal(signal: AbortSignal): unknown {
-    const { session } = this;
-    if (signal.aborted) return [0, reasonToWire(signal.reason)];
-    const onAbort = () => session.sendReason([Kind.ABORT, reference], signal.reason);
-    const reference = this.#lend({ invoke: () => undefined, release: () => signal.removeEventListener('abort', onAbort) }, true);
-    signal.addEventListener('abort', onAbort, { once: true });
-    return [reference];
+  /** Beyond a call it is known by its own name: a value that is not sent after all takes nothing back. */
+  #lendSignal(exported: Exported): number {
+    return this.made?.scope ? this.#lend(exported, true) : this.#export(exported);
   }
 
   /** `scoped`: until its call has settled, when it is an argument of one. */
-  #lend(exported: Parameters<Session['exports']['add']>[0], scoped: boolean): number {
-    const reference = this.session.exports.add(exported);
+  #lend(exported: Exported, scoped: boolean): number {
+    const reference = this.#export(exported);
     if (this.made) (this.made.references ??= []).push(reference);
     const scope = this.made?.scope;
     if (scoped && scope) (scope.references ??= []).push(reference);
     return reference;
+  }
+
+  #export(exported: Exported): number {
+    const { exports, options } = this.session;
+    const { maxLent } = DEFAULT_LIMITS;
+    if (exports.size >= maxLent) throw new QueueFullError(`${options.self} has lent ${maxLent} functions and proxies over this link, and ${this.session.peer} has let go of none of them; lend less`, { process: options.self, maxQueue: maxLent, retryAfter: 1000 });
+    return exports.add(exported);
   }
 
   #exportStream(value: object): unknown {
@@ -278,7 +247,7 @@ export class LiveTable implements LiveReferences, StreamWires {
     return [id];
   }
 
-  #importFunction(reference: number, name: string, kept: boolean): Function {
+  #importFunction(reference: number, name: string, kept: boolean, imports: Imports): Function {
     const { session } = this;
     const state: Borrowed = {
       kept,
@@ -298,20 +267,25 @@ export class LiveTable implements LiveReferences, StreamWires {
     };
     Object.defineProperty(stub, 'name', { value: name });
     if (kept) this.#dropped.register(stub, reference);
-    else this.#borrowed.push(state);
+    else imports.borrowed.push(state);
     return borrow(stub, state);
   }
 
   #importProxy(reference: number, [name = '', id = '', ...methods]: string[]): object {
     const { session } = this;
+    for (const method of methods) checkMethodName(method);
     const target: RemoteTarget = {
       name,
       id,
       methods: () => methods,
       invoke: (method, args, options) => {
-        if (session.closed) return Promise.reject(told(new LinkClosedError(`${name}.${method}(): the link that brought this proxy is closed`, { process: name, method }), false));
-        const transfer = transferOfArguments(args, options.transfer);
-        return asResult(session.callReference(reference, method, args, { meta: metaOf(options), signal: options.signal, transfer }));
+        try {
+          if (session.closed) throw new LinkClosedError(`${name}.${method}(): the link that brought this proxy is closed`, { process: name, method });
+          const transfer = transferOfArguments(args, options.transfer);
+          return asResult(session.callReference(reference, method, args, { meta: metaOf(options), signal: options.signal, transfer }));
+        } catch (error) {
+          return asResult(Promise.reject(told(error, false)));
+        }
       },
     };
     // The target, not this proxy: those that `$with` makes stand on it as well.
@@ -327,11 +301,17 @@ const NOWHERE = new IncomingStream(0, {
   sendFail() {},
   sendCredit() {},
   sendStop() {},
+  unread() {},
   congested: false,
   peer: '',
   whenDrained: () => Promise.resolve(),
 });
 NOWHERE.end(undefined);
+
+const textOf = (part: unknown): string => {
+  if (typeof part !== 'string') throw new ProtocolError('a name that is no text');
+  return part;
+};
 
 function readableOf(stream: IncomingStream): ReadableStream<unknown> {
   const readable = new ReadableStream<unknown>(

@@ -13,6 +13,8 @@ const CALLER = 'mimas-caller';
 /** Options for the last hop of a call through a lent proxy, as JSON. */
 const OPTIONS = 'mimas-options';
 const OWN = /^mimas-/i;
+/** No deadline is further away, ms: a hundred years. */
+const LONGEST = 100 * 365 * 24 * 3_600_000;
 
 /** What a call made from inside of a call inherits, below the caller's `own` headers. */
 export function inheritHeaders(own: Headers | undefined): Headers | undefined {
@@ -67,17 +69,20 @@ export function metaOf(options: CallOptions): unknown[] | undefined {
 
 /** The context of a call that came in. `trusted`: the peer may say for whom it calls. @throws ProtocolError */
 export function readMeta(process: string, method: string, peer: string, meta: unknown, trusted: boolean): CallContext {
-  if (!Array.isArray(meta)) return new CallContext(process, method, peer, undefined);
-  const left = Number(meta[0]);
-  const deadline = left > 0 ? Date.now() + left : undefined;
+  if (meta === undefined) return new CallContext(process, method, peer, undefined);
+  if (!Array.isArray(meta) || meta.length % 2 === 0) throw new ProtocolError('a call whose headers are no list');
+  const left: unknown = meta[0];
+  if (typeof left !== 'number' || !(left >= 0)) throw new ProtocolError('a call whose deadline is no number');
+  const deadline = left > 0 ? Date.now() + Math.min(left, LONGEST) : undefined;
   if (meta.length < 3) return new CallContext(process, method, peer, deadline);
   const headers = Object.create(null) as Record<string, string>;
   let caller = peer;
   let options: string | undefined;
   let size = 0;
   for (let i = 1; i + 1 < meta.length; i += 2) {
-    const name = String(meta[i]);
-    const value = String(meta[i + 1]);
+    const name: unknown = meta[i];
+    const value: unknown = meta[i + 1];
+    if (typeof name !== 'string' || typeof value !== 'string') throw new ProtocolError('a header that is no text');
     size += name.length + value.length;
     if (name === CALLER) caller = trusted ? value : peer;
     else if (name === OPTIONS) options = value;
@@ -98,6 +103,7 @@ export function relayedOptions({ options }: CallContext): CallOptions {
   } catch (error) {
     throw new ProtocolError('call options that cannot be read', { cause: error });
   }
+  if (typeof given !== 'object' || given === null) throw new ProtocolError('call options that are no object');
   const { key, idempotent, whileRestarting, timeout, queueTimeout } = given;
   return {
     ...(typeof key === 'string' ? { key } : {}),

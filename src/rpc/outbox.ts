@@ -1,7 +1,7 @@
 // Collects the entries of a tick into one batch, because one message per call costs more than the call itself.
 // Flushes at the end of the tick, or early once enough is gathered so that both sides work at the same time.
 import { types } from 'node:util';
-import { NotCloneableError } from '../errors.js';
+import { NotCloneableError, ProtocolError } from '../errors.js';
 import { BATCH_ENTRIES, Kind, SLOTS } from './frames.js';
 import type { Link } from './link.js';
 import { now } from './now.js';
@@ -77,7 +77,17 @@ export class Outbox {
     this.flush();
   };
 
+  /** Sends what was gathered. Never throws: a batch that cannot be sent ends the link, since nobody knows whose fault it is. */
+
   flush(): void {
+    try {
+      this.#send();
+    } catch (error) {
+      this.link.close(new ProtocolError(`a batch cannot be sent over ${this.link.label}: ${(error as Error).message}`, { cause: error }));
+    }
+  }
+
+  #send(): void {
     if (this.#count === 0) return;
     const { entries } = this;
     const attachments = this.#attachments;
@@ -94,7 +104,7 @@ export class Outbox {
   #flushAlone(): void {
     this.#alone = false;
     try {
-      this.flush();
+      this.#send();
     } catch (error) {
       throw new NotCloneableError(`a host object cannot be sent: ${(error as Error).message}`, { path: 'transfer', cause: error });
     }

@@ -1,5 +1,6 @@
 // Writes msgpack primitives into memory that is reused between messages, so that packing a small value allocates nothing.
 // Invariant: a message that is given up leaves the position where it was; bytes given out are never overwritten.
+import { HEAVY_BYTES, OBJECT_BYTES } from './weight.js';
 
 /** Extension types of ours; `unpacker.ts` reads them and refuses all others. */
 export const Ext = { BYTES: 1, DATE: 2, UTF16: 3, BIGINT: 4 } as const;
@@ -34,8 +35,16 @@ export class PackedOutput {
 
   constructor(protected readonly limit: number) {}
 
+  /** What the objects in it count for beside their bytes (weight.ts). */
+  protected objects = 0;
+
   get size(): number {
     return this.position - this.start;
+  }
+
+  /** What limits count. */
+  get weight(): number {
+    return this.position - this.start + this.objects;
   }
 
   /** The packed bytes as a view that nothing overwrites. It lies on a shared slab: send it over sockets only. */
@@ -92,6 +101,7 @@ export class PackedOutput {
   }
 
   protected arrayHeader(length: number): void {
+    this.objects += OBJECT_BYTES;
     if (length < 16) this.target[this.position++] = 0x90 | length;
     else this.header(0xdc, length);
   }
@@ -134,6 +144,7 @@ export class PackedOutput {
 
   protected bigint(value: bigint): void {
     if (value >= INT64_MIN && value <= INT64_MAX) {
+      this.objects += OBJECT_BYTES;
       this.target[this.position++] = 0xd3;
       this.view.setBigInt64(this.position, value);
       this.position += 8;
@@ -163,6 +174,7 @@ export class PackedOutput {
   }
 
   private raw(data: Uint8Array): void {
+    this.objects += HEAVY_BYTES;
     this.room(data.byteLength);
     this.target.set(data, this.position);
     this.position += data.byteLength;

@@ -4,6 +4,7 @@ import { Ext, PackedOutput, TooLarge } from './packed-output.js';
 import { isPlainObject } from './plain-object.js';
 import { Seen } from './seen.js';
 import type { Shape, Shapes } from './shapes.js';
+import { HEAVY_BYTES, OBJECT_BYTES } from './weight.js';
 
 /** Binary from this size on leaves the packed bytes and becomes an attachment. */
 export const ATTACH_BYTES = 4096;
@@ -44,6 +45,7 @@ export class PlainWriter extends PackedOutput {
     this.checks = mode !== 'table';
     this.depth = this.maxDepth;
     this.start = this.position;
+    this.objects = 0;
     this.ascii = true;
     // A polluted Object.prototype would show in every for-in below.
     // oxlint-disable-next-line no-unreachable-loop, guard-for-in
@@ -53,7 +55,7 @@ export class PlainWriter extends PackedOutput {
     this.busy = true;
     try {
       done = mode === 'list' ? this.arguments(value as unknown[]) : this.write(value);
-      if (done && this.position - this.start > this.limit) throw new TooLarge(this.position - this.start);
+      if (done && this.weight > this.limit) throw new TooLarge(this.weight);
       return done;
     } catch (error) {
       done = false;
@@ -115,6 +117,7 @@ export class PlainWriter extends PackedOutput {
     if (shape === undefined || shape.id === 0 || !shape.isPlain(value)) return this.unknown(value);
     let left = shape.size;
     if (this.seen!.object(value, left) || --this.depth < 0) return false;
+    this.objects += OBJECT_BYTES;
     this.target[this.position++] = shape.id;
     // oxlint-disable-next-line guard-for-in
     for (const key in value) {
@@ -182,6 +185,7 @@ export class PlainWriter extends PackedOutput {
   }
 
   private map(value: Record<string, unknown>, count: number): boolean {
+    this.objects += OBJECT_BYTES;
     if (count < 16) this.target[this.position++] = 0x80 | count;
     else this.header(0xde, count);
     // oxlint-disable-next-line guard-for-in
@@ -197,6 +201,7 @@ export class PlainWriter extends PackedOutput {
 
   private date(value: Date): boolean {
     const time = datePrototype.getTime.call(value);
+    this.objects += HEAVY_BYTES;
     this.target[this.position++] = 0xd7;
     this.target[this.position++] = Ext.DATE;
     this.view.setFloat64(this.position, time);

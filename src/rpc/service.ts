@@ -2,6 +2,7 @@
 // property path, so nothing that is not decorated can be reached.
 import { ProtocolError } from '../errors.js';
 import type { MethodSpec } from '../decorators/index.js';
+import { isReference } from './frames.js';
 
 export interface ServiceMethod {
   readonly name: string;
@@ -44,24 +45,32 @@ export interface MethodInfo {
 /** Names that decorators refuse, so no honest process has them. */
 const RESERVED = /^(?:\$|__|(?:constructor|init|then)$)/;
 
+/** @throws ProtocolError for a name that could not stand on a proxy */
+export function checkMethodName(name: unknown): string {
+  if (typeof name !== 'string' || name === '' || RESERVED.test(name)) throw new ProtocolError(`a process cannot have a method of the name ${typeof name === 'string' ? JSON.stringify(name) : typeof name}`);
+  return name;
+}
+
+const SLOTS = 5;
+
 export function describeService(service: Service): unknown[] {
   return service.methods.flatMap(({ spec }) => [spec.name, spec.stream ? 1 : 0, spec.timeout ?? -1, spec.idempotent ? 1 : 0, spec.concurrency ?? 0]);
 }
 
-/** @throws ProtocolError when a name could not stand on a proxy */
+/** @throws ProtocolError when it is no list of methods as `describeService` gives it */
 export function readService(slots: readonly unknown[]): MethodInfo[] {
+  if (slots.length % SLOTS !== 0) throw new ProtocolError('a description of methods that is cut short');
   const methods: MethodInfo[] = [];
-  for (let i = 0; i + 4 < slots.length; i += 5) {
-    if (typeof slots[i] !== 'string' || RESERVED.test(slots[i] as string)) throw new ProtocolError(`a process cannot have a method of the name ${JSON.stringify(slots[i])}`);
-    const timeout = Number(slots[i + 2]);
-    methods.push({
-      name: String(slots[i]),
-      number: methods.length,
-      stream: slots[i + 1] === 1,
-      timeout: timeout >= 0 ? timeout : undefined,
-      idempotent: slots[i + 3] === 1,
-      concurrency: Number(slots[i + 4]) || undefined,
-    });
+  const names = new Set<string>();
+  for (let i = 0; i < slots.length; i += SLOTS) {
+    const name = checkMethodName(slots[i]);
+    const [stream, timeout, idempotent, concurrency] = slots.slice(i + 1, i + SLOTS);
+    if (names.has(name)) throw new ProtocolError(`a process cannot have two methods of the name ${JSON.stringify(name)}`);
+    if (!isFlag(stream) || typeof timeout !== 'number' || !(timeout >= -1) || !isFlag(idempotent) || !isReference(concurrency)) throw new ProtocolError(`a malformed description of ${name}()`);
+    names.add(name);
+    methods.push({ name, number: methods.length, stream: stream === 1, timeout: timeout >= 0 ? timeout : undefined, idempotent: idempotent === 1, concurrency: concurrency || undefined });
   }
   return methods;
 }
+
+const isFlag = (slot: unknown): boolean => slot === 0 || slot === 1;

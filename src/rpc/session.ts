@@ -6,6 +6,7 @@ import { Tag, ValueCodec, type Encoded } from './codec.js';
 import { Dispatcher } from './dispatcher.js';
 import { batchEntries, CALL_SLOTS, DEFAULT_LIMITS, Kind, PROTOCOL_VERSION } from './frames.js';
 import { IdTable } from './id-table.js';
+import type { Imports } from './imports.js';
 import type { Link } from './link.js';
 import { LiveTable, type Made } from './live-table.js';
 import { Outbox } from './outbox.js';
@@ -99,6 +100,7 @@ export class Session {
       drain: () => {
         this.outbox.congested = false;
         this.live.drained();
+        this.#reader.relieved();
         options.onDrain?.();
       },
       closed: (error) => this.#ended(error),
@@ -125,6 +127,21 @@ export class Session {
 
   get congested(): boolean {
     return this.outbox.congested;
+  }
+
+  /** The peer does not read what it was sent: no more of its calls are read. Only the serving side, so that two never wait for each other. */
+  get backlogged(): boolean {
+    return this.#service !== undefined && this.options.link.unsent > DEFAULT_LIMITS.maxBacklog;
+  }
+
+  /** Somebody waits for what the peer may have sent. */
+  get expects(): boolean {
+    return this.#pending.size > 0 || this.live.size > 0 || this.exports.size > 0;
+  }
+
+  /** `bytes` of stream items came that nobody waited for, or were taken if negative. */
+  unread(bytes: number): void {
+    this.#reader.unread(bytes);
   }
 
   // ── calls out ──
@@ -295,9 +312,11 @@ export class Session {
 
   greeted(slots: unknown): void {
     if (!Array.isArray(slots) || this.#helloSeen) throw new ProtocolError('a second or malformed greeting');
-    if (slots[0] !== PROTOCOL_VERSION) throw new ProtocolError(`${this.peer} speaks protocol ${String(slots[0])}, this side ${PROTOCOL_VERSION}: use the same version of mimas on both sides`);
+    const [version, name] = slots as unknown[];
+    if (version !== PROTOCOL_VERSION) throw new ProtocolError(`${this.peer} speaks ${typeof version === 'number' ? `protocol ${version}` : 'another protocol'}, this side ${PROTOCOL_VERSION}: use the same version of mimas on both sides`);
+    if (typeof name !== 'string') throw new ProtocolError('a greeting without a name');
     this.#helloSeen = true;
-    this.options.onHello?.(readService(slots.slice(2)), String(slots[1]));
+    this.options.onHello?.(readService(slots.slice(2)), name);
   }
 
   ponged(id: number): void {
@@ -317,12 +336,13 @@ export class Session {
     this.failed(id, error);
   }
 
-  answered(id: number, value: unknown): void {
-    const streams = this.live.importedStreams();
+  /** `imports`: what the value brought along. */
+  answered(id: number, value: unknown, imports: Imports | undefined): void {
+    const streams = imports?.streams ?? NONE;
     const call = this.#pending.take(id);
     if (!call) {
-      // Cancelled meanwhile: nobody will read what it brought.
-      for (const stream of streams) stream.cancel();
+      // Cancelled meanwhile: nobody will use what it brought.
+      imports?.release();
       return;
     }
     const { scope } = call;

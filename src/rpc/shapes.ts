@@ -3,6 +3,7 @@
 // Definitions made by a message count only after `commit`; `rollback` forgets them, so a message that is not sent costs nothing.
 
 import { isPlainObject, plainCheckOf, type PlainCheck } from './plain-object.js';
+import { MAX_DEFINITIONS } from './weight.js';
 
 /** Ids are one byte, 0x40 to 0x7f; the oldest is given to the next shape when all are taken. */
 const FIRST_ID = 0x40;
@@ -68,7 +69,7 @@ export class Shapes {
 
   /** Says whether a shape without an id may become a record now. */
   admits(keys: readonly string[]): boolean {
-    if (keys.length > MAX_KEYS || keys.length === 0) return false;
+    if (keys.length > MAX_KEYS || keys.length === 0 || (this.pending !== undefined && this.pending.length >= MAX_DEFINITIONS)) return false;
     const signature = keys.join('\0');
     if (this.candidates.delete(signature)) return true;
     if (this.candidates.size >= MAX_CANDIDATES) this.candidates.clear();

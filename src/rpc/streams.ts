@@ -1,5 +1,6 @@
 // Streams over a link. The producer sends only against credit that the consumer gave, so a slow consumer slows the
-// producer down; leaving a loop early runs the producer's `finally`. A peer that sends past its credit breaks the protocol.
+// producer down; leaving a loop early runs the producer's `finally`. A peer that sends past its credit, or grants more than a window,
+// breaks the protocol.
 import { ProtocolError } from '../errors.js';
 import { runInContext, type CallContext } from './context.js';
 import { told } from './maybe-executed.js';
@@ -8,8 +9,8 @@ import { thrown } from './thrown.js';
 /** Credit a consumer gives at first. An item costs 1, and 1 more per 16 KB of it. */
 export const STREAM_WINDOW = 256;
 export const BYTES_PER_CREDIT = 16_384;
-/** No honest item or grant is larger than this. */
-const MAX_CREDIT = 2 ** 31;
+/** No honest item costs more than this. */
+const MAX_COST = 2 ** 31;
 
 /** What streams need of the session. */
 export interface StreamWires {
@@ -18,6 +19,8 @@ export interface StreamWires {
   sendFail(stream: number, error: unknown): void;
   sendCredit(stream: number, credit: number): void;
   sendStop(stream: number): void;
+  /** An item of that many bytes came (or was taken, if negative). @throws ProtocolError when too much waits */
+  unread(bytes: number): void;
   /** The link takes no more for now; wait for `whenDrained`. */
   readonly congested: boolean;
   /** Who is at the other end. */
@@ -97,7 +100,9 @@ export class OutgoingStream {
 
   /** @throws ProtocolError */
   grant(credit: unknown): void {
-    if (!isCredit(credit)) throw new ProtocolError('a stream was given a credit that is no count');
+    if (!isCount(credit)) throw new ProtocolError('a stream was given a credit that is no count');
+    // What is under way and what is granted make up one window at the most.
+    if (this.#credit + credit > STREAM_WINDOW) throw new ProtocolError('a stream was given more credit than its window');
     this.#credit += credit;
     if (this.#credit > 0) this.#resume();
   }
@@ -148,13 +153,13 @@ function iteratorOf(value: object): AnyIterator {
   return iterator ?? (value as AnyIterator);
 }
 
-const isCredit = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0 && (value as number) <= MAX_CREDIT;
+const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0 && (value as number) <= MAX_COST;
 
 /** `own`: the error is the consumer's. */
 type Settled = { kind: 'end'; value: unknown } | { kind: 'fail'; error: unknown; own: boolean };
 type Waiter = (result: IteratorResult<unknown> | Promise<never>) => void;
 /** `streams`: those that stand in the value; they are left together with an item that nobody takes. */
-interface Item { value: unknown; cost: number; streams: readonly IncomingStream[] }
+interface Item { value: unknown; cost: number; bytes: number; streams: readonly IncomingStream[] }
 
 const OVER: Settled = { kind: 'end', value: undefined };
 
@@ -167,6 +172,8 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
   /** The end was handed out (or the consumer left): nothing more is said. */
   #told = false;
   #owed = 0;
+  /** What the producer may still send. */
+  #credit = STREAM_WINDOW;
   #onEnd: (() => void)[] = [];
   /** For messages: the method that gave it. */
   label = '';
@@ -186,21 +193,28 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
     else this.#onEnd.push(listener);
   }
 
-  /** @throws ProtocolError when the peer sends more than it was given credit for */
-  push(value: unknown, cost: unknown, streams: readonly IncomingStream[]): void {
-    if (!isCredit(cost)) throw new ProtocolError('a stream item whose cost is no count');
+  /**
+   * An item of `bytes` bytes. @throws ProtocolError when the peer understates its cost (it could fill this side's memory) or sends more
+   * than it was given credit for
+   */
+  push(value: unknown, cost: unknown, bytes: number, streams: readonly IncomingStream[]): void {
+    if (!isCount(cost)) throw new ProtocolError('a stream item whose cost is no count');
+    if (bytes >= (cost + 1) * BYTES_PER_CREDIT) throw new ProtocolError('a stream item that is larger than its cost says');
     if (this.#settled) {
       for (const stream of streams) stream.cancel();
       return;
     }
+    // The last item may cost more than what is left, since it cannot be cut.
+    if (this.#credit <= 0) throw new ProtocolError('a stream was sent more than its consumer asked for');
+    this.#credit -= cost;
     const waiter = this.#waiters.shift();
     if (waiter) {
       this.#consumed(cost);
       waiter({ done: false, value });
       return;
     }
-    if (this.#items.length - this.#head > STREAM_WINDOW) throw new ProtocolError('a stream was sent more than its consumer asked for');
-    this.#items.push({ value, cost, streams });
+    this.wires.unread(bytes);
+    this.#items.push({ value, cost, bytes, streams });
   }
 
   end(value: unknown): void {
@@ -215,7 +229,8 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
   next(): Promise<IteratorResult<unknown>> {
     const items = this.#items;
     if (this.#head < items.length) {
-      const { value, cost } = items[this.#head]!;
+      const { value, cost, bytes } = items[this.#head]!;
+      this.wires.unread(-bytes);
       items[this.#head++] = undefined as never;
       if (this.#head === items.length) {
         items.length = 0;
@@ -243,7 +258,11 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
   cancel(error?: { reason: unknown }): void {
     const settled: Settled = error ? { kind: 'fail', error: error.reason, own: true } : OVER;
     const first = this.#settled === undefined;
-    for (const item of this.#items.splice(0)) if (item) for (const stream of item.streams) stream.cancel();
+    for (const item of this.#items.splice(0)) {
+      if (!item) continue;
+      this.wires.unread(-item.bytes);
+      for (const stream of item.streams) stream.cancel();
+    }
     this.#head = 0;
     if (first) {
       this.#settle(settled);
@@ -264,6 +283,7 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
     this.#owed += cost;
     // Credit goes back in halves of the window: few messages, and the producer never runs dry in between.
     if (this.#owed >= STREAM_WINDOW / 2 && !this.#settled) {
+      this.#credit += this.#owed;
       this.wires.sendCredit(this.id, this.#owed);
       this.#owed = 0;
     }

@@ -3,6 +3,7 @@
 import * as msgpackr from 'msgpackr/unpack';
 import { ProtocolError } from '../errors.js';
 import { Ext } from './packed-output.js';
+import { checkWeight } from './weight.js';
 
 interface Range { start: number; end: number }
 interface UnpackrLike { unpack(source: Uint8Array, range?: Range): unknown }
@@ -102,12 +103,16 @@ export class Unpacker {
   /** 'link' keeps record definitions from one message to the next; 'batch' gives binary as views on the source. */
   constructor(private readonly kind: 'link' | 'single' | 'batch') {}
 
-  /** `ascii`: all strings in it are, its writer says. @throws ProtocolError when the bytes are not a complete packed value */
-  unpack(payload: unknown, ascii = false): unknown {
+  /**
+   * `ascii`: all strings in it are, its writer says. `limit`: the largest weight. @throws ProtocolError when the bytes are not a complete
+   * packed value, or stand for more than `limit`
+   */
+  unpack(payload: unknown, ascii: boolean, limit: number): unknown {
     if (!prepared) prepare();
     this.reader ??= new Unpackr(this.kind === 'link' ? { sequential: true, mapsAsObjects: true, copyBuffers: true } : { useRecords: false, mapsAsObjects: true, copyBuffers: this.kind === 'single' });
     if (!(payload instanceof Uint8Array)) throw new ProtocolError(`a packed value cannot be ${payload === null ? 'null' : typeof payload}`);
     if (payload.byteLength === 0) throw new ProtocolError('empty value');
+    checkWeight(payload, limit);
     whole = ascii && payload.byteLength <= WHOLE_TEXT;
     try {
       return this.read(this.reader, payload);

@@ -74,6 +74,13 @@ class MemoryLink implements Link {
     this.#events?.closed(error);
   }
 
+  get unsent(): number {
+    return 0;
+  }
+
+  pause(): void {}
+  resume(): void {}
+
   ref(): void {}
   unref(): void {}
 }

@@ -45,6 +45,13 @@ export class PolledLink implements Link {
     this.link.close(error);
   }
 
+  get unsent(): number {
+    return this.link.unsent;
+  }
+
+  pause(): void {this.link.pause();}
+  resume(): void {this.link.resume();}
+
   ref(): void {
     this.link.ref();
   }

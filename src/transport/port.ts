@@ -58,6 +58,13 @@ export class PortLink implements Link {
     if (error) this.#end(error);
   }
 
+  get unsent(): number {
+    return 0;
+  }
+
+  pause(): void {}
+  resume(): void {}
+
   ref(): void {
     this.port.ref();
   }

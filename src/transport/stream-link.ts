@@ -123,6 +123,13 @@ export class StreamLink implements Link {
     if (this.#paused) this.stream.resume();
   }
 
+  get unsent(): number {
+    return this.stream.writableLength;
+  }
+
+  pause(): void {}
+  resume(): void {}
+
   ref(): void {
     this.stream.ref?.();
   }

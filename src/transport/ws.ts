@@ -105,6 +105,13 @@ class WsLink implements Link {
     this.socket.once('close', () => clearTimeout(timer));
   }
 
+  get unsent(): number {
+    return this.socket.bufferedAmount;
+  }
+
+  pause(): void {}
+  resume(): void {}
+
   ref(): void {
     rawSocket(this.socket)?.ref();
   }

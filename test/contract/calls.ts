@@ -551,9 +551,7 @@ export function callContract(isolation: Isolation, transports: readonly Transpor
           const call = new Promise((resolve, reject) => session.call({ label: 'forged', from: 'a test', settle: resolve, fail: reject, unsent() {} }, number as number, [], undefined, undefined));
           expect(await errorOf(call)).toBeInstanceOf(MethodNotFoundError);
         }
-        for (const reference of [12_345, 'constructor', '__proto__']) {
-          expect(await errorOf(session.callReference(reference as number, 'constructor', []))).toBeInstanceOf(CallbackReleasedError);
-        }
+        expect(await errorOf(session.callReference(12_345, 'constructor', []))).toBeInstanceOf(CallbackReleasedError);
       });
     });
 

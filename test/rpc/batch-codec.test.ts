@@ -22,19 +22,24 @@ describe('a batch', () => {
   });
 
   it('carries payloads and attachments, which are not copied into the packed part', () => {
-    const attachments = [new Uint8Array(100_000).fill(1), new Uint8Array(0), new Uint8Array(3).fill(2)];
+    const attachments = [new Uint8Array(100_000).fill(1), new Uint8Array(4_096).fill(2)];
     const chunks = packBatch([1, new Uint8Array([9, 8]), new Uint8Array(300)], attachments);
     expect(chunks.slice(1)).toEqual(attachments);
     expect(chunks[1]).toBe(attachments[0]);
     const { entries, attachments: arrived } = unpackBatch(Buffer.concat(chunks));
     expect([...(entries[1] as Uint8Array)]).toEqual([9, 8]);
     expect((entries[2] as Uint8Array).byteLength).toBe(300);
-    expect(arrived.map((a) => [a.byteLength, a[0]])).toEqual([[100_000, 1], [0, undefined], [3, 2]]);
+    expect(arrived.map((a) => [a.byteLength, a[0]])).toEqual([[100_000, 1], [4_096, 2]]);
+  });
+
+  it('refuses attachments that are too small to be some: each would become an object', () => {
+    expect(() => unpackBatch(Buffer.concat(packBatch([1], [new Uint8Array(4_095)])))).toThrow(/too small/);
+    expect(() => unpackBatch(Buffer.concat(packBatch([1], Array.from({ length: 100 }, () => new Uint8Array(0)))))).toThrow(ProtocolError);
   });
 
   it('refuses frames whose lengths lie', () => {
-    const good = Buffer.concat(packBatch([1, 'a'], [new Uint8Array(5)]));
-    for (let cut = 0; cut < good.length; cut++) expect(() => unpackBatch(good.subarray(0, cut))).toThrow(ProtocolError);
+    const good = Buffer.concat(packBatch([1, 'a'], [new Uint8Array(4_100)]));
+    for (let cut = 0; cut < good.length; cut += cut < 20 ? 1 : 97) expect(() => unpackBatch(good.subarray(0, cut))).toThrow(ProtocolError);
     expect(() => unpackBatch(Buffer.concat([good, Buffer.from([0])]))).toThrow(ProtocolError);
     for (const at of [0, 4, 8]) {
       const frame = Buffer.from(good);
