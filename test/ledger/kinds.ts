@@ -221,5 +221,10 @@ const crowd: Kind = async (scene) => {
 const DATA: readonly Kind[] = [value, value, again, slowAgain, slow, fails, tooLate, impatient, givenUp, unknownMethod, uncloneable, unsendable, badOption, atOnce];
 const LIVE: readonly Kind[] = [streamOut, streamOut, streamLeft, streamIn, streamBoth, callback, callback, keptCallback, signal, proxy, proxy, letThrough];
 
-export const KINDS: readonly Kind[] = [...DATA, ...LIVE, crowd, crowd, burst];
-export const DATA_KINDS: readonly Kind[] = [...DATA, crowd, burst];
+/** A burst is as many calls as all others of a while together. */
+const BURSTS = 0.01;
+
+export const callSomething: Kind = (scene) => {
+  const { random, target } = scene;
+  return (random.chance(BURSTS) ? burst : random.pick(target.dataOnly ? [...DATA, crowd] : [...DATA, ...LIVE, crowd, crowd]))(scene);
+};

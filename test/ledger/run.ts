@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createProcessManager } from 'mimas';
 import { Books, type Figures } from './books.js';
-import { DATA_KINDS, KINDS } from './kinds.js';
+import { callSomething } from './kinds.js';
 import { Random } from './random.js';
 import { makeSubjects, type Subject } from './subjects.js';
 
@@ -69,7 +69,7 @@ export async function run({ seed, ms, round = 10_000, onRound }: RunOptions): Pr
 async function caller(target: Subject, subjects: readonly Subject[], { books, random, until }: { books: Books; random: Random; until: number }): Promise<void> {
   const others = subjects.filter(({ name }) => name !== target.name);
   while (performance.now() < until) {
-    await random.pick(target.dataOnly ? DATA_KINDS : KINDS)({ books, random, target, other: random.pick(others) });
+    await callSomething({ books, random, target, other: random.pick(others) });
     await sleep(random.int(8));
   }
 }

@@ -1,7 +1,7 @@
 // One thread of a CPU pool as a member of the pool: brought up again when it dies, by the same restart policy as any process.
 // Invariants: one call at a time; a call that is given up takes the thread with it, which does not count as a failure.
 import { nanoid } from 'nanoid';
-import { CallTimeoutError, InitError, MemoryLimitError, NotCloneableError, ProcessStartError, ProcessStoppedError, RestartsExhaustedError } from '../../errors.js';
+import { CallTimeoutError, NotCloneableError, ProcessStartError, ProcessStoppedError, RestartsExhaustedError } from '../../errors.js';
 import { Tag } from '../../rpc/codec.js';
 import { currentContext, nextTraceparent } from '../../rpc/context.js';
 import { Meter } from '../../rpc/meter.js';
@@ -20,9 +20,9 @@ import type { CallOptions, HealthCheckResult, HealthStatus, ProcessInfo, Process
 import { MAX_TIMEOUT, parseDuration } from '../../units.js';
 import type { Member } from '../member.js';
 import { Bound } from './bound.js';
-import { threadDeath } from './death.js';
 import type { CpuOptions } from './options.js';
 import { FAILED, newCodec, own, pack, PHASES, type Booted, type Packed, type Reply } from './protocol.js';
+import { threadDeath, threadStartError } from './thread-death.js';
 import { NotSentError, type Thread, type ThreadEnd, type Threads } from './threads.js';
 
 /** Answers may need this much longer than what is asked for, ms. */
@@ -214,14 +214,16 @@ export class CpuMember implements Member {
     // Thrown on this side, by an option or a getter: the thread had no part in it and lives on.
     if (!given.away) return error;
     if (this.#stopping) return new ProcessStoppedError(`${this.#name}.${method}(): the pool was stopped while the call ran`, { process: this.#name, method });
-    // Piscina may know of its end before this side hears of it, and a loop that was blocked hears of it later still.
+    // Piscina knows of its end before this side hears of it, and a loop that was blocked hears of it later still: it gets no more calls.
+    if (this.#leave(thread)) this.#dying = thread;
     const end = (await within(thread.ended, SLACK_MS)) ? await thread.ended : undefined;
+    if (!end) void thread.worker.terminate();
     await thread.output.ended(OUTPUT_GRACE_MS);
     return this.#deathError(end, method, thread);
   }
 
   #deathError(end: ThreadEnd | undefined, method: string, thread: Thread): Error {
-    return threadDeath({ name: this.#name, maxMemory: this.options.maxMemory, thread, end }, method);
+    return threadDeath(end, { name: this.#name, method, thread, maxMemory: this.options.maxMemory });
   }
 
   // ── its lives ──
@@ -245,9 +247,7 @@ export class CpuMember implements Member {
       this.#up(thread, reply as Booted);
     } catch (error) {
       if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
-      if (error instanceof ProcessStartError || error instanceof InitError || (error as { code?: string }).code === 'INVALID_OPTION' || error instanceof NotCloneableError) throw error;
-      if ((error as { code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY') throw new MemoryLimitError(`${file}: went over its memory limit during start`, { limit: this.options.maxMemory ?? 0, process: file });
-      throw new ProcessStartError(`${file}: ended in phase '${phase()}', before it was ready: ${error instanceof Error ? error.message : String(error)}`, { file, phase: phase(), cause: error });
+      throw threadStartError(error, { file, phase: phase(), maxMemory: this.options.maxMemory });
     } finally {
       clearTimeout(timer);
       this.#stop.signal.removeEventListener('abort', giveUp);
