@@ -10,7 +10,6 @@ import { methodNotFound } from '../../rpc/remote.js';
 import type { MethodInfo } from '../../rpc/service.js';
 import { nameMethod } from '../../rpc/uncloneable.js';
 import { transferOfArguments } from '../../rpc/transfer.js';
-import { joinStacks } from '../../rpc/wire-error.js';
 import type { Usage } from '../../runtime/protocol.js';
 import { ratesBetween, type Rates } from '../../runtime/usage.js';
 import { within } from '../../runtime/within.js';
@@ -21,7 +20,8 @@ import { MAX_TIMEOUT, parseDuration } from '../../units.js';
 import type { Member } from '../member.js';
 import { Bound } from './bound.js';
 import type { CpuOptions } from './options.js';
-import { FAILED, newCodec, own, pack, PHASES, type Booted, type Packed, type Reply } from './protocol.js';
+import { FAILED, own, pack, PHASES, type Booted, type Packed } from './protocol.js';
+import { codec, readReply, Thrown } from './reply.js';
 import { threadDeath, threadStartError } from './thread-death.js';
 import { NotSentError, type Thread, type ThreadEnd, type Threads } from './threads.js';
 
@@ -42,8 +42,6 @@ interface Given {
   /** Why the call was given up, and the thread with it. */
   reason?: { value: unknown };
 }
-
-const codec = newCodec();
 
 export class CpuMember implements Member {
   readonly id: string;
@@ -140,24 +138,32 @@ export class CpuMember implements Member {
       const plain = tag === Tag.INLINE && bound?.timeLeft === undefined && headers === undefined;
       given.sent = given.away = true;
       const reply = await this.threads.run(thread, 'call', plain ? [method.number, payload as unknown[]] : [method.number, tag, own(payload), attachments, bound?.timeLeft, headers], encoded.transfer, bound?.signal);
-      given.away = false;
-      this.threads.settled();
-      const value = this.#read(reply);
+      this.#takenBack(given);
+      const value = readReply(reply, this.#name);
       failed = false;
       return value;
     } catch (error) {
       // How it ends is decided. What Piscina did not take it may still reject when the signal aborts, with nobody to hear of it.
       bound?.release();
-      const begun = given.sent && !(error instanceof NotSentError || (error as Error)?.name === 'DataCloneError');
-      const whole = await this.#explain(error instanceof NotSentError ? error.cause : error, name, given, thread, options);
+      const unsent = error instanceof NotSentError ? error : undefined;
+      if (unsent && !unsent.threadLost) this.#takenBack(given);
+      const whole = await this.#explain(unsent ? unsent.cause : error, name, given, thread, options);
+      const begun = given.sent && !unsent && (error as Error | undefined)?.name !== 'DataCloneError';
       throw whole === options.signal?.reason ? whole : told(whole, begun);
     } finally {
-      if (given.away) this.threads.settled();
+      this.#takenBack(given);
       bound?.release();
       if (this.#current === given) this.#current = undefined;
       this.#measure(name, given, failed);
       if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve();
     }
+  }
+
+  /** The thread does not have it any more. */
+  #takenBack(given: Given): void {
+    if (!given.away) return;
+    given.away = false;
+    this.threads.settled();
   }
 
   #measure(name: string, { since }: Given, failed: boolean): void {
@@ -186,22 +192,6 @@ export class CpuMember implements Member {
     const inherited = currentContext()?.headers;
     const own = inherited && Object.keys(inherited).length > 0 ? { ...inherited, ...headers } : headers;
     return this.options.tracing ? { ...own, traceparent: nextTraceparent(own?.['traceparent']) } : own;
-  }
-
-  #read(reply: Reply): unknown {
-    if (typeof reply !== 'object' || reply === null) return reply;
-    const [tag, payload, attachments] = reply;
-    // As it is: what the thread sent is a copy of our own.
-    if (tag === Tag.INLINE) return payload;
-    if (tag < FAILED) return codec.decode(tag, payload, attachments);
-    const error = codec.decode(tag - FAILED, payload, attachments);
-    if (error instanceof Error) {
-      const caller: { stack?: string } = {};
-      Error.captureStackTrace(caller);
-      const stack = joinStacks(error.stack ?? String(error), caller.stack, `${this.#name} (cpu pool)`);
-      Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
-    }
-    throw new Thrown(error);
   }
 
   /** The error that the caller gets. */
@@ -388,11 +378,6 @@ export class CpuMember implements Member {
     this.#status = status;
     this.#events.emit('status', status);
   }
-}
-
-/** What the method threw, told apart from what went wrong around it. */
-class Thrown {
-  constructor(readonly error: unknown) {}
 }
 
 const ARGS = { root: 'args', standalone: true } as const;

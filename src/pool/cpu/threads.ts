@@ -24,8 +24,16 @@ export interface ThreadsOptions {
   readonly resourceLimits: ResourceLimits | undefined;
 }
 
-/** A task never got to its thread. */
-export class NotSentError extends Error {}
+/** A task never got to its thread; `cause` says why. */
+export class NotSentError extends Error {
+  constructor(
+    cause: unknown,
+    /** The thread has ended; else it is the message that cannot be sent. */
+    readonly threadLost: boolean,
+  ) {
+    super('not sent', { cause });
+  }
+}
 
 /** How a thread ended. */
 export interface ThreadEnd {
@@ -135,9 +143,13 @@ export class Threads {
       this.#pacer.sent();
     }
     try {
-      return this.#piscina.run(task, options) as Promise<Awaited<ReturnType<ThreadTasks[Name]>>>;
+      const { completed } = this.#piscina;
+      const answer = this.#piscina.run(task, options) as Promise<Awaited<ReturnType<ThreadTasks[Name]>>>;
+      // Over before it was sent: the engine refused something in it.
+      if (options.transferList && this.#piscina.completed !== completed) return refused(answer);
+      return answer;
     } catch (error) {
-      return Promise.reject(new NotSentError((error as Error).message, { cause: error }));
+      return Promise.reject(new NotSentError(error, true));
     }
   }
 
@@ -197,6 +209,14 @@ export class Threads {
     this.#known.set(worker, { worker, threadId, output, ended, listen });
   }
 }
+
+const refused = async <T>(answer: Promise<T>): Promise<T> => {
+  try {
+    return await answer;
+  } catch (error) {
+    throw new NotSentError(error, false);
+  }
+};
 
 /** A task whose thread cannot be made would be lost in Piscina, so that flags are tried before. @throws InvalidOptionError */
 async function checkFlags(execArgv: readonly string[]): Promise<void> {
