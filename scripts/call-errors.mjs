@@ -20,6 +20,7 @@ export const CALL_ERRORS = [
   ['link-lost', 'LINK_CLOSED', 'the link was lost with the call in flight', true],
   ['link-unsent', 'LINK_CLOSED', 'the link was lost before the call had left', false],
   ['link-gone', 'LINK_CLOSED', 'a proxy or function that was lent, when the link that brought it has ended', false],
+  ['protocol', 'PROTOCOL_ERROR', 'a proxy or function that was lent, when its link was closed for a frame that made no sense with the call in flight', true],
   ['arguments', 'NOT_CLONEABLE', 'an argument cannot cross', false],
   ['result', 'NOT_CLONEABLE', 'the result cannot cross', true],
   ['large-arguments', 'FRAME_TOO_LARGE', 'the arguments, or the headers, are too large', false],

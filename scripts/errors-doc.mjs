@@ -30,7 +30,8 @@ proxy says is about the method that the caller named, not about the process that
 |---|---|---|
 ${ends.join('\n')}
 
-The reason of a signal that aborted is the caller's own object, and is left as it is. Errors of \`spawn\`, \`pool\`, \`connect\` and other
+Where a start fails, calls that waited for it end with \`RESTARTS_EXHAUSTED\` or \`PROCESS_STOPPED\`, and \`cause\` is the
+\`PROCESS_START_FAILED\`, \`INIT_FAILED\` or \`UNAUTHORIZED\`. The reason of a signal that aborted is the caller's own object, and is left as it is. Errors of \`spawn\`, \`pool\`, \`connect\` and other
 requests that are no calls do not have the field. [How this is shown](reliability.md).
 
 ## Errors of methods

@@ -8,8 +8,8 @@ import { MimasError } from '../errors.js';
  */
 export function told(error: unknown, maybeExecuted: boolean): unknown {
   if (!(error instanceof MimasError) || error.maybeExecuted === maybeExecuted) return error;
-  // One error may end many calls, and they need not all have been sent.
-  const own = error.maybeExecuted === undefined ? error : copyOf(error);
+  // One error may end many calls, and they need not all have been sent; and it may be an object that somebody has frozen.
+  const own = error.maybeExecuted === undefined && Object.isExtensible(error) ? error : copyOf(error);
   Object.defineProperty(own, 'maybeExecuted', { value: maybeExecuted, enumerable: true, configurable: true, writable: true });
   return own;
 }
@@ -27,7 +27,7 @@ export function untold(error: unknown): unknown {
 }
 
 function copyOf(error: MimasError): MimasError {
-  const { stack, ...others } = Object.getOwnPropertyDescriptors(error);
+  const { stack, maybeExecuted: _other, ...others } = Object.getOwnPropertyDescriptors(error);
   // Where an engine keeps the stack behind an accessor, that reads the object it is asked on.
   const own = stack ? { stack: { value: error.stack, configurable: true, writable: true, enumerable: false } } : {};
   return Object.defineProperties(Object.setPrototypeOf(new Error(), Object.getPrototypeOf(error) as object) as MimasError, { ...others, ...own });

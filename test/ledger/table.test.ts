@@ -2,7 +2,7 @@
 // have begun. Where it says that it did not, the ledger has nothing of the call.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { keep, MethodNotFoundError, MimasError, type Remote } from 'mimas';
+import { keep, MethodNotFoundError, MimasError, ProtocolError, type Remote } from 'mimas';
 import { CallContext, runInContext } from '#mimas/rpc/context.js';
 import { Client } from '#mimas/rpc/client.js';
 import { Service } from '#mimas/rpc/service.js';
@@ -127,6 +127,14 @@ const cases: Record<string, readonly (readonly [places: readonly Place[], run: C
     const told = async () => (await owner.later()) as Outcome;
     await expect.poll(told, { timeout: 10_000 }).toBeDefined();
     return { ended: { ...(await told()) } };
+  }]],
+  protocol: [[['none'], async () => {
+    const { session, here } = linked({});
+    await session.ping();
+    const sent = rejection(session.callReference(12, 'sent', []));
+    session.outbox.flush();
+    here.close(new ProtocolError('nonsense'));
+    return { ended: await sent };
   }]],
   arguments: [[PLACES, when({}, (calls) => rejection(Promise.resolve(calls.value('it', Symbol('no')))))]],
   result: [[PLACES, when({}, (calls) => rejection(Promise.resolve(calls.unsendable('it'))))]],

@@ -143,11 +143,11 @@ export class Threads {
       this.#pacer.sent();
     }
     try {
+      if (!options.transferList) return this.#piscina.run(task, options) as Promise<Awaited<ReturnType<ThreadTasks[Name]>>>;
       const { completed } = this.#piscina;
       const answer = this.#piscina.run(task, options) as Promise<Awaited<ReturnType<ThreadTasks[Name]>>>;
       // Over before it was sent: the engine refused something in it.
-      if (options.transferList && this.#piscina.completed !== completed) return refused(answer);
-      return answer;
+      return this.#piscina.completed === completed ? answer : refused(answer);
     } catch (error) {
       return Promise.reject(new NotSentError(error, true));
     }
