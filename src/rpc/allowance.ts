@@ -1,7 +1,6 @@
 // How much of a link may be read on: a peer that sends faster than this side works, or reads no answers, waits; its bytes stay in the pipe.
 // Invariant: what waits here is bounded. A link over its budget is paused, and closed when nothing moves for long.
 import { ProtocolError } from '../errors.js';
-import { DEFAULT_LIMITS } from './frames.js';
 import type { Session } from './session.js';
 
 /** Up to so much of what nobody has taken, bytes are counted; above it, what they stand for. */
@@ -34,7 +33,7 @@ export class Allowance {
   /** `bytes` of stream items came that nobody waited for, or were taken if negative. */
   unread(bytes: number): void {
     this.#unread += bytes;
-    if (this.#unread > DEFAULT_LIMITS.maxUnread) this.#hold();
+    if (this.#unread > this.session.limits.maxUnread) this.#hold();
     else if (this.#stuck) this.#release();
   }
 
@@ -56,7 +55,7 @@ export class Allowance {
 
   #hold(): void {
     if (this.#stuck) return;
-    const { maxUnread, unreadTimeout } = DEFAULT_LIMITS;
+    const { maxUnread, unreadTimeout } = this.session.limits;
     this.#stuck = setTimeout(() => {
       this.session.options.link.close(new ProtocolError(`${this.session.peer} has sent more than ${maxUnread} bytes of stream items, and nobody has taken any for ${unreadTimeout} ms`));
     }, unreadTimeout);
@@ -71,7 +70,7 @@ export class Allowance {
   /** The pipe is read up to a mark, and again from half of it on. */
   #adjust(): void {
     const { link } = this.session.options;
-    const mark = DEFAULT_LIMITS.maxUnreadBatches;
+    const mark = this.session.limits.maxUnreadBatches;
     if (!this.#paused && this.#waiting > mark) {
       this.#paused = true;
       link.pause();

@@ -2,7 +2,7 @@
 // Invariant: nothing that a user's object does when it is touched (getters, proxies, thenables) reaches further than its own call.
 import { CallbackReleasedError, MethodNotFoundError, MimasError, NotCloneableError, ProtocolError, QueueFullError } from '../errors.js';
 import { runInContext, type CallContext } from './context.js';
-import { DEFAULT_LIMITS, isReference, Kind } from './frames.js';
+import { isReference, Kind } from './frames.js';
 import { IdTable } from './id-table.js';
 import type { Imports } from './imports.js';
 import { isRefusal } from './maybe-executed.js';
@@ -114,18 +114,17 @@ export class Dispatcher {
 
   /** The arguments of call `id`. @throws ProtocolError */
   #checked(id: number, args: unknown): unknown[] {
-    if (!Array.isArray(args) || args.length > DEFAULT_LIMITS.maxArguments) throw new ProtocolError(`arguments that are no list, or more than ${DEFAULT_LIMITS.maxArguments}`);
+    if (!Array.isArray(args) || args.length > this.session.limits.maxArguments) throw new ProtocolError(`arguments that are no list, or more than ${this.session.limits.maxArguments}`);
     if (this.#running.get(id)) throw new ProtocolError(`a second call of the number ${id} while the first is under way`);
     return args;
   }
 
   /** A peer that floods this side with calls is told so, instead of filling its memory. */
   #refused(id: number, context: CallContext, bytes: number): boolean {
-    const limit = this.session.options.maxServed ?? DEFAULT_LIMITS.maxServed;
-    const { maxServedBytes } = DEFAULT_LIMITS;
-    const crowd = this.active >= limit ? `${limit} calls` : this.#held + bytes > maxServedBytes ? `calls with ${maxServedBytes} bytes of arguments` : undefined;
+    const { maxServed, maxServedBytes } = this.session.limits;
+    const crowd = this.active >= maxServed ? `${maxServed} calls` : this.#held + bytes > maxServedBytes ? `calls with ${maxServedBytes} bytes of arguments` : undefined;
     if (!crowd) return false;
-    this.#refuse(id, context, new QueueFullError(`${context.process}.${context.method}(): ${crowd} of ${context.caller} run already`, { process: context.process, maxQueue: limit, retryAfter: 100 }));
+    this.#refuse(id, context, new QueueFullError(`${context.process}.${context.method}(): ${crowd} of ${context.caller} run already`, { process: context.process, maxQueue: maxServed, retryAfter: 100 }));
     return true;
   }
 
@@ -168,7 +167,7 @@ export class Dispatcher {
       this.session.sendResult(id, value, transferOf(value));
     } catch (error) {
       discard(value);
-      this.#fail(id, context, nameMethod(error, context.process, context.method));
+      this.#answerFailure(Kind.ERROR, id, context, nameMethod(error, context.process, context.method));
       return;
     }
     const streams = this.session.started;
@@ -176,14 +175,23 @@ export class Dispatcher {
       this.#finished(id, context);
       return;
     }
-    // The call goes on until its streams end: callbacks stay good, leaving the stream aborts the signal.
+    // The call goes on until its streams end: callbacks stay good, leaving a stream aborts the signal.
     this.#running.take(id);
     this.#streaming.add(context);
-    let open = streams.length;
+    const open = new Set(streams);
+    const read = new Set(streams);
     for (const stream of streams) {
       stream.context = context;
-      stream.onLeave(() => context.abort(new DOMException('the consumer left the stream', 'AbortError')));
-      stream.onEnd(() => --open === 0 && this.#finished(id, context));
+      stream.onLeave(() => {
+        const reason = new DOMException('the consumer left the stream', 'AbortError');
+        context.abort(reason);
+        // Nobody is left to read: a producer that waits for what it was given must not wait for ever.
+        if (read.delete(stream) && read.size === 0) context.brought?.interrupt(reason);
+      });
+      stream.onEnd(() => {
+        read.delete(stream);
+        if (open.delete(stream) && open.size === 0) this.#finished(id, context);
+      });
     }
   }
 

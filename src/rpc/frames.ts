@@ -54,7 +54,7 @@ export const SLOTS: readonly number[] = [2, 5, 7, 8, 4, 5, 5, 5, 6, 5, 5, 3, 2, 
 /** Slots of a common call. */
 export const CALL_SLOTS = 5;
 
-/** Limits of one link. Exported so that they can be read in one place; all can be set by option. */
+/** Limits of one link. Exported so that they can be read in one place. */
 export const DEFAULT_LIMITS = {
   /** Largest call or result, bytes. */
   maxFrame: 64 * 1024 * 1024,
@@ -93,6 +93,21 @@ export const DEFAULT_LIMITS = {
   /** Links of one listener at once. */
   maxLinks: 16_384,
 } as const;
+
+export type Limits = { readonly [limit in keyof typeof DEFAULT_LIMITS]: number };
+
+/** The limits of a link that carries up to `maxFrame` bytes at once: a few values of that size are not too much for any of them. */
+export function limitsFor(maxFrame: number = DEFAULT_LIMITS.maxFrame, others?: Partial<Limits>): Limits {
+  if (maxFrame === DEFAULT_LIMITS.maxFrame && !others) return DEFAULT_LIMITS;
+  const few = 4 * maxFrame;
+  return {
+    ...DEFAULT_LIMITS,
+    maxFrame,
+    maxServedBytes: Math.max(DEFAULT_LIMITS.maxServedBytes, few),
+    maxUnread: Math.max(DEFAULT_LIMITS.maxUnread, few),
+    ...others,
+  };
+}
 
 /** At least so many entries go into one message before it is sent without waiting for the end of the tick. */
 export const BATCH_ENTRIES = 16;

@@ -2,7 +2,7 @@
 // Nothing is copied, detached or exported before the whole value is known to be cloneable: that is `finish`.
 import { types } from 'node:util';
 import { FrameTooLargeError } from '../errors.js';
-import { OPAQUE, copyOfBuffer, flattenBuffer, flattenView, isDetached, isShareable, mustMove, shareHint } from './graph-host.js';
+import { OPAQUE, copyOfBuffer, flattenBuffer, flattenView, isDetached, isShareable, mustMove, placeOf, shareHint } from './graph-host.js';
 import { isHeavy, Node } from './graph-table.js';
 import { liveKind, type LiveKind, type LiveReferences, type Transferable } from './live.js';
 import { ATTACH_BYTES } from './plain-writer.js';
@@ -166,12 +166,13 @@ export class GraphEncoder {
     const { place } = pending;
     const { index, buffer, offset, length, own } = flattenView(value);
     if (own) {
-      this.moved.delete(value.buffer); // Node's pool cannot be moved: half the program lives on it
+      this.moved.delete(placeOf(value).buffer); // Node's pool cannot be moved: half the program lives on it
       return [Node.VIEW, index, [this.add(this.buffer(buffer as ArrayBuffer, place))], offset, length];
     }
     const moveBuffer = this.moved.has(buffer);
-    if (Buffer.isBuffer(value) && value.byteLength < buffer.byteLength && !moveBuffer) {
-      const bytes = buffer.slice(value.byteOffset, value.byteOffset + value.byteLength) as ArrayBuffer;
+    const { byteOffset, byteLength } = placeOf(value);
+    if (Buffer.isBuffer(value) && byteLength < buffer.byteLength && !moveBuffer) {
+      const bytes = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
       return [Node.VIEW, index, [this.add(this.buffer(bytes, place))], 0, length];
     }
     const known = this.memo.get(buffer);

@@ -1,8 +1,23 @@
 // What the engine and Node know about memory and host objects: how a view lies on its buffer, what only threads can share.
 import { types } from 'node:util';
-import { viewIndex } from './graph-table.js';
+import { viewClass, viewIndex } from './graph-table.js';
 
 const { WebAssembly } = globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => object } };
+
+/** What the engine knows of a view: a property of the user's own may say something else. */
+const getterOf = (name: string, prototype: object): (() => unknown) => Object.getOwnPropertyDescriptor(prototype, name)!.get!;
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const [bytesLength, bytesOffset, bytesBuffer] = ['byteLength', 'byteOffset', 'buffer'].map((name) => getterOf(name, typedArray)) as [() => unknown, () => unknown, () => unknown];
+const [dataLength, dataOffset, dataBuffer] = ['byteLength', 'byteOffset', 'buffer'].map((name) => getterOf(name, DataView.prototype)) as [() => unknown, () => unknown, () => unknown];
+
+export const lengthOfBytes = (bytes: ArrayBufferView): number => bytesLength.call(bytes) as number;
+export const bufferOfBytes = (bytes: ArrayBufferView): ArrayBufferLike => bytesBuffer.call(bytes) as ArrayBufferLike;
+
+/** Where any view lies. */
+export const placeOf = (view: ArrayBufferView): { buffer: ArrayBufferLike; byteOffset: number; byteLength: number } =>
+  (types.isTypedArray(view)
+    ? { buffer: bytesBuffer.call(view), byteOffset: bytesOffset.call(view), byteLength: bytesLength.call(view) }
+    : { buffer: dataBuffer.call(view), byteOffset: dataOffset.call(view), byteLength: dataLength.call(view) }) as { buffer: ArrayBufferLike; byteOffset: number; byteLength: number };
 
 /** Host objects that look like empty data. */
 export const OPAQUE: ReadonlySet<unknown> = new Set<unknown>([Atomics, Math, JSON, Reflect, Intl, WebAssembly, globalThis]);
@@ -41,8 +56,8 @@ export interface FlatView { index: number; buffer: ArrayBufferLike; offset: numb
  */
 export function flattenView(view: ArrayBufferView): FlatView {
   const index = viewIndex(view);
-  const unit = (view as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1;
-  const { buffer, byteOffset, byteLength } = view;
+  const unit = viewClass(index)?.BYTES_PER_ELEMENT ?? 1;
+  const { buffer, byteOffset, byteLength } = placeOf(view);
   if (byteLength < buffer.byteLength && buffer.byteLength === Buffer.poolSize && types.isArrayBuffer(buffer)) {
     return { index, buffer: buffer.slice(byteOffset, byteOffset + byteLength), offset: 0, length: byteLength / unit, own: true };
   }
@@ -54,9 +69,9 @@ export function flattenView(view: ArrayBufferView): FlatView {
 function followsBuffer(view: ArrayBufferView, buffer: ArrayBuffer & Resizable, unit: number): boolean {
   const { byteLength } = buffer;
   if (byteLength + unit > buffer.maxByteLength) return false;
-  const before = view.byteLength;
+  const before = placeOf(view).byteLength;
   buffer.resize(byteLength + unit);
-  const follows = view.byteLength !== before;
+  const follows = placeOf(view).byteLength !== before;
   buffer.resize(byteLength);
   return follows;
 }

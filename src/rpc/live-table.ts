@@ -2,7 +2,7 @@
 // Invariant: an encode that fails has lent nothing, and when the link ends all that was lent or borrowed over it ends.
 import { LinkClosedError, ProtocolError, QueueFullError } from '../errors.js';
 import type { LiveKind, LiveReferences } from './codec.js';
-import { DEFAULT_LIMITS, isReference, Kind } from './frames.js';
+import { isReference, Kind } from './frames.js';
 import { Imports } from './imports.js';
 import { asResult } from './iterate-result.js';
 import { told } from './maybe-executed.js';
@@ -76,7 +76,7 @@ export class LiveTable implements LiveReferences, StreamWires {
       }
       case 'stream':
       case 'readable': {
-        if (this.#incoming.size >= DEFAULT_LIMITS.maxStreams) throw new ProtocolError(`more than ${DEFAULT_LIMITS.maxStreams} streams at once`);
+        if (this.#incoming.size >= this.session.limits.maxStreams) throw new ProtocolError(`more than ${this.session.limits.maxStreams} streams at once`);
         if (this.#incoming.has(reference)) throw new ProtocolError('two streams of one number');
         const stream = new IncomingStream(reference, this);
         this.#incoming.set(reference, stream);
@@ -227,8 +227,8 @@ export class LiveTable implements LiveReferences, StreamWires {
   }
 
   #export(exported: Exported): number {
-    const { exports, options } = this.session;
-    const { maxLent } = DEFAULT_LIMITS;
+    const { exports, options, limits } = this.session;
+    const { maxLent } = limits;
     if (exports.size >= maxLent) throw new QueueFullError(`${options.self} has lent ${maxLent} functions and proxies over this link, and ${this.session.peer} has let go of none of them; lend less`, { process: options.self, maxQueue: maxLent, retryAfter: 1000 });
     return exports.add(exported);
   }

@@ -18,7 +18,7 @@ export function told(error: unknown, maybeExecuted: boolean): unknown {
 export const mayHaveRun = (error: unknown): boolean => !(error instanceof MimasError) || error.maybeExecuted !== false;
 
 /** For one that passes a call on: true when what it was passed to did not begin either. */
-export const isRefusal = (error: unknown): boolean => error instanceof MimasError && error.maybeExecuted !== true;
+export const isRefusal = (error: unknown): boolean => error instanceof MimasError && error.maybeExecuted === false;
 
 /** The error of one of our own calls, for something that is no call to its user: a start. */
 export function untold(error: unknown): unknown {

@@ -1,5 +1,6 @@
 // Writes msgpack primitives into memory that is reused between messages, so that packing a small value allocates nothing.
 // Invariant: a message that is given up leaves the position where it was; bytes given out are never overwritten.
+import { lengthOfBytes } from './graph-host.js';
 import { HEAVY_BYTES, OBJECT_BYTES } from './weight.js';
 
 /** Extension types of ours; `unpacker.ts` reads them and refuses all others. */
@@ -155,29 +156,29 @@ export class PackedOutput {
   }
 
   protected binary(value: Uint8Array): void {
-    const length = value.byteLength;
+    const length = lengthOfBytes(value);
     if (length < 0x100) {
       this.target[this.position++] = 0xc4;
       this.target[this.position++] = length;
     } else this.header(0xc5, length);
-    this.raw(value);
+    this.raw(value, length);
   }
 
   protected extension(type: number, data: Uint8Array): void {
-    const length = data.byteLength;
+    const length = lengthOfBytes(data);
     if (length < 0x100) {
       this.target[this.position++] = 0xc7;
       this.target[this.position++] = length;
     } else this.header(0xc8, length);
     this.target[this.position++] = type;
-    this.raw(data);
+    this.raw(data, length);
   }
 
-  private raw(data: Uint8Array): void {
+  private raw(data: Uint8Array, length: number): void {
     this.objects += HEAVY_BYTES;
-    this.room(data.byteLength);
+    this.room(length);
     this.target.set(data, this.position);
-    this.position += data.byteLength;
+    this.position += length;
   }
 
   protected string(text: string): void {

@@ -1,5 +1,6 @@
 // Checks and packs in one pass: writes msgpack that msgpackr reads, or says that a value is not plain and leaves no trace.
 // Plain: objects, dense arrays, strings, numbers, bigints, Dates and small Uint8Arrays, each object at most once, every property read once.
+import { bufferOfBytes, lengthOfBytes } from './graph-host.js';
 import { Ext, PackedOutput, TooLarge } from './packed-output.js';
 import { isPlainObject } from './plain-object.js';
 import { Seen } from './seen.js';
@@ -213,14 +214,16 @@ export class PlainWriter extends PackedOutput {
   private smallBytes(value: ArrayBufferView): boolean {
     const prototype: unknown = Object.getPrototypeOf(value);
     const isBuffer = prototype === bufferPrototype;
-    if ((!isBuffer && prototype !== bytesPrototype) || value.byteLength >= ATTACH_BYTES) return false;
-    const buffer = value.buffer as ArrayBuffer & { resizable?: boolean };
+    if (!isBuffer && prototype !== bytesPrototype) return false;
+    const length = lengthOfBytes(value);
+    if (length >= ATTACH_BYTES) return false;
+    const buffer = bufferOfBytes(value) as ArrayBuffer & { resizable?: boolean };
     if (buffer instanceof SharedArrayBuffer || buffer.resizable) return false;
     // A detached buffer and a view that sees only part of its buffer need the exact treatment.
-    if (!isBuffer && value.byteLength !== buffer.byteLength) return false;
+    if (!isBuffer && length !== buffer.byteLength) return false;
     // A Buffer with memory of its own may share it with others; of one that lies on a pool only itself can be met twice.
-    if (this.seen!.object(value.byteLength === buffer.byteLength ? buffer : value, 0)) return false;
-    if (value.byteLength === 0 && !isBuffer) return false;
+    if (this.seen!.object(length === buffer.byteLength ? buffer : value, 0)) return false;
+    if (length === 0 && !isBuffer) return false;
     this.extension(Ext.BYTES, value as Uint8Array);
     return true;
   }

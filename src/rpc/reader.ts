@@ -4,7 +4,7 @@
 // the event loop reads for long, whatever a batch holds.
 import { ProtocolError, UnauthorizedError } from '../errors.js';
 import { Allowance } from './allowance.js';
-import { DEFAULT_LIMITS, isReference, Kind } from './frames.js';
+import { isReference, Kind } from './frames.js';
 import type { Imports } from './imports.js';
 import { now } from './now.js';
 import type { Session } from './session.js';
@@ -46,7 +46,7 @@ export class EntryReader implements TurnReader {
     if (this.#over) return;
     const batch: Batch = { entries, attachments, at: 0, attachment: 0, bytes: 0 };
     const small = entries.length <= SMALL_BATCH;
-    if (entries.length > DEFAULT_LIMITS.maxBatchSlots) this.#refuse(new ProtocolError(`a batch of more than ${DEFAULT_LIMITS.maxBatchSlots} slots`));
+    if (entries.length > this.session.limits.maxBatchSlots) this.#refuse(new ProtocolError(`a batch of more than ${this.session.limits.maxBatchSlots} slots`));
     else if (this.#waiting.length > 0 || this.#allowance.spent || turnIsSpent(small ? entries.length : 0) || !this.#readBatch(batch, !small)) this.#wait(batch);
   }
 

@@ -4,7 +4,7 @@ import { LinkClosedError, ProtocolError } from '../errors.js';
 import type { Transferable } from '../types.js';
 import { Tag, ValueCodec, type Encoded } from './codec.js';
 import { Dispatcher } from './dispatcher.js';
-import { batchEntries, CALL_SLOTS, DEFAULT_LIMITS, Kind, PROTOCOL_VERSION } from './frames.js';
+import { batchEntries, CALL_SLOTS, Kind, limitsFor, PROTOCOL_VERSION, type Limits } from './frames.js';
 import { IdTable } from './id-table.js';
 import type { Imports } from './imports.js';
 import type { Link } from './link.js';
@@ -39,8 +39,8 @@ export interface SessionOptions {
   readonly peer: string;
   readonly maxFrame?: number;
   readonly maxDepth?: number;
-  /** Calls and streams of the peer that this side works on at once; more are refused. */
-  readonly maxServed?: number;
+  /** What differs from `DEFAULT_LIMITS`. */
+  readonly limits?: Partial<Limits>;
   onHello?(methods: MethodInfo[], name: string): void;
   /** The link ended; pending calls are the owner's to settle through `abandon`. */
   onClosed?(error: Error | undefined): void;
@@ -57,6 +57,7 @@ export class Session {
   readonly outbox: Outbox;
   readonly live: LiveTable;
   readonly dispatcher: Dispatcher;
+  readonly limits: Limits;
   closed = false;
   /** When the batch came that is being read. */
   receivedAt = 0;
@@ -81,11 +82,12 @@ export class Session {
     const { link } = options;
     this.peer = options.peer;
     this.#redact = !link.trusted;
+    this.limits = limitsFor(options.maxFrame, options.limits);
     this.live = new LiveTable(this);
     this.codec = new ValueCodec({
       level: link.level,
-      maxFrame: options.maxFrame ?? DEFAULT_LIMITS.maxFrame,
-      maxDepth: options.maxDepth ?? DEFAULT_LIMITS.maxDepth,
+      maxFrame: this.limits.maxFrame,
+      maxDepth: options.maxDepth ?? this.limits.maxDepth,
       live: this.live,
     });
     this.outbox = new Outbox(link);
@@ -131,7 +133,7 @@ export class Session {
 
   /** The peer does not read what it was sent: no more of its calls are read. Only the serving side, so that two never wait for each other. */
   get backlogged(): boolean {
-    return this.#service !== undefined && this.options.link.unsent > DEFAULT_LIMITS.maxBacklog;
+    return this.#service !== undefined && this.options.link.unsent > this.limits.maxBacklog;
   }
 
   /** Somebody waits for what the peer may have sent. */

@@ -78,8 +78,10 @@ export class OutgoingStream {
         if (this.#credit <= 0 && !this.#stopped) await new Promise<void>((resolve) => (this.#wake = resolve));
         if (this.#stopped) return;
         const step = iterator.next();
-        const { done, value } = 'then' in step ? await step : step;
+        const result: unknown = 'then' in step ? await step : step;
         if (this.#stopped) return;
+        if (typeof result !== 'object' || result === null) throw new TypeError(`an iterator answered ${String(result)} in place of { done, value }`);
+        const { done, value } = result as IteratorResult<unknown>;
         if (done) {
           this.wires.sendEnd(this.id, value);
           return;

@@ -14,6 +14,7 @@ interface Session {
   readonly exports: { readonly size: number };
   readonly live: { readonly size: number };
   readonly dispatcher: { readonly active: number };
+  close(): void;
 }
 interface Internals { readonly client: { readonly session: Session; readonly inFlight: number; readonly queued: number } }
 

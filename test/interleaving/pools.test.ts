@@ -5,6 +5,6 @@ import { interleave } from './property.js';
 interleave([
   pooled({ isolation: 'worker', transport: 'ipc' }, 3, 150),
   pooled({ isolation: 'child', transport: 'unix' }, 2, 100),
-  pooled({ isolation: 'worker', transport: 'ipc' }, 3, 25, { disturbed: true }),
-  pooled({ isolation: 'child', transport: 'ipc' }, 2, 15, { disturbed: true }),
+  pooled({ isolation: 'worker', transport: 'ipc' }, 3, 25, { disturbed: ['die'] }),
+  pooled({ isolation: 'child', transport: 'ipc' }, 2, 15, { disturbed: ['die'] }),
 ]);

@@ -13,9 +13,9 @@ import type { Cell, World } from './world.js';
 const SCALE = Number(process.env['MIMAS_SCHEDULES'] ?? 1);
 const SEED = process.env['MIMAS_SEED'];
 const PATH = process.env['MIMAS_PATH'];
-/** For one schedule, ms: a busy machine is no failure. While a failure is shrunk, it is known what goes wrong. */
+/** For one schedule, ms: a busy machine is no failure. Less while one is shrunk: it is known by then that something goes wrong. */
 const PATIENCE = 10_000;
-const PATIENCE_SHRINKING = 1_500;
+const patienceShrinking = ({ disturbed }: Cell) => (disturbed ? PATIENCE : 2_000);
 const SHRINKING_MS = 60_000;
 /** Rounds of garbage collection that proxies and functions in results may take to go. */
 const ROUNDS = 50;
@@ -29,7 +29,7 @@ export function interleave(cells: readonly Cell[]): void {
       const attempt = async (schedule: Schedule) => {
         world ??= await cell.make();
         try {
-          const { operations, lost } = await run(world, schedule, failedAt > 0 ? PATIENCE_SHRINKING : PATIENCE);
+          const { operations, lost } = await run(world, schedule, failedAt > 0 ? patienceShrinking(cell) : PATIENCE);
           total.operations += operations;
           total.lost += lost;
         } catch (error) {

@@ -75,7 +75,7 @@ export async function run(world: World, schedule: Schedule, patience: number): P
       all.push(begin(index));
       await ticks(step.gap);
     }
-    const outcomes = await bounded.within(Promise.all(all), () => `no end of ${[...running].join(', ')}`);
+    const outcomes = await bounded.within(Promise.all(all), () => `no end of ${[...running].join(', ')}${world.state ? ` (${world.state()})` : ''}`);
     for (const outcome of outcomes) judge(outcome, disturbances);
     let left: object = {};
     do {

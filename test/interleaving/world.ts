@@ -2,6 +2,9 @@
 import type { Isolation } from 'mimas';
 import type { Proxy } from './operation.js';
 
+/** Of a process by plan or by force, or of the link to it alone. */
+export type End = 'restart' | 'die' | 'cut';
+
 /** Seen on one side, or both where both are in reach. */
 export type Leftovers = Readonly<Record<string, unknown>>;
 
@@ -14,8 +17,10 @@ export interface World {
   left(): Promise<Leftovers>;
   /** Waits until garbage is collected on all sides, and says what is left behind then. */
   collected(): Promise<Leftovers>;
+  /** For messages: how its processes are. */
+  state?(): string;
   /** Ends a process and resolves when what takes its place runs. */
-  disturb?(who: 'calc' | 'other', how: 'restart' | 'die'): Promise<void>;
+  disturb?(who: 'calc' | 'other', how: End): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -27,8 +32,8 @@ export interface Cell {
   readonly pool?: boolean;
   /** Few calls may be under way at once, so that most of them wait. */
   readonly few?: boolean;
-  /** Processes end while they work. */
-  readonly disturbed?: boolean;
+  /** Ends that processes meet while they work. */
+  readonly disturbed?: readonly End[];
   make(): Promise<World>;
 }
 

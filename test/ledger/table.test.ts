@@ -213,6 +213,12 @@ describe('a call through a lent proxy', () => {
   });
 });
 
+it('a result that cannot cross the last border is no refusal: the method that was passed on to has run', async () => {
+  const [{ calls: middle }, { calls: last, file }] = await Promise.all([make('child', { maxFrame: '64KB' }), make('worker')]);
+  expect(await middle.passOn('outer', last, 'large', ['inner', 200_000])).toMatchObject({ code: 'FRAME_TOO_LARGE', maybeExecuted: true });
+  expect(readFileSync(file, 'utf8')).toBe('inner\n');
+});
+
 describe.each(PLACES)('the reason of a signal, in %s', (place) => {
   it("is the caller's own, and nothing is written on it", async () => {
     const { calls } = await make(place);

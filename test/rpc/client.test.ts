@@ -35,6 +35,15 @@ class Held implements Link {
     this.congested = false;
     this.events!.drain();
   }
+  get unsent() {
+    return this.inner.unsent;
+  }
+  pause() {
+    this.inner.pause();
+  }
+  resume() {
+    this.inner.resume();
+  }
   close(error?: Error) {
     this.inner.close(error);
   }
@@ -271,7 +280,7 @@ describe('a peer that is not trusted', () => {
   it('is told so when it floods the process with calls, and those under way go on', async () => {
     const { client, remote } = clientOf();
     const { opened, open } = gate();
-    const { attach } = serve(client, { wait: () => opened, quick: () => 1 }, { server: { maxServed: 10 } });
+    const { attach } = serve(client, { wait: () => opened, quick: () => 1 }, { server: { limits: { maxServed: 10 } } });
     await attach();
     const calls = Array.from({ length: 15 }, () => remote['wait']!());
     const results = Promise.allSettled(calls);

@@ -16,21 +16,21 @@ describe.each(['link', 'single', 'batch'] as const)('%s', (kind) => {
     const unpacker = new Unpacker(kind);
     const read = () => {
       const packed = packedText(1024 * 1024);
-      expect(unpacker.unpack(packed)).toHaveLength(1024 * 1024);
+      expect(unpacker.unpack(packed, false, Infinity)).toHaveLength(1024 * 1024);
       return new WeakRef(packed.buffer);
     };
     expect(await lives(read())).toBe(false);
-    expect(unpacker.unpack(packedText(3))).toBe('xxx');
+    expect(unpacker.unpack(packedText(3), false, Infinity)).toBe('xxx');
   });
 
   it('lets go of a large value that is malformed', async () => {
     const unpacker = new Unpacker(kind);
     const read = () => {
       const packed = packedText(1024 * 1024);
-      expect(() => unpacker.unpack(packed.subarray(0, packed.length - 1))).toThrow(/malformed/);
+      expect(() => unpacker.unpack(packed.subarray(0, packed.length - 1), false, Infinity)).toThrow(/malformed/);
       return new WeakRef(packed.buffer);
     };
     expect(await lives(read())).toBe(false);
-    expect(unpacker.unpack(packedText(3))).toBe('xxx');
+    expect(unpacker.unpack(packedText(3), false, Infinity)).toBe('xxx');
   });
 });

@@ -3,7 +3,10 @@ import fc from 'fast-check';
 import { ticks } from '../../fixtures/processes/ticks.js';
 import { flow, itemsOf, wait } from '../drawn.js';
 import { errorOf, operation, same } from '../operation.js';
+import { consume } from './streams.js';
 import { shape, valueOf } from './values.js';
+
+const isTimeout = (error: Error) => (error as { code?: unknown }).code === 'CALL_TIMEOUT';
 
 const observe = operation(fc.record({ pause: wait, before: fc.boolean() }), async ({ calc, key, base }, { pause, before }) => {
   const controller = new AbortController();
@@ -29,6 +32,31 @@ const cancel = operation(fc.record({ pause: wait }), async ({ calc, key, base },
   await Promise.all([errorOf(held, 'cancel', (error) => error === reason), (async () => (await ticks(pause), controller.abort(reason)))()]);
 });
 
+/** A method that waits for a signal of its arguments alone must not wait for ever when its caller has given up, or has left its stream. */
+const givenUp = operation(fc.record({ how: fc.constantFrom('cancel', 'timeout', 'leave'), n: fc.integer({ min: 0, max: 3 }), pause: wait, later: wait }), async ({ calc, key, base }, { how, n, pause, later }) => {
+  const controller = new AbortController();
+  if (how === 'timeout') await errorOf(calc.$with({ timeout: 3 }).observe(key, controller.signal), 'observe with a timeout', isTimeout);
+  else if (how === 'leave') {
+    const taken = await consume(await calc.watch(key, base, n, controller.signal), n);
+    same(taken, { got: Array.from({ length: n }, (_, i) => base + i), end: 'left' }, 'watch, left');
+  } else {
+    const call = new AbortController();
+    const reason = new Error(`cancelled ${base}`);
+    const seen = calc.$with({ signal: call.signal }).observe(key, controller.signal);
+    await Promise.all([errorOf(seen, 'observe, cancelled', (error) => error === reason), (async () => (await ticks(pause), call.abort(reason)))()]);
+  }
+  await ticks(later);
+  controller.abort(new Error(`stop ${base}`));
+});
+
+const watch = operation(fc.record({ n: fc.integer({ min: 0, max: 3 }), pause: wait }), async ({ calc, key, base }, { n, pause }) => {
+  const controller = new AbortController();
+  const watched = consume(await calc.watch(key, base, n, controller.signal), -1);
+  await ticks(pause);
+  controller.abort(new Error(`stop ${base}`));
+  same(await watched, { got: Array.from({ length: n }, (_, i) => base + i), end: 'end', value: `stop ${base}` }, 'watch');
+});
+
 /** The answer or the reason, whichever is first. */
 const cancelRace = operation(fc.record({ shape, wait, pause: wait }), async ({ calc, base }, { shape: name, wait: inside, pause }) => {
   const controller = new AbortController();
@@ -37,8 +65,6 @@ const cancelRace = operation(fc.record({ shape, wait, pause: wait }), async ({ c
   const answer = calc.$with({ signal: controller.signal }).echo(value, inside).then((got) => same(got, value, 'raced echo'), (error: unknown) => { if (error !== reason) throw error; });
   await Promise.all([answer, (async () => (await ticks(pause), controller.abort(reason)))()]);
 });
-
-const isTimeout = (error: Error) => (error as { code?: unknown }).code === 'CALL_TIMEOUT';
 
 const timeout = operation(fc.record({ ms: fc.integer({ min: 1, max: 6 }) }), async ({ calc, key }, { ms }) => {
   const { timeout: said } = await errorOf(calc.$with({ timeout: ms }).hold(key), 'timeout', isTimeout);
@@ -76,4 +102,4 @@ const cancelGuarded = operation(fc.record({ flow: flow('async', 'sync', 'readabl
   await Promise.all([call, (async () => (await ticks(pause), controller.abort(reason)))()]);
 });
 
-export const signals = { observe, glance, cancel, cancelRace, timeout, timeoutRace, guarded, cancelGuarded };
+export const signals = { observe, glance, watch, cancel, givenUp, cancelRace, timeout, timeoutRace, guarded, cancelGuarded };

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { ticks } from '../../fixtures/processes/ticks.js';
 import { flow, itemsOf, some, wait } from '../drawn.js';
-import { operation, same, Wrong, type Flow } from '../operation.js';
+import { errorOf, operation, same, Wrong, type Flow } from '../operation.js';
 
 export type Taken = { got: unknown[]; end: 'end' | 'left' | 'broken'; value?: unknown; error?: unknown };
 
@@ -101,4 +101,10 @@ const unread = operation(fc.record({ flow: flow('async', 'sync', 'readable'), pa
   if (!done) throw new Wrong('unread: a stream that was left goes on');
 });
 
-export const streams = { produce, abortedStream, drain, zip, map, bundle, unread };
+/** What cannot cross fails its call, and lends nothing of what stands beside it. */
+const refused = operation(fc.record({ flow: flow('async', 'sync', 'readable'), result: fc.boolean() }), async ({ calc, key, base, source }, { flow: drawn, result }) => {
+  const call = result ? calc.spoilt(key, base, drawn) : calc.echo({ items: source(drawn), fn: () => base, signal: new AbortController().signal, bad: Promise.resolve() }, 0);
+  await errorOf(call, 'refused', ({ code }) => code === 'NOT_CLONEABLE');
+});
+
+export const streams = { refused, produce, abortedStream, drain, zip, map, bundle, unread };
