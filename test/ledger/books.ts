@@ -21,6 +21,8 @@ export interface Figures {
   successes: number;
   /** Errors of Mimas by code: how many said that the method may have run, and how many that it did not. */
   readonly errors: Record<string, { true: number; false: number }>;
+  /** Of those that did not: where they came from. */
+  readonly refusals: Record<string, number>;
   /** The caller's own reasons. */
   givenUp: number;
   /** Errors that methods were asked to throw. */
@@ -33,7 +35,7 @@ export interface Figures {
 
 export class Books {
   readonly violations = new Set<string>();
-  readonly figures: Figures = { calls: 0, successes: 0, errors: {}, givenUp: 0, thrown: 0, executions: 0, longest: 0, longestOf: '' };
+  readonly figures: Figures = { calls: 0, successes: 0, errors: {}, refusals: {}, givenUp: 0, thrown: 0, executions: 0, longest: 0, longestOf: '' };
   #entries = new Map<string, Entry>();
   /** Of the round before: what it said, and how often it ran. */
   #past = new Map<string, Entry>();
@@ -109,6 +111,8 @@ export class Books {
     if (typeof maybeExecuted !== 'boolean') this.wrong(entry, `${code} does not say whether the method may have run`);
     const count = (this.figures.errors[code] ??= { true: 0, false: 0 });
     count[maybeExecuted === false ? 'false' : 'true']++;
+    const refusal = `${entry.what.split('.')[0]} ${code}`;
+    if (maybeExecuted === false) this.figures.refusals[refusal] = (this.figures.refusals[refusal] ?? 0) + 1;
     this.#close(entry, { how: 'error', code, maybeExecuted: maybeExecuted !== false });
   }
 

@@ -106,9 +106,10 @@ const givenUp: Kind = async (scene) => {
   clearTimeout(timer);
 };
 
-/** More than can wait. */
-const burst: Kind = async (scene) => {
-  await Promise.all(Array.from({ length: 20 + scene.random.int(60) }, () => track(scene, 'burst', (id) => scene.target.calls.alone(id, 1), (got: number) => got === 1)));
+/** More than can wait, and more than the other side takes at once. */
+export const burst: Kind = async (scene) => {
+  const { calls } = scene.target;
+  await Promise.all(Array.from({ length: 60 + scene.random.int(40) }, (_, at) => track(scene, 'burst', (id) => (at % 2 === 0 ? calls.alone(id, 1) : calls.slow(id, 10)), (got: number) => got === (at % 2 === 0 ? 1 : 10))));
 };
 
 const unknownMethod: Kind = async (scene) => {
@@ -222,7 +223,7 @@ const DATA: readonly Kind[] = [value, value, again, slowAgain, slow, fails, tooL
 const LIVE: readonly Kind[] = [streamOut, streamOut, streamLeft, streamIn, streamBoth, callback, callback, keptCallback, signal, proxy, proxy, letThrough];
 
 /** A burst is as many calls as all others of a while together. */
-const BURSTS = 0.01;
+const BURSTS = 0.008;
 
 export const callSomething: Kind = (scene) => {
   const { random, target } = scene;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createProcessManager } from 'mimas';
 import { Books, type Figures } from './books.js';
-import { callSomething } from './kinds.js';
+import { burst, callSomething } from './kinds.js';
 import { Random } from './random.js';
 import { makeSubjects, type Subject } from './subjects.js';
 
@@ -41,6 +41,8 @@ export async function run({ seed, ms, round = 10_000, onRound }: RunOptions): Pr
   let subjects: readonly Subject[] = [];
   try {
     subjects = await makeSubjects({ pm, folder, file });
+    // So that each limit is met, however little a loaded machine gets done.
+    await Promise.all(subjects.map((target) => burst({ books, random: random.fork(), target, other: target })));
     const troubled = trouble(subjects, random.fork(), end, faults);
     while (performance.now() < end) {
       const until = Math.min(end, performance.now() + round);

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { keep, MethodNotFoundError, MimasError, ProtocolError, type Remote } from 'mimas';
 import { CallContext, runInContext } from '#mimas/rpc/context.js';
 import { Client } from '#mimas/rpc/client.js';
+import type { Limits } from '#mimas/rpc/frames.js';
 import { Service } from '#mimas/rpc/service.js';
 import { Session } from '#mimas/rpc/session.js';
 import { memoryLinks } from '#mimas/transport/memory.js';
@@ -51,11 +52,11 @@ const exhaust = (): Options => {
 };
 
 /** Two sessions in this thread, the second one serving. */
-function linked(methods: Record<string, (...args: unknown[]) => unknown>, more: { maxServed?: number } = {}) {
+function linked(methods: Record<string, (...args: unknown[]) => unknown>, limits: Partial<Limits> = {}) {
   const [here, there] = memoryLinks();
   const client = new Client({ name: 'served', id: 'served', describe: 'served (test)', level: 'objects' });
   const specs = Object.keys(methods).map((name) => ({ name, stream: false, timeout: undefined, idempotent: false, concurrency: undefined }));
-  const served = new Session({ link: there, self: 'served', peer: 'test', service: new Service('served', methods, specs as never), ...more });
+  const served = new Session({ link: there, self: 'served', peer: 'test', service: new Service('served', methods, specs as never), limits });
   const session = new Session({ link: here, self: 'test', peer: 'served', onHello: (infos) => client.describeMethods(infos) });
   return { client, session, served, here };
 }
