@@ -151,12 +151,19 @@ export class RemoteError extends Error {
 }
 const BRAND_REMOTE = Symbol.for('mimas.remote-error');
 
+/** Longer names have nothing near that a person could have meant. */
+const LONGEST_GUESSED = 100;
+
 /** The nearest of `known` to a misspelt `name`, or undefined when none is near. (Levenshtein distance.) */
 export function closest(name: string, known: Iterable<string>): string | undefined {
+  if (name.length > LONGEST_GUESSED) return undefined;
+  const wanted = name.toLowerCase();
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {
-    const distance = levenshtein(name.toLowerCase(), candidate.toLowerCase());
+    // So many have to be put in or taken out at least.
+    if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
+    const distance = levenshtein(wanted, candidate.toLowerCase(), bestDistance);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
@@ -165,13 +172,18 @@ export function closest(name: string, known: Iterable<string>): string | undefin
   return best;
 }
 
-function levenshtein(a: string, b: string): number {
+/** `limit` or more: it is not worked out. */
+function levenshtein(a: string, b: string, limit: number): number {
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
+    let least = i;
     for (let j = 1; j <= b.length; j++) {
-      row[j] = Math.min(row[j - 1]! + 1, previous[j]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+      const cost = Math.min(row[j - 1]! + 1, previous[j]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+      row.push(cost);
+      if (cost < least) least = cost;
     }
+    if (least >= limit) return limit;
     previous = row;
   }
   return previous[b.length]!;

@@ -1,6 +1,6 @@
 // The launcher's quick start, from the first launch to the last: an embedded launcher, and a gRPC client that talks to it.
 // Run it:  npm run build && node --import mimas/register examples/launcher/story.ts
-import { credentials, loadPackageDefinition } from '@grpc/grpc-js';
+import { credentials, loadPackageDefinition, Metadata } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { fileURLToPath } from 'node:url';
 import { createLauncher } from 'mimas/launcher';
@@ -21,11 +21,14 @@ console.log(`Launcher service started with ${launcher.registry.count} patterns`)
 
 step('Launch the first pattern');
 // Any gRPC client does; one that uses the server's reflection does not even need the file.
-type Call = (request: object, done: (error: Error | null, answer: Record<string, never>) => void) => void;
+type Call = (request: object, metadata: Metadata, done: (error: Error | null, answer: Record<string, never>) => void) => void;
 const proto = fileURLToPath(new URL('./proto/launcher.proto', import.meta.resolve('mimas/launcher')));
 const { prism } = loadPackageDefinition(loadSync(proto, { longs: String, enums: String, defaults: true })) as never as { prism: { launcher: { PatternLauncher: new (address: string, c: object) => Record<string, Call> & { close(): void } } } };
 const client = new prism.launcher.PatternLauncher(`localhost:${server.grpcPort}`, credentials.createInsecure());
-const call = (method: string, request: object = {}) => new Promise<Record<string, unknown>>((resolve, reject) => client[method]!(request, (error, answer) => (error ? reject(error) : resolve(answer))));
+// It shows the token that the launcher made: other users of this machine do not have it.
+const metadata = new Metadata();
+metadata.set('authorization', `Bearer ${server.token}`);
+const call = (method: string, request: object = {}) => new Promise<Record<string, unknown>>((resolve, reject) => client[method]!(request, metadata, (error, answer) => (error ? reject(error) : resolve(answer))));
 
 const launched = await call('LaunchPattern', { patternName: 'hello-pattern', isolation: 'ISOLATION_NAMESPACE', namespace: 'my-app' });
 console.log('✓ Pattern launched successfully!');

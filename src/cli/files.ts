@@ -4,6 +4,9 @@ import { InvalidOptionError } from '../errors.js';
 import type { TlsOptions } from '../transport/socket.js';
 
 export interface TokenFlags { token?: string; tokenFile?: string }
+
+/** Of every option that takes a token itself. */
+export const TOKEN_HELP = 'better in a file or in MIMAS_TOKEN: it is taken out of the list of processes only once the program runs, and shells remember it';
 export interface TlsFlags { tlsCert?: string; tlsKey?: string; tlsCa?: string }
 
 /** The token of `--token`, `--token-file` or MIMAS_TOKEN. @throws InvalidOptionError when the file cannot be read or is empty */

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 // The `mimas` command. It only reads arguments: what a command does is in its own file, loaded when that command is asked for.
+import './hide-token.js';
 import { createRequire } from 'node:module';
 import { Command, Option } from 'commander';
 import * as launch from './commands/launch.js';
 import * as patterns from './commands/patterns.js';
 import { EXIT } from './exit-codes.js';
+import { TOKEN_HELP } from './files.js';
 import { onHangUp } from './output.js';
 import { isPipelineFile, refuseForeign, registerPipeline, RUN_PIPELINE_OPTIONS } from './pipeline/register.js';
 
@@ -13,7 +15,7 @@ const { version } = createRequire(import.meta.url)('../../package.json') as { ve
 const json = () => new Option('--json', 'one JSON object a line, for programs');
 const isolation = () => new Option('--isolation <where>', 'where the process lives').choices(['worker', 'child']).default('worker');
 const token = () => [
-  new Option('--token <token>', 'what callers must show; others on this machine can read it in the list of processes').env('MIMAS_TOKEN'),
+  new Option('--token <token>', `what callers must show; ${TOKEN_HELP}`).env('MIMAS_TOKEN'),
   new Option('--token-file <file>', 'a file that holds the token').conflicts('token'),
 ];
 const tls = () => [
@@ -72,7 +74,7 @@ add(
   program
     .command('serve')
     .summary('let other programs call a process')
-    .description('Starts one process, keeps it running, and serves it at an address. Prints the address, and the token that callers must show.\nAn address that other machines can reach needs a token of your own.')
+    .description('Starts one process, keeps it running, and serves it at an address. Prints the address, and the token that callers must show, unless you chose it.\nAn address that other machines can reach needs a token of your own.')
     .argument('<file>', 'a .ts, .mts, .js or .mjs file whose default export has @Process()'),
   new Option('--listen <address>', 'tcp://host:port, tls://host:port, ws://host:port/path, wss://host:port/path or unix:/path; port 0 takes a free one').default('tcp://127.0.0.1:0'),
   token(),
@@ -111,7 +113,10 @@ for (const command of program.commands.flatMap((one) => [one, ...one.commands]))
 // `mimas call … | head` has had enough, and that is no error. Commands that keep something running stop it in order themselves.
 const KEEP_RUNNING = ['run', 'serve', 'launch'];
 program.hook('preAction', (_, command) => {
+  // It has been read by now, and is not for what runs in this program.
+  if (command.options.some(({ envVar }) => envVar === 'MIMAS_TOKEN')) delete process.env['MIMAS_TOKEN'];
   if (!KEEP_RUNNING.includes(command.name()) || command.parent !== program) onHangUp(() => process.exit(EXIT.done));
+  else void import('../runtime/left-folders.js').then(({ sweepLeftFolders }) => sweepLeftFolders());
 });
 
 await program.parseAsync();

@@ -1,9 +1,14 @@
-// What the command prints: results on stdout, everything else on stderr; with --json each line is one object.
-import { inspect } from 'node:util';
+// What the command prints: results on stdout, everything else on stderr; with --json each line is one object. Nothing that is said
+// on stderr moves the cursor of a terminal.
+import { inspect, stripVTControlCharacters } from 'node:util';
+import { printable, printableLines } from '../printable.js';
 
 export const say = (line: string): void => void process.stdout.write(`${line}\n`);
-export const note = (line: string): void => void process.stderr.write(`${line}\n`);
-export const event = (name: string, detail: object): void => say(JSON.stringify({ event: name, ...detail }, jsonValue));
+/** Names and messages in it may come from anywhere; they are escaped. */
+export const note = (line: string): void => void process.stderr.write(`${printableLines(line)}\n`);
+/** What a process printed, as part of a message: without its colours. */
+export const quoted = (output: string): string => stripVTControlCharacters(output);
+export const event = (name: string, detail: object): void => say(toJson({ event: name, ...detail }));
 
 /** Whether stdout is a terminal whose user has not asked for plain text. */
 export const inColour = (): boolean => process.stdout.isTTY === true && !process.env['NO_COLOR'];
@@ -12,7 +17,7 @@ export const inColour = (): boolean => process.stdout.isTTY === true && !process
 export const show = (value: unknown): string => (typeof value === 'string' ? value : inspect(value, { depth: null, colors: process.stdout.isTTY, maxArrayLength: null, maxStringLength: null }));
 
 /** A value as one line of JSON. What JSON lacks is written as its nearest: BigInt as text, Map as pairs, Set as list, bytes as base64. */
-export const toJson = (value: unknown): string => JSON.stringify(value, jsonValue) ?? 'null';
+export const toJson = (value: unknown): string => printable(JSON.stringify(value, jsonValue) ?? 'null');
 
 function jsonValue(this: unknown, _key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return String(value);
@@ -36,7 +41,7 @@ export function complain(error: unknown, json: boolean | undefined): void {
   else if (error instanceof Error) {
     note(`mimas: ${error.name}: ${error.message}`);
     const tail = (error as { stderrTail?: string }).stderrTail;
-    if (tail && !error.message.includes(tail)) note(tail.replace(/^/gm, '    '));
+    if (tail && !error.message.includes(tail)) note(quoted(tail).replace(/^/gm, '    '));
   } else note(`mimas: ${String(error)}`);
 }
 

@@ -14,6 +14,7 @@ export const LAUNCHER_ERROR_CODES = {
   MAX_ERRORS_EXCEEDED: 'Correct what makes it fail, then launch it again: that clears the errors',
   INVALID_CONFIGURATION: 'Correct the option that is named',
   INVALID_ISOLATION_LEVEL: 'Use none, namespace or session',
+  VARIABLE_REFUSED: 'Name the variable under `config` in manifest.yaml, if requests may set it',
   MISSING_NAMESPACE: 'Give a namespace, or launch with isolation none',
   MISSING_SESSION_ID: 'Give a session id, or launch with isolation namespace or none',
   PORT_ALLOCATION_FAILED: 'Free some ports, or give another range',

@@ -1,5 +1,5 @@
 // The gRPC side of a launcher: its service, the standard health service, and reflection, so that any client works without our
-// files. With a token, every call shows it (health probes excepted, which cannot).
+// files. Every call shows the token, unless there is none (health probes excepted, which cannot).
 import { fileURLToPath } from 'node:url';
 import { loadPackageDefinition, Server, ServerCredentials, ServerInterceptingCall, status, type handleServerStreamingCall, type handleUnaryCall, type sendUnaryData, type ServerInterceptor, type ServerUnaryCall, type ServerWritableStream, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
@@ -78,7 +78,7 @@ const requireToken = (token: string): ServerInterceptor => (method, call) =>
         onReceiveMetadata(metadata, proceed) {
           const [given] = metadata.get('authorization');
           if (method.path.startsWith(HEALTH) || tokenMatches(given === undefined ? undefined : String(given), token)) proceed(metadata);
-          else call.sendStatus({ code: status.UNAUTHENTICATED, details: 'the right token is needed: authorization: Bearer <token>' });
+          else call.sendStatus({ code: status.UNAUTHENTICATED, details: 'the right token is needed: authorization: Bearer <token>; `mimas patterns` of the user of the launcher finds it by itself, others give --token-file or MIMAS_TOKEN' });
         },
       });
     },

@@ -5,11 +5,12 @@ import { Prober } from '../runtime/prober.js';
 import { resolveProbeOptions, type Check, type CheckResult, type ProbeTimes } from '../runtime/probes.js';
 import { Cgroup, cgroupName, removeLeftCgroup } from '../runtime/cgroups.js';
 import { LauncherError } from './errors.js';
-import { identityOf } from './identity.js';
+import { identityOf } from '../runtime/identity.js';
 import type { LaunchKey } from './ids.js';
 import type { LaunchedContext } from './launched-context.js';
 import type { Manifest } from './manifest.js';
 import { LAUNCH_MARK } from './orphans.js';
+import { checkVariables } from './request-variables.js';
 import type { Running, StopRequest } from './running.js';
 import type { ProcessRecord } from './state-folder.js';
 
@@ -118,7 +119,9 @@ export class Incarnation {
   }
 
   async #spawn(signal: AbortSignal): Promise<Running> {
-    const { context, manifest, subject: { id } } = this;
+    const { context, manifest, subject: { id, config } } = this;
+    // The manifest may have changed since it was asked for.
+    checkVariables(config, manifest);
     const resources = context.resources(manifest);
     this.#cgroup = this.#limit();
     let running: Running;
@@ -153,8 +156,6 @@ export class Incarnation {
   #environment(): Record<string, string | undefined> {
     const { key, config, id } = this.subject;
     return {
-      // The launcher's own token is nobody else's business.
-      MIMAS_TOKEN: undefined,
       ...this.manifest.environment,
       ...config,
       PATTERN_NAME: key.pattern,

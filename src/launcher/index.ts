@@ -6,6 +6,7 @@ export { getErrorCode, getSuggestion, isErrorCode, LAUNCHER_ERROR_CODES, Launche
 export { processIdOf, type IsolationLevel, type LaunchKey } from './ids.js';
 export type { HealthReport, ProcessFilter, ProcessInfo, ProcessState } from './report.js';
 export type { LauncherServer, ServeOptions } from './server.js';
+export { findLauncher, type FoundLauncher } from './token-store.js';
 export type { ServerTls } from './server-side.js';
 export type { JsonMetrics } from './metrics.js';
 export { readManifest, type BackendSlot, type BadManifest, type HealthCheckSpec, type Manifest, type Resources } from './manifest.js';

@@ -9,6 +9,7 @@ import { createRemote } from '../rpc/remote.js';
 import { createPrometheusCollector, type PrometheusCollector } from '../supervisor/prometheus.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { canBeVariable } from '../runtime/environment.js';
+import { sweepLeftFolders } from '../runtime/left-folders.js';
 import { within } from '../runtime/within.js';
 import type { Remote } from '../types.js';
 import { MAX_TIMEOUT, type Duration } from '../units.js';
@@ -25,6 +26,7 @@ import { Ports } from './ports.js';
 import { MANIFEST_FILE } from './pattern-folders.js';
 import { PatternRegistry, type Discovery } from './registry.js';
 import { ProcessTable } from './process-table.js';
+import { checkVariables } from './request-variables.js';
 import type { HealthReport, ProcessFilter, ProcessInfo } from './report.js';
 import { adopt, startExecutable, startMimasProcess } from './running.js';
 import { StateFolder, type ProcessRecord } from './state-folder.js';
@@ -39,7 +41,7 @@ export interface LaunchRequest {
   isolation?: IsolationLevel | undefined;
   namespace?: string | undefined;
   session?: string | undefined;
-  /** Environment variables of this launch, over those of the manifest. A process that runs already keeps its own. */
+  /** Environment variables of this launch, over those of the manifest, which says which ones may be set. A process that runs already keeps its own. */
   config?: Readonly<Record<string, string>> | undefined;
   /** Its grace when it is terminated without one. */
   gracePeriod?: Duration | undefined;
@@ -125,6 +127,7 @@ export class Launcher {
     if (this.#shutdown) throw new LauncherError('SHUTTING_DOWN', 'the launcher is shutting down');
     checkRequest(request);
     const manifest = this.registry.get(request.pattern);
+    checkVariables(request.config ?? {}, manifest);
     const level = checkLevel(request.isolation ?? manifest.isolationLevel ?? this.#options.defaultIsolation);
     const key = { pattern: manifest.name, level, namespace: request.namespace || undefined, session: request.session || undefined };
     const id = processIdOf(key);
@@ -223,10 +226,10 @@ export class Launcher {
     return found;
   }
 
-  /** Serves gRPC and HTTP. @throws LauncherError when a port cannot be had */
+  /** Serves gRPC and HTTP, gRPC to those who show a token. @throws LauncherError when a port cannot be had */
   async serve(options: ServeOptions = {}): Promise<LauncherServer> {
     const { startServer } = await import('./server.js');
-    const server = await startServer(this, options);
+    const server = await startServer(this, options, { tokenFile: this.#state?.tokenFile, log: this.#options.log });
     this.#servers.add(server);
     return server;
   }
@@ -251,6 +254,8 @@ export class Launcher {
   async begin(): Promise<void> {
     const { watch, log } = this.#options;
     if (watch) this.registry.watch((found) => this.#told(found), (error) => log(`Reload failed, the old patterns stay: ${error.message}`));
+    this.#ports.tidy();
+    void sweepLeftFolders();
     if (!this.#state) return;
     await takeOver(this.#state, (record) => this.#options.leftovers === 'adopt' && this.#adopt(record), this.#context);
     // One that cannot be adopted after all is told in the log.
@@ -263,6 +268,13 @@ export class Launcher {
     const { pattern, level, namespace, session } = record;
     const key = { pattern, level, namespace: namespace || undefined, session: session || undefined };
     if (processIdOf(key) !== record.id || this.#processes.peek(record.id)) return false;
+    try {
+      // The predecessor may have had other rules, or another manifest.
+      checkVariables(record.config, manifest);
+    } catch (error) {
+      this.#options.log(`Not adopted: ${record.id}: ${(error as Error).message}`);
+      return false;
+    }
     this.#create(new LaunchedProcess(record.id, key, manifest, record.config, undefined, this.#context, { record, running: adopt(record, this.#state!.logFile(record.id)) }));
     return true;
   }

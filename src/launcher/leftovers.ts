@@ -1,7 +1,7 @@
 // What launchers leave behind: processes of this one that nobody knows any more, and those of a killed predecessor.
 // Invariant: only what is proved to be ours is touched, and what was adopted is left alone.
 import { removeLeftCgroup, removeLeftCgroups } from '../runtime/cgroups.js';
-import { isSame, type Identity } from './identity.js';
+import { isSame, type Identity } from '../runtime/identity.js';
 import type { LaunchedContext } from './launched-context.js';
 import { endOrphan, findMarked, instanceOf, ORPHAN_GRACE_MS, type Marked } from './orphans.js';
 import type { ProcessRecord, StateFolder } from './state-folder.js';

@@ -1,6 +1,7 @@
 // The values of a manifest by path, and what is wrong with them: each fault with the line of what is meant.
-import { isMap, isNode, isScalar, LineCounter, visit, type Document } from 'yaml';
+import { isMap, isNode, isScalar, type Document, type LineCounter } from 'yaml';
 import { closest } from '../errors.js';
+import { printable, shortened } from '../printable.js';
 import { resolveProbeOptions, type ProbeTimes } from '../runtime/probes.js';
 import { LauncherError, type LauncherErrorCode } from './errors.js';
 
@@ -12,27 +13,19 @@ export interface ManifestProblem {
   readonly message: string;
 }
 
-export const problemText = ({ file, line, message }: ManifestProblem): string => `${file}:${line}: ${message}`;
+export const problemText = ({ file, line, message }: ManifestProblem): string => printable(`${file}:${line}: ${message}`);
 
 /** All that is wrong with a manifest, as one error. */
 export const manifestError = (problems: readonly ManifestProblem[]): LauncherError =>
   new LauncherError(problems[0]!.code, problems.map(problemText).join('\n'), { context: { file: problems[0]!.file, line: problems[0]!.line } });
 
-/** An alias may stand for aliases, so that few lines could mean millions. */
-const MAX_ALIASES = 100;
+/** With so many, nobody reads the rest. */
+const MOST_FAULTS = 50;
+/** Of a path of a system. */
+const LONGEST_TEXT = 4096;
 
-/** Puts what they stand for in the place of aliases. @throws Error of those that stand for nothing, or for themselves */
-export function resolveAliases(document: Document): void {
-  let count = 0;
-  visit(document, {
-    Alias(_key, alias) {
-      const meant = alias.resolve(document);
-      if (!meant) throw new Error(`*${alias.source} stands for nothing`);
-      if (++count > MAX_ALIASES) throw new Error(`more than ${MAX_ALIASES} aliases`);
-      return meant;
-    },
-  });
-}
+/** Ends the reading of a manifest; its faults are told. */
+export class TooManyFaults extends Error {}
 
 type Path = readonly (string | number)[];
 
@@ -44,6 +37,10 @@ export class Reader {
 
   /** At the line of `path`, or of what is nearest above it. */
   fault(message: string, path: Path, code: LauncherErrorCode = 'INVALID_MANIFEST'): void {
+    if (this.problems.length >= MOST_FAULTS) {
+      this.problems.push({ file: this.file, line: 1, code: 'INVALID_MANIFEST', message: 'validate manifest: there are more problems' });
+      throw new TooManyFaults();
+    }
     let line = 1;
     for (let depth = path.length; depth > 0; depth--) {
       const node: unknown = this.document.getIn(path.slice(0, depth), true);
@@ -53,7 +50,7 @@ export class Reader {
       if (depth < path.length || !isScalar(node)) line = this.keyLine(path.slice(0, depth)) ?? line;
       break;
     }
-    this.problems.push({ file: this.file, line, code, message: `validate manifest: ${message}` });
+    this.problems.push({ file: this.file, line, code, message: `validate manifest: ${shortened(message)}` });
   }
 
   private keyLine(path: Path): number | undefined {
@@ -70,7 +67,19 @@ export class Reader {
 
   /** A scalar as it stands in the file: `1.0` stays `1.0`. */
   source(path: Path): string | undefined {
+    return this.#sourceOf(this.document.getIn(path, true));
+  }
+
+  /** Of a map of scalars; undefined for what is none. */
+  sources(path: Path): [string, string | undefined][] {
     const node: unknown = this.document.getIn(path, true);
+    const value = this.value(path);
+    if (value === undefined) return [];
+    if (!isMap(node)) return this.fault(`${path.join('.')} must be a map`, path), [];
+    return node.items.map(({ key, value: one }) => [String(isScalar(key) ? key.value : key), this.#sourceOf(one ?? undefined)]);
+  }
+
+  #sourceOf(node: unknown): string | undefined {
     if (!isScalar(node)) return undefined;
     return typeof node.value === 'string' ? node.value : node.value === null ? '' : (node.source ?? String(node.value));
   }
@@ -79,7 +88,9 @@ export class Reader {
     const value = this.value([key]);
     if (value === undefined) return undefined;
     if (typeof value === 'object') return this.fault(`${key} must be a text`, [key]), undefined;
-    return this.source([key]);
+    const text = this.source([key]);
+    if (text !== undefined && text.length > LONGEST_TEXT) return this.fault(`${key} is longer than ${LONGEST_TEXT} characters`, [key]), undefined;
+    return text;
   }
 
   required(key: string): string | undefined {

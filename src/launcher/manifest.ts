@@ -1,13 +1,17 @@
 // manifest.yaml: what one pattern is. A manifest is read whole or not at all; every fault is told with its file and line, and
 // an unknown key is a fault, too: nothing that somebody wrote is ignored.
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { isMap, LineCounter, parseDocument } from 'yaml';
+import { isMap } from 'yaml';
 import { canBeVariable } from '../runtime/environment.js';
 import type { ProbeTimes } from '../runtime/probes.js';
 import { parseBytes } from '../units.js';
+import { composeYaml, SEVERAL, withoutTraces } from '../yaml/compose.js';
+import { resolveYaml } from '../yaml/resolve.js';
+import { readTextFile } from '../yaml/text-file.js';
 import { ISOLATION_LEVELS, type IsolationLevel } from './ids.js';
-import { Reader, resolveAliases, type ManifestProblem } from './manifest-reader.js';
+import { Reader, TooManyFaults, type ManifestProblem } from './manifest-reader.js';
+import { isLoader, isVariablePattern } from './request-variables.js';
 
 export type Enforcement = 'strict' | 'best-effort';
 
@@ -46,13 +50,15 @@ export interface Manifest {
   readonly healthcheck?: HealthCheckSpec | undefined;
   readonly resources?: Resources | undefined;
   readonly environment: Readonly<Record<string, string>>;
+  /** What requests may set besides those of `environment`: names, or the beginnings of names with a star. */
+  readonly config: readonly string[];
   readonly backendSlots: readonly BackendSlot[];
   /** The manifest file, absolute. */
   readonly file: string;
   readonly folder: string;
 }
 
-const KEYS = ['name', 'version', 'executable', 'process', 'args', 'isolation_level', 'healthcheck', 'resources', 'environment', 'backend_slots', 'description', 'author'];
+const KEYS = ['name', 'version', 'executable', 'process', 'args', 'isolation_level', 'healthcheck', 'resources', 'environment', 'config', 'backend_slots', 'description', 'author'];
 const HEALTH_KEYS = ['type', 'port', 'path', 'command', 'interval', 'timeout', 'failure_threshold', 'success_threshold', 'initial_delay', 'startup_timeout'];
 const RESOURCE_KEYS = ['cpu_limit', 'cpu_request', 'memory_limit', 'memory_request', 'enforce'];
 const SLOT_KEYS = ['name', 'type', 'required', 'config_schema'];
@@ -69,26 +75,31 @@ export function readManifest(path: string): { manifest: Manifest } | BadManifest
   const at = (message: string, line = 1): BadManifest => ({ problems: [{ file, line, code: 'INVALID_MANIFEST', message }] });
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readTextFile(file);
   } catch (error) {
     return at(`read manifest: ${(error as Error).message}`);
   }
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const [syntax] = document.errors;
-  if (syntax?.code === 'MULTIPLE_DOCS') return at('parse manifest: a manifest is one document, this file holds several', syntax.linePos?.[0].line);
-  if (syntax) return at(`parse manifest: ${syntax.message.split('\n')[0]!.replace(/ at line \d+.*$/, '')}`, syntax.linePos?.[0].line);
-  if (!isMap(document.contents)) return at('parse manifest: a manifest is a map of keys and values');
-  const reader = new Reader(file, document, lines);
-  try {
-    resolveAliases(document);
-    const manifest = build(reader, file);
-    return reader.problems.length > 0 ? { problems: reader.problems, names: manifest.executable ?? manifest.process } : { manifest };
-  } catch (error) {
-    // Aliases of nothing, or of too much.
-    return at(`parse manifest: ${(error as Error).message}`);
-  }
+  return withoutTraces(() => {
+    const { document, faults: [syntax], lines } = composeYaml(text, MERGING);
+    const fault = (offset: number, message: string) => at(`parse manifest: ${message}`, lines.linePos(offset).line || 1);
+    if (syntax?.message === SEVERAL) return fault(syntax.offset, 'a manifest is one document, this file holds several');
+    if (syntax || !document) return fault(syntax?.offset ?? 0, syntax?.message ?? 'it cannot be read');
+    if (!isMap(document.contents)) return at('parse manifest: a manifest is a map of keys and values');
+    let unresolved: BadManifest | undefined;
+    resolveYaml(document, (node, message) => (unresolved ??= fault(node?.range?.[0] ?? 0, message)), MERGING);
+    if (unresolved) return unresolved;
+    const reader = new Reader(file, document, lines);
+    try {
+      const manifest = build(reader, file);
+      return reader.problems.length > 0 ? { problems: reader.problems, names: manifest.executable ?? manifest.process } : { manifest };
+    } catch (error) {
+      return error instanceof TooManyFaults ? { problems: reader.problems } : at(`parse manifest: ${(error as Error).message}`);
+    }
+  });
 }
+
+/** Nothing that somebody wrote is ignored, and `<<` is an unknown key here. */
+const MERGING = { merge: false };
 
 function build(reader: Reader, file: string): Manifest {
   const folder = dirname(file);
@@ -120,6 +131,7 @@ function build(reader: Reader, file: string): Manifest {
     healthcheck: healthcheck(reader, processFile !== undefined),
     resources: resources(reader),
     environment: environment(reader),
+    config: config(reader),
     backendSlots: slots(reader),
     file,
     folder,
@@ -205,13 +217,22 @@ export function parseMemory(value: unknown, option: string): number {
 
 function environment(reader: Reader): Record<string, string> {
   const variables: Record<string, string> = {};
-  for (const key of reader.keys(['environment'])) {
-    const value = reader.source(['environment', key]);
+  for (const [key, value] of reader.sources(['environment'])) {
     if (value === undefined) reader.fault(`environment.${key} must be a text`, ['environment', key]);
     else if (!canBeVariable(key, value)) reader.fault(`environment: ${JSON.stringify(key)} cannot be an environment variable`, ['environment', key]);
     else variables[key] = value;
   }
   return variables;
+}
+
+function config(reader: Reader): string[] {
+  const patterns = reader.texts(['config']);
+  patterns.forEach((pattern, i) => {
+    if (!isVariablePattern(pattern)) reader.fault(`config: ${JSON.stringify(pattern)} is neither the name of a variable nor the beginning of names with a star`, ['config', i]);
+    // With a star, those that no request may set are left out.
+    else if (!pattern.endsWith('*') && isLoader(pattern)) reader.fault(`config: ${pattern} is never taken from a request: it makes programs load, run or trust something else; write it under environment`, ['config', i]);
+  });
+  return patterns;
 }
 
 function slots(reader: Reader): BackendSlot[] {

@@ -1,5 +1,6 @@
 // What a launcher can be told, checked once, with two presets. An unknown option is refused by name.
 import { closest } from '../errors.js';
+import { printableLines } from '../printable.js';
 import { systemClock, type Clock } from '../supervisor/clock.js';
 import { formatDuration, parseDuration, type Duration } from '../units.js';
 import { LauncherError } from './errors.js';
@@ -101,7 +102,7 @@ export function resolveLauncherOptions(given: LauncherOptions = {}): ResolvedLau
   for (const name of ['log', 'onOutput'] as const) if (options[name] !== undefined && typeof options[name] !== 'function') throw invalid(`${name} must be a function`, name);
   const orphanInterval = duration(options.orphanInterval ?? '60s', 'orphanInterval');
   if (orphanInterval < 1000) throw invalid(`orphan interval must be at least 1 second, got ${formatDuration(orphanInterval)}`, 'orphanInterval');
-  const log = options.log ?? ((line: string) => void process.stderr.write(`${timestamp()} ${line}\n`));
+  const log = options.log ?? ((line: string) => void process.stderr.write(`${timestamp()} ${printableLines(line)}\n`));
   return {
     patternsDir,
     defaultIsolation: checkLevel(options.defaultIsolation ?? 'namespace'),

@@ -5,7 +5,7 @@ import { deadline } from '../runtime/deadline.js';
 import { groupEmptied, groupGone } from '../runtime/group-members.js';
 import { processFacts, processIds } from '../runtime/process-facts.js';
 import { signalGroup } from '../runtime/process-group.js';
-import { identityOf, isSame, type Identity } from './identity.js';
+import { identityOf, isSame, type Identity } from '../runtime/identity.js';
 
 /** The environment variable with `<instance>.<number of the start>`. */
 export const LAUNCH_MARK = 'MIMAS_LAUNCH';

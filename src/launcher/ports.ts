@@ -5,8 +5,9 @@ import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { nanoid } from 'nanoid';
+import { isSame, myself, type Identity } from '../runtime/identity.js';
+import { OWN_FILE, OWN_FOLDER, ownFolder } from '../runtime/own-folder.js';
 import { LauncherError } from './errors.js';
-import { isSame, myself, type Identity } from './identity.js';
 
 export interface PortRange {
   readonly from: number;
@@ -50,16 +51,25 @@ export class Ports {
     for (const port of ports) {
       if (!this.#mine.delete(port)) continue;
       rmSync(join(this.#claims(port), this.#name), { force: true });
-      try {
-        rmdirSync(this.#claims(port));
-      } catch {
-        // Others look at it, too.
-      }
+      removeEmpty(this.#claims(port));
     }
   }
 
   close(): void {
     this.release([...this.#mine]);
+  }
+
+  /** Removes what launchers that were killed have claimed. */
+  tidy(): void {
+    try {
+      for (const port of readdirSync(ownFolder(this.#folder, 'set TMPDIR to another temporary folder'))) {
+        const folder = join(this.#folder, port);
+        livingIn(folder, readdirSync(folder));
+        removeEmpty(folder);
+      }
+    } catch {
+      // Others are at work in it; or it cannot be used, and who takes a port is told so.
+    }
   }
 
   async #try(port: number): Promise<boolean> {
@@ -75,14 +85,7 @@ export class Ports {
     this.#write(folder);
     this.#mine.add(port);
     // Whoever claims writes first and looks then, so of two at once at least one sees the other.
-    const rivals = readdirSync(folder).filter((name) => name !== this.#name);
-    const living = rivals.filter((name) => {
-      const holder = claimant(name);
-      if (holder && isSame(holder)) return true;
-      rmSync(join(folder, name), { force: true });
-      return false;
-    });
-    if (living.length === 0) return true;
+    if (livingIn(folder, readdirSync(folder).filter((name) => name !== this.#name)).length === 0) return true;
     this.release([port]);
     return false;
   }
@@ -90,8 +93,9 @@ export class Ports {
   #write(folder: string): void {
     for (let attempt = 0; ; attempt++) {
       try {
-        mkdirSync(folder, { recursive: true, mode: 0o700 });
-        writeFileSync(join(folder, this.#name), '', { mode: 0o600 });
+        ownFolder(this.#folder, 'set TMPDIR to another temporary folder');
+        mkdirSync(folder, { recursive: true, mode: OWN_FOLDER });
+        writeFileSync(join(folder, this.#name), '', { mode: OWN_FILE });
         return;
       } catch (error) {
         // Somebody has just removed the folder because it was empty.
@@ -111,6 +115,24 @@ const claimName = ({ pid, startTicks, boot }: Identity, unique: string): string 
 function claimant(name: string): Identity | undefined {
   const [pid, startTicks, boot] = name.split('.');
   return pid && startTicks && boot ? { pid: Number(pid), startTicks, boot } : undefined;
+}
+
+/** Those of `claims` whose claimant lives; the others are removed. */
+function livingIn(folder: string, claims: readonly string[]): string[] {
+  return claims.filter((name) => {
+    const holder = claimant(name);
+    if (holder && isSame(holder)) return true;
+    rmSync(join(folder, name), { force: true });
+    return false;
+  });
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Others look at it, too.
+  }
 }
 
 export async function isFree(port: number): Promise<boolean> {

@@ -8,7 +8,7 @@ import { within } from '../runtime/within.js';
 import type { ManagedProcess } from '../manager/managed-process.js';
 import type { ProcessManager } from '../manager/process-manager.js';
 import { wrapInCgroup, type Cgroup } from '../runtime/cgroups.js';
-import { isSame } from './identity.js';
+import { isSame } from '../runtime/identity.js';
 import type { Manifest } from './manifest.js';
 import { endOrphan, markedBy } from './orphans.js';
 import type { ProcessRecord } from './state-folder.js';
@@ -84,7 +84,8 @@ export async function startMimasProcess({ id, manifest, env, onLine, startupTime
   const unit = await pm.spawnUnit(manifest.process!, {
     name: id,
     isolation: 'child',
-    env,
+    // It is for those who call, not for what the process starts.
+    env: { ...env, MIMAS_TOKEN: undefined },
     output: 'capture',
     startupTimeout,
     // Restarts are the launcher's.

@@ -1,10 +1,11 @@
 // What a launcher leaves for its successor: who it is, and each process with pid and start time. One living launcher a folder.
 // Invariant: a process that is running is in the folder; a record may outlive its process, and is then recognised as stale.
 import { createHash } from 'node:crypto';
-import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { isSame, myself, parseIdentity, type Identity } from '../runtime/identity.js';
+import { OWN_FILE, OWN_FOLDER, ownFolder, ownUid } from '../runtime/own-folder.js';
 import { LauncherError } from './errors.js';
-import { isSame, myself, parseIdentity, type Identity } from './identity.js';
 import type { IsolationLevel } from './ids.js';
 
 export interface ProcessRecord extends Identity {
@@ -29,6 +30,7 @@ interface Owner extends Identity {
 
 /** More killed launchers in a row are not remembered. */
 const LONGEST_LINEAGE = 100;
+const WRITABLE_BY_OTHERS = 0o022;
 
 export class StateFolder {
   readonly path: string;
@@ -41,12 +43,19 @@ export class StateFolder {
     this.path = resolve(path);
     this.#instance = instance;
     try {
-      for (const folder of [this.#processes, this.logs]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      mkdirSync(this.path, { recursive: true, mode: OWN_FOLDER });
+      this.#refuseForeign();
+      for (const folder of [this.#processes, this.logs]) ownFolder(folder, 'correct it with chmod 700, or give another state folder');
       this.lineage = this.#takePossession();
     } catch (error) {
       if (error instanceof LauncherError) throw error;
       throw new LauncherError('INVALID_CONFIGURATION', `state folder ${this.path} cannot be used: ${(error as Error).message}`, { context: { stateDir: this.path }, suggestion: 'Give a folder that can be written', cause: error });
     }
+  }
+
+  /** Where the token is kept that callers show, so that the next launcher asks for the same one. */
+  get tokenFile(): string {
+    return join(this.path, 'token');
   }
 
   get logs(): string {
@@ -71,7 +80,7 @@ export class StateFolder {
   put(record: ProcessRecord): void {
     const file = this.#file(record.launch);
     // In one step: who reads sees all of it or nothing.
-    writeFileSync(`${file}.tmp`, JSON.stringify(record), { mode: 0o600 });
+    writeFileSync(`${file}.tmp`, JSON.stringify(record), { mode: OWN_FILE });
     renameSync(`${file}.tmp`, file);
   }
 
@@ -103,7 +112,7 @@ export class StateFolder {
     let lineage: string[] = [];
     try {
       for (;;) {
-        writeFileSync(mine, JSON.stringify({ ...myself(), instance: this.#instance, lineage } satisfies Owner), { mode: 0o600 });
+        writeFileSync(mine, JSON.stringify({ ...myself(), instance: this.#instance, lineage } satisfies Owner), { mode: OWN_FILE });
         try {
           linkSync(mine, this.#lock);
           return lineage;
@@ -126,6 +135,13 @@ export class StateFolder {
     } finally {
       for (const file of [mine, aside]) rmSync(file, { force: true });
     }
+  }
+
+  /** Whoever can write here could tell this launcher what to start. */
+  #refuseForeign(): void {
+    const { uid, mode } = statSync(this.path);
+    if (process.platform === 'win32' || (uid === ownUid() && (mode & WRITABLE_BY_OTHERS) === 0)) return;
+    throw new LauncherError('INVALID_CONFIGURATION', `state folder ${this.path} can be written by others (mode ${(mode & 0o777).toString(8).padStart(4, '0')})`, { context: { stateDir: this.path }, suggestion: 'Give a folder of this user alone: chmod 700' });
   }
 
   #refuseLiving(owner: Owner | undefined): void {

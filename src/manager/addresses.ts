@@ -1,6 +1,7 @@
 // Where spawned processes listen: loopback and any free port, or a socket file in a folder that only this user can enter.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeLeavable, sweepLeftFolders } from '../runtime/left-folders.js';
 import type { Address } from '../transport/address.js';
 
 export const LOOPBACK = '127.0.0.1';
@@ -11,14 +12,13 @@ export function addressFor(transport: 'unix' | 'tcp' | 'ws', tls: boolean, id: s
   return { kind: tls ? 'wss' : 'ws', host: LOOPBACK, port: 0, path: '/' };
 }
 
-/** A new folder with mode 0700, removed at the latest when the program exits. */
+/** A new folder with mode 0700, removed at the latest when the program exits; one that is killed leaves it to the next. */
 export class SocketFolder {
-  /** Short: the path of a unix socket has about 100 characters at the most. */
-  // Not imported: few programs have such a folder, and every thread loads this file.
-  readonly path = mkdtempSync(join(process.getBuiltinModule('node:os').tmpdir(), 'mimas-'));
+  readonly path = makeLeavable();
 
   constructor() {
     process.once('exit', this.remove);
+    void sweepLeftFolders();
   }
 
   readonly remove = (): void => {

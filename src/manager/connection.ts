@@ -123,7 +123,6 @@ export class ManagedConnection implements Unit, ConnectionHandle {
       greet = resolve;
       refuse = reject;
     });
-    // The greeting may have come along with the handshake: then it is read before the session is there.
     const session: Session = new Session({
       link,
       self: this.self,

@@ -5,7 +5,7 @@ import { refuseForCpu, type PrintedLine } from '../pool/cpu/options.js';
 import type { Member, StartMember, StartMemberOptions } from '../pool/member.js';
 import { POOL_OPTIONS, resolvePoolOptions, type PoolOptions } from '../pool/options.js';
 import { Pool } from '../pool/pool.js';
-import { environmentOf } from '../runtime/environment.js';
+import { threadEnvironment } from '../runtime/environment.js';
 import { resourceLimitsOf } from '../runtime/resource-limits.js';
 import { refuseUnknown } from '../supervisor/options.js';
 import { resolveRestartPolicy } from '../supervisor/restart-options.js';
@@ -60,7 +60,7 @@ async function cpuStarter(file: string, own: PoolSpawnOptions, { defaults, onLog
   refuseForCpu({ ...spawn, concurrency: own.concurrency, maxFrame: pick('maxFrame'), stuckTimeout: given.stuckTimeout, latency: pick('latency') as string | undefined, output: pick('output') as string | undefined, maxCpu });
   const [{ Threads }, { CpuMember }] = await Promise.all([import('../pool/cpu/threads.js'), import('../pool/cpu/cpu-member.js')]);
   const threads = await Threads.create({
-    env: env && environmentOf(env),
+    env: threadEnvironment(env),
     argv: spawn.argv,
     execArgv: spawn.execArgv,
     resourceLimits: maxMemory === undefined ? undefined : resourceLimitsOf(maxMemory),

@@ -1,10 +1,13 @@
-// Walks a YAML document along the table of schema.ts and reports what does not fit, each with its place.
-import { isAlias, isMap, isScalar, isSeq, type Document, type Node, type Pair, type Scalar, type YAMLMap } from 'yaml';
+// Walks a YAML document along the table of schema.ts and reports what does not fit, each with its place. Aliases and `<<` are
+// resolved by now.
+import { isMap, isScalar, isSeq, type Node, type Scalar, type YAMLMap } from 'yaml';
 import { closest } from '../errors.js';
+import { shortened } from '../printable.js';
 import { parseBytes, parseDuration } from '../units.js';
+import type { Suggest } from './problems.js';
 import type { Shape } from './shape.js';
 
-export type Report = (node: Node | undefined, path: string, message: string, suggestion?: string) => void;
+export type Report = (node: Node | undefined, path: string, message: string, suggest?: Suggest) => void;
 type Found = 'text' | 'number' | 'flag' | 'null' | 'list' | 'map';
 
 const NAMES: Record<Found, string> = { text: 'a text', number: 'a number', flag: 'true or false', null: 'nothing', list: 'a list', map: 'a map' };
@@ -24,12 +27,15 @@ const EXPECTED: Record<Exclude<Shape['kind'], 'either'>, string> = {
   text: 'a text', number: 'a number', flag: 'true or false', duration: "a duration such as '30s'", size: "a size such as '512MB'", scalar: 'a text, number or flag', any: 'anything', list: 'a list', map: 'a map', object: 'a map',
 };
 
-export function checkNode(doc: Document, raw: unknown, shape: Shape, path: string, report: Report): void {
-  const node = (isAlias(raw) ? raw.resolve(doc) : raw) as Node | undefined;
+/** No path of a system is longer; a text that may be has `longest`. */
+const LONGEST_TEXT = 4096;
+
+export function checkNode(raw: unknown, shape: Shape, path: string, report: Report): void {
+  const node = (raw ?? undefined) as Node | undefined;
   const found = typeOf(node);
   if (shape.kind === 'either') {
     const fitting = shape.of.find((one) => accepts(one).includes(found));
-    if (fitting) checkNode(doc, node, fitting, path, report);
+    if (fitting) checkNode(node, fitting, path, report);
     else report(node, path, `${path || 'the file'}: ${NAMES[found]} where ${shape.expected} is expected`);
     return;
   }
@@ -41,13 +47,14 @@ export function checkNode(doc: Document, raw: unknown, shape: Shape, path: strin
   const value = isScalar(node) ? node.value : undefined;
   switch (shape.kind) {
     case 'text':
-      if (shape.values && !shape.values.includes(value as string)) report(node, path, `${path}: '${value}' is not one of ${shape.values.join(', ')}`, closest(value as string, shape.values));
-      else if (shape.pattern && !shape.pattern.test(value as string)) report(node, path, `${path}: '${value}' is not ${shape.expected}`);
+      if ((value as string).length > (shape.longest ?? LONGEST_TEXT)) report(node, path, `${path}: longer than ${shape.longest ?? LONGEST_TEXT} characters`);
+      else if (shape.values && !shape.values.includes(value as string)) report(node, path, `${path}: '${shown(value)}' is not one of ${shape.values.join(', ')}`, () => closest(value as string, shape.values!));
+      else if (shape.pattern && !shape.pattern.test(value as string)) report(node, path, `${path}: '${shown(value)}' is not ${shape.expected}`);
       return;
     case 'number': {
       const n = value as number;
       if (shape.integer && !Number.isInteger(n)) report(node, path, `${path}: ${n} is not a whole number`);
-      else if (n < (shape.min ?? -Infinity) || n > (shape.max ?? Infinity)) report(node, path, `${path}: ${n} is not ${shape.max === undefined ? `at least ${shape.min}` : `between ${shape.min} and ${shape.max}`}`);
+      else if (!(n >= (shape.min ?? -Infinity) && n <= (shape.max ?? Number.MAX_VALUE))) report(node, path, `${path}: ${n} is not ${shape.max === undefined ? `at least ${shape.min}` : `between ${shape.min} and ${shape.max}`}`);
       return;
     }
     case 'duration':
@@ -66,31 +73,31 @@ export function checkNode(doc: Document, raw: unknown, shape: Shape, path: strin
     case 'list':
       if (isSeq(node)) {
         if (node.items.length < (shape.min ?? 0)) report(node, path, `${path}: at least ${shape.min} expected`);
-        node.items.forEach((item, i) => checkNode(doc, item, shape.of, `${path}[${i}]`, report));
+        node.items.forEach((item, i) => checkNode(item, shape.of, `${path}[${i}]`, report));
       }
       return;
     case 'map':
-      if (isMap(node)) for (const { key, value: item } of entriesOf(doc, node)) checkNode(doc, item, shape.of, join(path, keyOf(key)), report);
+      if (isMap(node)) for (const { key, value: item } of node.items) checkNode(item, shape.of, join(path, keyOf(key)), report);
       return;
     case 'object':
-      return checkObject(doc, node as YAMLMap, shape, path, report);
+      return checkObject(node as YAMLMap, shape, path, report);
   }
 }
 
-function checkObject(doc: Document, node: YAMLMap, shape: Extract<Shape, { kind: 'object' }>, path: string, report: Report): void {
+function checkObject(node: YAMLMap, shape: Extract<Shape, { kind: 'object' }>, path: string, report: Report): void {
   const known = Object.keys(shape.fields);
   const present: string[] = [];
-  for (const { key, value } of entriesOf(doc, node)) {
+  for (const { key, value } of node.items) {
     const name = keyOf(key);
     // Fields for anchors, as other tools have them.
     if (path === '' && name.startsWith('x-')) continue;
     const field = Object.hasOwn(shape.fields, name) ? shape.fields[name] : undefined;
     if (!field) {
-      report(key as Node, join(path, name), `${path || 'the file'}: unknown field '${name}'`, closest(name, known));
+      report(key as Node, join(path, name), `${path || 'the file'}: unknown field '${shown(name)}'`, () => closest(name, known));
       continue;
     }
     present.push(name);
-    checkNode(doc, value, field, join(path, name), report);
+    checkNode(value, field, join(path, name), report);
   }
   for (const name of shape.required ?? []) if (!present.includes(name)) report(node, path, `${join(path, name)} is required`);
   if (!shape.oneOf) return;
@@ -98,18 +105,8 @@ function checkObject(doc: Document, node: YAMLMap, shape: Extract<Shape, { kind:
   if (chosen.length !== 1) report(node, path, `${path}: ${chosen.length === 0 ? 'one' : 'only one'} of ${shape.oneOf.join(', ')} is expected${chosen.length > 1 ? `, not ${chosen.join(' and ')}` : ''}`);
 }
 
-/** With what `<<` merges in. */
-function entriesOf(doc: Document, map: YAMLMap): Pair[] {
-  return map.items.flatMap((pair): Pair[] => {
-    // The parser makes a symbol of it.
-    if (!isScalar(pair.key) || !(pair.key.value === '<<' || typeof pair.key.value === 'symbol')) return [pair];
-    const found = isAlias(pair.value) ? pair.value.resolve(doc) : pair.value;
-    const sources = isSeq(found) ? found.items.map((one) => (isAlias(one) ? one.resolve(doc) : one)) : [found];
-    return sources.flatMap((one) => (isMap(one) ? entriesOf(doc, one).filter(({ key }) => !map.has(keyOf(key))) : []));
-  });
-}
-
 const accepts = (shape: Shape): readonly Found[] => (shape.kind === 'either' ? shape.of.flatMap(accepts) : ACCEPTS[shape.kind]);
+const shown = (value: unknown): string => shortened(String(value), 100);
 const keyOf = (key: unknown): string => String(isScalar(key) ? (key as Scalar).value : key);
 const join = (path: string, name: string): string => (path ? `${path}.${name}` : name);
 

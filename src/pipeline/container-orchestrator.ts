@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type Docker from 'dockerode';
 import { EngineUnavailableError, PipelineRunningError, ProcessStartError } from '../errors.js';
+import { environmentOf } from '../runtime/environment.js';
 import { processFacts } from '../runtime/process-facts.js';
 import { Container } from './container.js';
 import { containerSpec, rewriteLocalhost, type Place } from './container-spec.js';
@@ -112,7 +113,7 @@ export class ContainerOrchestrator implements Orchestrator {
   }
 
   #guard(pipeline: string): void {
-    this.#guardian = spawn(process.execPath, [GUARDIAN, pipeline, this.#owner], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+    this.#guardian = spawn(process.execPath, [GUARDIAN, pipeline, this.#owner], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, env: environmentOf(undefined) });
     this.#guardian.on('error', () => {});
     this.#guardian.stdin!.on('error', () => {});
     this.#guardian.unref();

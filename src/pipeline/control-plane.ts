@@ -3,14 +3,16 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { handleUnaryCall, sendUnaryData, Server, ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
-import { InvalidOptionError, UnitNotFoundError } from '../errors.js';
+import { InvalidOptionError, UnauthorizedError, UnitNotFoundError } from '../errors.js';
+import { ControlPlaneAccess, ForbiddenError, type AccessOptions, type Caller } from './control-plane-access.js';
 import type { ControlPlanePlace } from './orchestrator.js';
+import { uidOfPeer } from './peer-user.js';
 import { Registry, type ComponentInfo, type HealthName, type Registration, type RegistryOptions, type TypeName } from './registry.js';
 
 /** Beside this file; the build copies it. */
 export const CONTROL_PLANE_PROTO = fileURLToPath(new URL('./proto/control_plane.proto', import.meta.url));
 
-export interface ControlPlaneOptions extends RegistryOptions {
+export interface ControlPlaneOptions extends RegistryOptions, AccessOptions {
   /** Default 8080; 0 takes a free one. */
   readonly port?: number | undefined;
   /** When the port is taken: take a free one, instead of an error. */
@@ -19,16 +21,29 @@ export interface ControlPlaneOptions extends RegistryOptions {
   readonly hosts?: readonly string[] | undefined;
 }
 
+/** Of each kind of error the status that says it. */
+const STATUS = [[UnitNotFoundError, 'NOT_FOUND'], [InvalidOptionError, 'INVALID_ARGUMENT'], [UnauthorizedError, 'UNAUTHENTICATED'], [ForbiddenError, 'PERMISSION_DENIED']] as const;
+
+type Method = (request: never, caller: Caller) => object;
+
 interface WireInfo { id: string; name: string; description: string; version: string; type: string; input_event_types: string[]; output_event_types: string[]; endpoint: string; metadata: Record<string, string> }
 
 export class ControlPlane {
   readonly registry: Registry;
+  readonly #access: ControlPlaneAccess;
   readonly #options: ControlPlaneOptions;
   #server: Server | undefined;
+  #port = 0;
 
   constructor(options: ControlPlaneOptions = {}) {
     this.#options = options;
     this.registry = new Registry(options);
+    this.#access = new ControlPlaneAccess(options);
+  }
+
+  /** What a component shows to speak for itself, and to read. */
+  tokenOf(id: string): string {
+    return this.#access.tokenOf(id);
   }
 
   /**
@@ -41,12 +56,14 @@ export class ControlPlane {
     const { ReflectionService } = await import('@grpc/reflection');
     const definition = await loader.load(CONTROL_PLANE_PROTO, { keepCase: true, enums: String, defaults: true, includeDirs: [] });
     const server = new grpc.Server();
-    const handle = (work: (request: never) => object): handleUnaryCall<never, object> => (call: ServerUnaryCall<never, object>, done: sendUnaryData<object>) => {
+    const handle = (work: Method): handleUnaryCall<never, object> => (call: ServerUnaryCall<never, object>, done: sendUnaryData<object>) => {
       try {
-        done(null, work(call.request));
+        const [shown] = call.metadata.get('authorization');
+        const caller: Caller = { authorization: shown === undefined ? undefined : String(shown), uid: () => uidOfPeer(call.getPeer(), this.#port) };
+        done(null, work(call.request, caller));
       } catch (error) {
-        const code = error instanceof UnitNotFoundError ? grpc.status.NOT_FOUND : error instanceof InvalidOptionError ? grpc.status.INVALID_ARGUMENT : grpc.status.INTERNAL;
-        done({ code, details: (error as Error).message });
+        const [, name = 'INTERNAL'] = STATUS.find(([kind]) => error instanceof kind) ?? [];
+        done({ code: grpc.status[name], details: (error as Error).message });
       }
     };
     server.addService(definition['flowctl.v1.ControlPlaneService'] as ServiceDefinition, Object.fromEntries(Object.entries(this.#methods()).map(([name, work]) => [name, handle(work)])) as unknown as UntypedServiceImplementation);
@@ -61,6 +78,7 @@ export class ControlPlane {
     const free = !needed && (wanted === 0 || (await listenable(first, wanted).then(() => true, () => false)));
     if (!free && !elsewhere) throw new InvalidOptionError(`the control plane cannot listen on ${first}:${wanted}, which ${needed ? 'a component has' : 'is taken'}; --control-plane-port 0 takes a free port`, { option: 'controlPlane.port' });
     const port = free && wanted !== 0 ? wanted : await freePort(first, reserved);
+    this.#port = port;
     for (const host of [first, ...others]) await bind(host, port);
     // An address that somebody chose is one that components can only be told, unless it means all or this machine.
     const chosen = this.#options.hosts?.[0];
@@ -74,29 +92,34 @@ export class ControlPlane {
     this.#server = undefined;
   }
 
-  #methods(): Record<string, (request: never) => object> {
+  #methods(): Record<string, Method> {
     const { registry } = this;
+    const access = this.#access;
     return {
-      RegisterComponent({ component, component_id: id }: { component: WireInfo | null; component_id: string }) {
-        if (!component && !id) throw new InvalidOptionError('component is required', { option: 'component' });
-        const { serviceId, topics, connections } = registry.register(fromWire(component), id);
+      RegisterComponent({ component, component_id: id }: { component: WireInfo | null; component_id: string }, caller) {
+        const own = access.toSpeakFor(id || component?.id || '', caller);
+        if (!component && !own) throw new InvalidOptionError('component is required', { option: 'component' });
+        const { serviceId, topics, connections } = registry.register(fromWire(component), own);
         return { service_id: serviceId, assigned_topics: topics, connection_info: connections };
       },
-      UnregisterComponent({ service_id: id }: { service_id: string }) {
-        registry.unregister(id);
+      UnregisterComponent({ service_id: id }: { service_id: string }, caller) {
+        registry.unregister(access.toSpeakFor(id, caller));
         return {};
       },
-      DiscoverComponents({ type, event_types: eventTypes, metadata_filters: metadata }: { type: string; event_types: string[]; metadata_filters: Record<string, string> }) {
+      DiscoverComponents({ type, event_types: eventTypes, metadata_filters: metadata }: { type: string; event_types: string[]; metadata_filters: Record<string, string> }, caller) {
+        access.toRead(caller);
         return { components: registry.discover({ type: typeOf(type), eventTypes, metadata }).map(toWire) };
       },
-      Heartbeat({ service_id: id, status, metrics }: { service_id: string; status: string; metrics: Record<string, string> }) {
-        registry.heartbeat(id, status.replace('HEALTH_STATUS_', '') as HealthName, metrics);
+      Heartbeat({ service_id: id, status, metrics }: { service_id: string; status: string; metrics: Record<string, string> }, caller) {
+        registry.heartbeat(access.toSpeakFor(id, caller), status.replace('HEALTH_STATUS_', '') as HealthName, metrics);
         return {};
       },
-      GetComponentStatus({ service_id: id }: { service_id: string }) {
+      GetComponentStatus({ service_id: id }: { service_id: string }, caller) {
+        access.toRead(caller);
         return statusToWire(registry.status(id));
       },
-      ListComponents({ type_filter: type, include_unhealthy: includeUnhealthy }: { type_filter: string; include_unhealthy: boolean }) {
+      ListComponents({ type_filter: type, include_unhealthy: includeUnhealthy }: { type_filter: string; include_unhealthy: boolean }, caller) {
+        access.toRead(caller);
         return { components: registry.list({ type: typeOf(type), includeUnhealthy }).map(statusToWire) };
       },
     };

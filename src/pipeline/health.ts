@@ -3,6 +3,7 @@ import type { Check, CheckResult } from '../runtime/probes.js';
 import { deadline } from '../runtime/deadline.js';
 import { resolveProbeOptions, runCheck } from '../runtime/probes.js';
 import { Prober, type ProberOptions } from '../runtime/prober.js';
+import { linePattern } from './line-pattern.js';
 import type { Component, HealthCheck } from './model.js';
 import type { Running } from './orchestrator.js';
 
@@ -24,7 +25,7 @@ export function proberFor(component: Component, running: Running, listen: Pick<P
 function checkOf(component: Component, { check }: HealthCheck, running: Running): Check {
   switch (check.kind) {
     case 'log':
-      return { type: 'log', pattern: new RegExp(check.pattern) };
+      return { type: 'log', pattern: linePattern(check.pattern) };
     case 'exec':
       return { type: 'exec', command: check.command[0]!, args: check.command.slice(1) };
     default: {

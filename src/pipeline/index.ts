@@ -11,6 +11,7 @@ export type { ControlPlanePlace, Exit, Launch, Orchestrator, Preparation, Refusa
 export { ProcessOrchestrator } from './process-orchestrator.js';
 export { ContainerOrchestrator, type ContainerOptions } from './container-orchestrator.js';
 export { ControlPlane, CONTROL_PLANE_PROTO, type ControlPlaneOptions } from './control-plane.js';
+export type { AccessOptions, Audience } from './control-plane-access.js';
 export { Registry, type ComponentInfo, type Registration, type RegistryOptions } from './registry.js';
 export { OperationsServer, type OperationsOptions } from './operations.js';
 export { ask, choosePipeline, statusOfPipeline } from './operations-client.js';

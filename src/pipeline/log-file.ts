@@ -1,8 +1,10 @@
 // The log of one component on disk: appended line by line, rotated by size, written behind the component's back.
-// Invariant: a slow disk costs lines (counted in the file), never memory or the component's time.
+// Invariants: a slow disk costs lines (counted in the file), never memory or the component's time; what components print is for
+// this user's eyes only.
 import { readFileSync } from 'node:fs';
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { OWN_FILE, OWN_FOLDER } from '../runtime/own-folder.js';
 
 const MOST_WAITING = 4 * 1024 ** 2;
 
@@ -98,9 +100,12 @@ export class LogFile {
   }
 
   async #open(): Promise<FileHandle> {
-    await mkdir(dirname(this.path), { recursive: true });
+    await mkdir(dirname(this.path), { recursive: true, mode: OWN_FOLDER });
     this.#size = await stat(this.path).then((found) => found.size, () => 0);
-    return open(this.path, 'a');
+    const handle = await open(this.path, 'a', OWN_FILE);
+    // One that was there already has the mode that it was made with; a device or a pipe in its place keeps its own.
+    if ((await handle.stat()).isFile()) await handle.chmod(OWN_FILE).catch(() => {});
+    return handle;
   }
 
   async #rotate(): Promise<void> {

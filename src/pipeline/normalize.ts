@@ -10,12 +10,15 @@ export interface Surroundings {
   /** `spec.env`. */
   readonly env: Readonly<Record<string, string>>;
   envFile(path: string): Readonly<Record<string, string>>;
+  /** Hears of the variables that are copied for a component. @throws Error when they are too many for all */
+  take(variables: number): void;
 }
 
 const DEFAULT_GRACE = 10_000;
 const time = (value: Written, fallback: number): number => (value.missing ? fallback : parseDuration(value.amount()!));
 
-export function normalizeComponent(kind: Kind, written: Written, { folder, env, envFile }: Surroundings): Component {
+export function normalizeComponent(kind: Kind, written: Written, surroundings: Surroundings): Component {
+  const { folder } = surroundings;
   const at = (name: string) => written.get(name);
   const path = (value: string) => (isAbsolute(value) ? value : resolve(folder, value));
   const pathAt = (name: string) => (at(name).missing ? undefined : path(at(name).text()!));
@@ -36,7 +39,7 @@ export function normalizeComponent(kind: Kind, written: Written, { folder, env, 
     inputs: at('inputs').texts(),
     inputEventTypes: at('input_event_types').texts(),
     outputEventTypes: at('output_event_types').texts(),
-    env: { ...env, ...configEnv(at('config')), ...Object.assign({}, ...at('env_file').texts().map((one) => envFile(path(one)))), ...at('env').record() },
+    env: variablesOf(written, surroundings, path),
     ports: at('ports').list().map(portOf),
     healthPort,
     healthCheck: healthCheckOf(at('health_check'), healthPort, restart),
@@ -50,6 +53,18 @@ export function normalizeComponent(kind: Kind, written: Written, { folder, env, 
     watch: watchOf(at('watch'), folder),
     container: containerOf(at('container')),
   };
+}
+
+/** Later ones win. */
+function variablesOf(written: Written, { env, envFile, take }: Surroundings, path: (value: string) => string): Record<string, string> {
+  const sources = [() => env, () => configEnv(written.get('config')), ...written.get('env_file').texts().map((one) => () => envFile(path(one))), () => written.get('env').record()];
+  const all = new Map<string, string>();
+  for (const source of sources) {
+    const variables = Object.entries(source());
+    take(variables.length);
+    for (const [name, value] of variables) all.set(name, value);
+  }
+  return Object.fromEntries(all);
 }
 
 /** A text is for the shell, a list is run as it is. */

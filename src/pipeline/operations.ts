@@ -1,13 +1,12 @@
 // Operations on a running pipeline over its socket: one request a connection, one JSON object a line.
 // Who can reach the socket may do everything; the folder around it keeps others out.
-import { rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { InvalidOptionError, PipelineRunningError } from '../errors.js';
 import { EVENT_NAMES, type PipelineEvents } from './events.js';
 import type { PipelineSpec } from './model.js';
 import type { PipelineRunner } from './runner.js';
-import { answersAt, socketOf } from './runtime-folder.js';
+import { isInUse, socketOf } from './runtime-folder.js';
 
 export type Request =
   | { op: 'status' }
@@ -28,6 +27,8 @@ export interface OperationsOptions {
 }
 
 const DEFAULT_TAIL = 100;
+/** A socket that a killed program has just left is removed when it is no longer young. */
+const RETRY_MS = 50;
 /** Bytes on their way to one reader. */
 const MOST_WAITING = 4 * 1024 ** 2;
 
@@ -47,11 +48,22 @@ export class OperationsServer {
 
   /** @throws PipelineRunningError when a pipeline of this name runs already */
   async listen(): Promise<void> {
-    if (await answersAt(this.path)) throw new PipelineRunningError(`a pipeline called ${this.#runner.spec.name} runs already; mimas down ${this.#runner.spec.name} ends it`);
-    await rm(this.path, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(this.path, resolve);
+    // Of several that come at once one gets the path: nobody removes what another has just bound.
+    while (!(await this.#bind())) {
+      if (await isInUse(this.path)) throw new PipelineRunningError(`a pipeline called ${this.#runner.spec.name} runs already; mimas down ${this.#runner.spec.name} ends it`);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+
+  /** False when the path is taken. */
+  #bind(): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const refused = (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(false) : reject(error));
+      this.#server.once('error', refused);
+      this.#server.listen(this.path, () => {
+        this.#server.off('error', refused);
+        resolve(true);
+      });
     });
   }
 

@@ -1,19 +1,22 @@
 // From the text of a pipeline file to a pipeline, or to everything that is wrong with it, by line and column.
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { isMap, isNode, isScalar, LineCounter, parseDocument, Scalar, visit, type Document, type Node } from 'yaml';
+// Invariant: nothing here throws but `loadPipeline`, and the time it takes grows with the file, whatever is in it.
+import { dirname, resolve } from 'node:path';
+import { isMap, isNode, isScalar, Scalar, visit, type Document, type Node } from 'yaml';
 import { closest } from '../errors.js';
 import { parseBytes } from '../units.js';
+import { composeYaml, withoutTraces } from '../yaml/compose.js';
+import { resolveYaml } from '../yaml/resolve.js';
+import { readTextFile } from '../yaml/text-file.js';
 import { checkNode, type Report } from './check.js';
-import { interpolate, parseEnvFile, type Variables } from './interpolate.js';
+import { EnvFiles, variablesOf } from './env-files.js';
+import { interpolate, MOST_TEXT, TOO_LONG, type Variables } from './interpolate.js';
 import type { Component, PipelineSpec } from './model.js';
 import { normalizeComponent } from './normalize.js';
-import { invalidPipeline, type Problem } from './problems.js';
+import { invalidPipeline, ProblemList, type Problem } from './problems.js';
 import { PIPELINE, SECTIONS } from './schema.js';
 import { checkComponents } from './semantics.js';
 import { Written } from './written.js';
 
-type PlaceAt = (offset: number) => { line: number; column: number };
 /** Of a component in the file. */
 type Place = readonly ['spec', string, number];
 
@@ -29,13 +32,16 @@ export interface LoadOptions {
 export interface Parsed {
   /** Only without problems. */
   readonly pipeline: PipelineSpec | undefined;
+  /** The first ones. */
   readonly problems: readonly Problem[];
+  /** How many there are besides. */
+  readonly more: number;
 }
 
 /** @throws PipelineInvalidError with all problems */
 export function loadPipeline(file: string, options: LoadOptions = {}): PipelineSpec {
-  const { pipeline, problems } = readPipeline(file, options);
-  if (!pipeline) throw invalidPipeline(problems);
+  const { pipeline, problems, more } = readPipeline(file, options);
+  if (!pipeline) throw invalidPipeline(problems, more);
   return pipeline;
 }
 
@@ -43,68 +49,65 @@ export function loadPipeline(file: string, options: LoadOptions = {}): PipelineS
 export function readPipeline(file: string, options: LoadOptions = {}): Parsed {
   let source: string;
   try {
-    source = readFileSync(file, 'utf8');
+    source = readTextFile(file);
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    return { pipeline: undefined, problems: [{ file, line: 1, column: 1, path: '', message: missing ? `pipeline file not found: ${file}` : (error as Error).message }] };
+    return { pipeline: undefined, problems: [{ file, line: 1, column: 1, path: '', message: missing ? `pipeline file not found: ${file}` : (error as Error).message }], more: 0 };
   }
   return parsePipeline(source, file, options);
 }
 
-export function parsePipeline(source: string, file: string, { env = process.env, envFiles }: LoadOptions = {}): Parsed {
-  const lines = new LineCounter();
-  const doc = parseDocument(source, { lineCounter: lines, prettyErrors: false, merge: true });
-  const problems: Problem[] = [];
-  const folder = dirname(resolve(file));
-  const placeAt: PlaceAt = (offset) => {
-    const { line, col } = lines.linePos(offset);
-    return { line: line || 1, column: col || 1 };
-  };
-  const add = (offset: number, path: string, message: string, suggestion?: string) => {
-    problems.push({ file, ...placeAt(offset), path, message, ...(suggestion === undefined ? {} : { suggestion }) });
-  };
-  const report: Report = (node, path, message, suggestion) => add(node?.range?.[0] ?? 0, path, message, suggestion);
-  for (const { pos, message } of doc.errors) add(pos[0], '', message.split('\n')[0]!);
-  const done = (pipeline?: PipelineSpec): Parsed => ({ pipeline: problems.length === 0 ? pipeline : undefined, problems: problems.sort((a, b) => a.line - b.line || a.column - b.column) });
-  if (problems.length > 0) return done();
-  const variables = { ...variablesOf(folder, envFiles, (message) => add(0, '', message)), ...env };
-  interpolateDocument(doc, variables, report);
-  if (problems.length > 0) return done();
-  checkNode(doc, doc.contents, PIPELINE, '', report);
-  const written = new Written(isMap(doc.contents) ? doc.toJS() : {});
-  checkHead(doc, written, report);
-  if (problems.length > 0) return done();
-  try {
-    return done(build(doc, written, file, folder, report, placeAt));
-  } catch (error) {
-    add(0, '', (error as Error).message);
-    return done();
-  }
+/** Reads and checks a text; never throws. */
+export function parsePipeline(source: string, file: string, options: LoadOptions = {}): Parsed {
+  return withoutTraces(() => {
+    const { document, faults, lines } = composeYaml(source, MERGING);
+    const problems = new ProblemList(file, lines);
+    for (const { offset, message } of faults) problems.add(offset, '', message);
+    let pipeline: PipelineSpec | undefined;
+    try {
+      if (document && problems.count === 0) pipeline = read(document, file, options, problems);
+    } catch (error) {
+      problems.add(0, '', (error as Error).message);
+    }
+    return { pipeline: problems.count === 0 ? pipeline : undefined, ...problems.listed() };
+  });
 }
 
-function variablesOf(folder: string, envFiles: readonly string[] | undefined, complain: (message: string) => void): Record<string, string> {
-  const beside = join(folder, '.env');
-  const files = envFiles ?? (existsSync(beside) ? [beside] : []);
-  return Object.assign({}, ...files.map((one) => {
-    try {
-      return parseEnvFile(readFileSync(one, 'utf8'));
-    } catch (error) {
-      complain(`env file: ${(error as Error).message}`);
-      return {};
-    }
-  }));
+const MERGING = { merge: true };
+
+/** Each step needs what those before it have made sure of. */
+function read(doc: Document.Parsed, file: string, { env = process.env, envFiles }: LoadOptions, problems: ProblemList): PipelineSpec | undefined {
+  const folder = dirname(resolve(file));
+  const report: Report = (node, path, message, suggest) => problems.add(node, path, message, suggest);
+  const variables = { ...variablesOf(folder, envFiles, (message) => problems.add(0, '', message)), ...env };
+  interpolateDocument(doc, variables, report);
+  if (problems.count > 0) return undefined;
+  resolveYaml(doc, (node, message) => report(node, '', message), MERGING);
+  if (problems.count > 0) return undefined;
+  checkNode(doc.contents, PIPELINE, '', report);
+  if (!isMap(doc.contents)) return undefined;
+  const written = new Written(doc.toJS());
+  checkHead(doc, written, report);
+  return problems.count > 0 ? undefined : build(doc, written, { file, folder, problems });
 }
 
 function interpolateDocument(doc: Document, variables: Variables, report: Report): void {
+  let length = 0;
+  const others = (name: string) => Object.keys(variables).filter((one) => one !== name);
   visit(doc, {
     Scalar(key, node) {
-      if (key === 'key' || typeof node.value !== 'string' || !node.value.includes('$')) return;
+      if (key === 'key' || typeof node.value !== 'string' || !node.value.includes('$')) return undefined;
       const before = node.value;
-      node.value = interpolate(before, variables, (message, name) => report(node, '', message, name && closest(name, Object.keys(variables).filter((one) => one !== name))));
+      node.value = interpolate(before, variables, (message, name) => report(node, '', message, name === undefined ? undefined : () => closest(name, others(name))));
+      if ((length += (node.value as string).length) > MOST_TEXT) {
+        report(node, '', TOO_LONG);
+        return visit.BREAK;
+      }
       // An unquoted value has the type that it would have had if it had been written out.
-      if (node.type !== Scalar.PLAIN || node.value === before) return;
+      if (node.type !== Scalar.PLAIN || node.value === before) return undefined;
       node.source = node.value as string;
       if (/^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?|true|false)$/.test(node.source)) node.value = JSON.parse(node.source);
+      return undefined;
     },
   });
 }
@@ -113,28 +116,33 @@ function checkHead(doc: Document, written: Written, report: Report): void {
   const at = (...path: string[]) => (path.length === 0 ? doc.contents : (doc.getIn(path, true) as Node | undefined) ?? doc.contents) as Node;
   const kind = written.get('kind').text();
   if (!written.get('apiVersion').text()) report(at(), 'apiVersion', 'apiVersion is required');
-  if (kind !== 'Pipeline') report(at('kind'), 'kind', `kind must be 'Pipeline', got: ${kind ?? ''}`, kind === undefined ? undefined : closest(kind, ['Pipeline']));
+  if (kind !== 'Pipeline') report(at('kind'), 'kind', `kind must be 'Pipeline', got: ${kind ?? ''}`, kind === undefined ? undefined : () => closest(kind, ['Pipeline']));
   if (!written.get('metadata').get('name').text()) report(at('metadata'), 'metadata.name', 'metadata.name is required');
   if (['sources', 'pipelines'].every((section) => written.get('spec').get(section).list().length === 0)) report(at('spec'), 'spec', 'at least one source or pipeline component is required');
 }
 
-function build(doc: Document, written: Written, file: string, folder: string, report: Report, placeAt: PlaceAt): PipelineSpec {
+interface Building { readonly file: string; readonly folder: string; readonly problems: ProblemList }
+
+function build(doc: Document, written: Written, { file, folder, problems }: Building): PipelineSpec {
   const [metadata, spec] = [written.get('metadata'), written.get('spec')];
   const log = spec.get('log');
   const driver = spec.get('driver').word<'process' | 'container' | 'docker'>();
   const env = spec.get('env').record();
   const places = new Map<Component, Place>();
+  const files = new EnvFiles();
+  const at = (place: Place, field: string) => () => nodeAt(doc, [...place, ...partsOf(field)]);
   const components = Object.entries(SECTIONS).flatMap(([section, kind]) =>
     spec.get(section).list().map((one, index) => {
       const place: Place = ['spec', section, index];
       const component = normalizeComponent(kind, one, {
         folder,
         env,
+        take: (variables) => files.take(variables),
         envFile(path) {
           try {
-            return parseEnvFile(readFileSync(path, 'utf8'));
+            return files.read(path);
           } catch (error) {
-            report(nodeAt(doc, [...place, 'env_file']), nameOf(place, 'env_file'), `${one.get('id').text()}: ${(error as Error).message}`);
+            problems.add(at(place, 'env_file'), nameOf(place, 'env_file'), `${one.get('id').text()}: ${(error as Error).message}`);
             return {};
           }
         },
@@ -143,13 +151,14 @@ function build(doc: Document, written: Written, file: string, folder: string, re
       return component;
     }),
   );
-  checkComponents(components, (component, field, message, suggestion) => {
+  checkComponents(components, (component, field, message, suggest) => {
     const place = places.get(component)!;
-    report(nodeAt(doc, [...place, ...partsOf(field)]), nameOf(place, field), message, suggestion);
+    problems.add(at(place, field), nameOf(place, field), message, suggest);
   });
+  const byId = new Map(components.toReversed().map((one) => [one.id, places.get(one)!]));
   const locate = (id: string, field: string): Omit<Problem, 'message'> => {
-    const place = [...places].find(([component]) => component.id === id)?.[1];
-    return { file, ...placeAt(nodeAt(doc, [...(place ?? []), ...partsOf(field)])?.range?.[0] ?? 0), path: place ? nameOf(place, field) : field };
+    const place = byId.get(id);
+    return { file, ...problems.placeOf(nodeAt(doc, [...(place ?? []), ...partsOf(field)])), path: place ? nameOf(place, field) : field };
   };
   return {
     file: resolve(file),

@@ -1,7 +1,14 @@
 // Who starts after whom. Pure: from a pipeline to its order; a cycle is answered with its path.
+// Invariant: the work grows with what is written; a stage that waits for a whole stage shares one list of edges.
 import type { Component, Condition, Kind } from './model.js';
 
 export interface Edge { readonly id: string; readonly condition: Condition }
+
+/** Components that wait for the same: one that says for what, or all of a stage that do not. */
+export interface Group {
+  readonly edges: readonly Edge[];
+  readonly members: readonly string[];
+}
 
 export interface Plan {
   /** Dependencies first; otherwise in the order of the file. */
@@ -9,7 +16,7 @@ export interface Plan {
   /** What each waits for. */
   readonly dependencies: ReadonlyMap<string, readonly Edge[]>;
   /** Who waits for it. */
-  readonly dependents: ReadonlyMap<string, readonly string[]>;
+  readonly dependents: ReadonlyMap<string, readonly Group[]>;
   /** Components of one level start at the same time, when each takes equally long. */
   readonly levels: readonly (readonly string[])[];
 }
@@ -20,55 +27,93 @@ const EARLIER: Record<Kind, readonly Kind[]> = { source: [], processor: ['source
  * What each component waits for: `inputs` and `depends_on`; a processor or sink that names neither waits for the whole
  * stage before it.
  */
-export function dependenciesOf(component: Component, all: readonly Component[]): Edge[] {
-  const known = new Map(all.map((one) => [one.id, one]));
+function groupsOf(components: readonly Component[]): Group[] {
+  const known = new Map(components.map((one) => [one.id, one]));
   const ready = (id: string): Condition => (known.get(id)?.healthCheck ? 'healthy' : 'started');
-  const edges = new Map<string, Condition>();
-  const implicit = component.inputs.length + component.dependsOn.length === 0;
-  const stage = implicit ? EARLIER[component.kind].map((kind) => all.filter((one) => one.kind === kind)).find((members) => members.length > 0) : undefined;
-  for (const { id } of stage ?? []) edges.set(id, ready(id));
-  for (const id of component.inputs) edges.set(id, ready(id));
-  for (const { id, condition } of component.dependsOn) edges.set(id, condition ?? ready(id));
-  return [...edges].filter(([id]) => known.has(id)).map(([id, condition]) => ({ id, condition }));
+  const edgesTo = (conditions: ReadonlyMap<string, Condition>): Edge[] => [...conditions].filter(([id]) => known.has(id)).map(([id, condition]) => ({ id, condition }));
+  const stages = new Map<Kind, Component[]>();
+  for (const component of known.values()) {
+    const stage = stages.get(component.kind);
+    if (stage) stage.push(component);
+    else stages.set(component.kind, [component]);
+  }
+  const shared = new Map<Kind, { edges: Edge[]; members: string[] }>();
+  return [...known.values()].flatMap((component): Group[] => {
+    const { id, kind, inputs, dependsOn } = component;
+    if (inputs.length + dependsOn.length > 0) {
+      const conditions = new Map<string, Condition>(inputs.map((one) => [one, ready(one)]));
+      for (const one of dependsOn) conditions.set(one.id, one.condition ?? ready(one.id));
+      return [{ edges: edgesTo(conditions), members: [id] }];
+    }
+    const group = shared.get(kind);
+    if (group) {
+      group.members.push(id);
+      return [];
+    }
+    const stage = EARLIER[kind].map((earlier) => stages.get(earlier) ?? []).find((members) => members.length > 0) ?? [];
+    const first = { edges: edgesTo(new Map(stage.map((one) => [one.id, ready(one.id)]))), members: [id] };
+    shared.set(kind, first);
+    return [first];
+  });
 }
 
 /** The plan, or the path of a cycle (`[a, b, a]`). */
 export function plan(components: readonly Component[]): Plan | { readonly cycle: readonly string[] } {
-  const dependencies = new Map(components.map((one) => [one.id, dependenciesOf(one, components)]));
-  const level = new Map<string, number>();
-  const open: string[] = [];
-  let cycle: string[] | undefined;
-  const visit = (id: string): number => {
-    const known = level.get(id);
-    if (known !== undefined || cycle) return known ?? 0;
-    if (open.includes(id)) {
-      cycle = [...open.slice(open.indexOf(id)), id];
-      return 0;
-    }
-    open.push(id);
-    const own = Math.max(-1, ...dependencies.get(id)!.map((edge) => visit(edge.id))) + 1;
-    open.pop();
-    level.set(id, own);
-    return own;
-  };
-  for (const { id } of components) visit(id);
-  if (cycle) return { cycle };
+  const groups = groupsOf(components);
+  const dependencies = new Map<string, readonly Edge[]>();
+  const dependents = new Map<string, Group[]>(components.map(({ id }) => [id, []]));
+  for (const group of groups) {
+    for (const id of group.members) dependencies.set(id, group.edges);
+    for (const { id } of group.edges) dependents.get(id)!.push(group);
+  }
+  const level = levelsOf(groups, dependents);
+  const stuck = components.find(({ id }) => !level.has(id));
+  if (stuck) return { cycle: cycleFrom(stuck.id, dependencies, level) };
   const levels: string[][] = [];
-  for (const { id } of components) (levels[level.get(id)!] ??= []).push(id);
-  const dependents = new Map<string, string[]>(components.map(({ id }) => [id, []]));
-  for (const [id, edges] of dependencies) for (const edge of edges) dependents.get(edge.id)!.push(id);
+  for (const id of dependents.keys()) (levels[level.get(id)!] ??= []).push(id);
   return { order: levels.flat(), dependencies, dependents, levels };
+}
+
+/** From those that wait for nothing on; who is in a cycle, or behind one, gets no level. */
+function levelsOf(groups: readonly Group[], dependents: ReadonlyMap<string, readonly Group[]>): Map<string, number> {
+  const level = new Map<string, number>();
+  const waiting = new Map(groups.map((group) => [group, { edges: group.edges.length, level: 0 }]));
+  const ready = groups.filter(({ edges }) => edges.length === 0);
+  for (const group of ready) {
+    const own = waiting.get(group)!.level;
+    for (const id of group.members) {
+      level.set(id, own);
+      for (const dependent of dependents.get(id)!) {
+        const state = waiting.get(dependent)!;
+        state.level = Math.max(state.level, own + 1);
+        if (--state.edges === 0) ready.push(dependent);
+      }
+    }
+  }
+  return level;
+}
+
+function cycleFrom(start: string, dependencies: ReadonlyMap<string, readonly Edge[]>, level: ReadonlyMap<string, number>): string[] {
+  const path = new Set<string>();
+  let id = start;
+  while (!path.has(id)) {
+    path.add(id);
+    id = dependencies.get(id)!.find((edge) => !level.has(edge.id))!.id;
+  }
+  const ids = [...path];
+  return [...ids.slice(ids.indexOf(id)), id];
 }
 
 /** Calls `work` for each component: for dependents before what they depend on, for independent ones at the same time. */
 export async function inReverse({ order, dependents }: Plan, work: (id: string) => Promise<void>): Promise<void> {
   const ends = new Map<string, Promise<void>>();
-  const end = (id: string): Promise<void> => {
-    const known = ends.get(id);
-    if (known) return known;
-    const ending = Promise.all((dependents.get(id) ?? []).map(end)).then(() => work(id));
-    ends.set(id, ending);
-    return ending;
+  const groups = new Map<Group, Promise<unknown>>();
+  /** When all of a group are done. They come later in the order than what they wait for. */
+  const endOf = (group: Group): Promise<unknown> => {
+    const known = groups.get(group) ?? Promise.all(group.members.map((id) => ends.get(id)));
+    groups.set(group, known);
+    return known;
   };
-  await Promise.all(order.map(end));
+  for (const id of order.toReversed()) ends.set(id, Promise.all(dependents.get(id)!.map(endOf)).then(() => work(id)));
+  await Promise.all(ends.values());
 }

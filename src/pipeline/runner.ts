@@ -81,7 +81,7 @@ export class PipelineRunner {
     this.#spec = spec;
     this.#options = options;
     this.#plan = this.#planFor(spec);
-    this.#address = { endpoint: undefined, heartbeat: options.heartbeatInterval ?? '10s' };
+    this.#address = { endpoint: undefined, tokenOf: (id) => options.controlPlane?.tokenOf(id), heartbeat: options.heartbeatInterval ?? '10s' };
     this.done = new Promise((resolve) => (this.#resolve = resolve));
     this.#supervisor = new Supervisor<ComponentUnit>({
       syncer: {

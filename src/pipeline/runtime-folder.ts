@@ -1,26 +1,14 @@
 // Where running pipelines are found: one socket each, in a folder that only this user can enter.
-import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { InvalidOptionError, UnauthorizedError } from '../errors.js';
+import { InvalidOptionError } from '../errors.js';
+import { runtimeFolder } from '../runtime/own-folder.js';
 
 const SUFFIX = '.pipeline.sock';
-const PRIVATE = 0o077;
+const YOUNG_MS = 1_000;
 /** `sun_path` without its last zero: 108 on Linux, 104 elsewhere. */
 const LONGEST_SOCKET = process.platform === 'linux' ? 107 : 103;
-
-/** `MIMAS_RUNTIME_DIR`, else a folder under `XDG_RUNTIME_DIR`, else one of this user's in the temporary folder. @throws UnauthorizedError when others could enter it */
-function runtimeFolder(env: NodeJS.ProcessEnv = process.env): string {
-  const uid = process.getuid?.() ?? 0;
-  const folder = env['MIMAS_RUNTIME_DIR'] ?? (env['XDG_RUNTIME_DIR'] ? join(env['XDG_RUNTIME_DIR'], 'mimas') : join(tmpdir(), `mimas-${uid}`));
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const found = lstatSync(folder);
-  if (!found.isDirectory() || found.uid !== uid || (process.platform !== 'win32' && (found.mode & PRIVATE) !== 0)) {
-    throw new UnauthorizedError(`${folder} is not a folder of this user alone (mode 0700); set MIMAS_RUNTIME_DIR to one that is`);
-  }
-  return folder;
-}
 
 /** @throws InvalidOptionError when the system cannot make a socket of such a long name */
 export function socketOf(name: string, folder = runtimeFolder()): string {
@@ -32,12 +20,22 @@ export function socketOf(name: string, folder = runtimeFolder()): string {
 /** Names of the pipelines that run here; sockets that nobody answers at are cleared away. */
 export async function runningPipelines(folder = runtimeFolder()): Promise<string[]> {
   const names = readdirSync(folder).flatMap((file) => (file.endsWith(SUFFIX) ? [file.slice(0, -SUFFIX.length)] : []));
-  const alive = await Promise.all(names.map((name) => answersAt(socketOf(name, folder))));
-  names.forEach((name, i) => alive[i] || rmSync(socketOf(name, folder), { force: true }));
+  const alive = await Promise.all(names.map((name) => isInUse(socketOf(name, folder))));
   return names.filter((_, i) => alive[i]);
 }
 
-export function answersAt(path: string): Promise<boolean> {
+/** Whether somebody answers there. What a killed program has left is removed, but never what another has put in its place meanwhile. */
+export async function isInUse(path: string): Promise<boolean> {
+  const before = lstatSync(path, { throwIfNoEntry: false });
+  if (!before) return false;
+  if (await answersAt(path)) return true;
+  const now = lstatSync(path, { throwIfNoEntry: false });
+  // One that is this young may have been bound and be about to listen.
+  if (now && now.ino === before.ino && now.ctimeMs === before.ctimeMs && Date.now() - now.ctimeMs > YOUNG_MS) rmSync(path, { force: true });
+  return false;
+}
+
+function answersAt(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.once('connect', () => (socket.destroy(), resolve(true)));

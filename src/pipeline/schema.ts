@@ -9,7 +9,9 @@ const ID_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$/;
 const ID_HINT = 'letters, digits, - and _, at most 63';
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-const command = (doc: string) => either([text('run by /bin/sh -c'), list(scalar('one argument'), 'program and arguments, run as they are', 1)], 'a text for the shell or a list of arguments', doc);
+/** What a system takes as one argument. */
+const LONGEST_ARGUMENT = 128 * 1024;
+const command = (doc: string) => either([text('run by /bin/sh -c', { longest: LONGEST_ARGUMENT }), list(scalar('one argument'), 'program and arguments, run as they are', 1)], 'a text for the shell or a list of arguments', doc);
 const port = (doc: string) => either([integer('a number', 1, 65_535), text("the name of one of the component's ports")], 'a port number or the name of a port', doc);
 
 const http = object({
@@ -25,7 +27,7 @@ const healthCheck = object({
   http: either([url, http], 'a URL, a path or an object', 'an HTTP GET'),
   tcp: either([integer('a port', 1, 65_535), object({ port: port('the port'), host: text('default localhost') }, 'a port that accepts connections', { required: ['port'] })], 'a port or an object', 'passes when the port accepts a connection'),
   exec: either([command('the command'), object({ command: command('the command') }, 'a command', { required: ['command'] })], 'a command', 'passes when the command exits with 0; runs in the container in container mode'),
-  log: text('passes once a line of output matches this regular expression'),
+  log: text('passes once a line of output matches this regular expression, as RE2 has them'),
   interval: duration('time between checks while it runs; default 5s'),
   timeout: duration('of one check; default 2s'),
   start_timeout: duration('longest time to the first pass; default 30s'),
@@ -61,7 +63,7 @@ const dependency = either([text('the condition', { values: CONDITIONS }), object
 const fields: Readonly<Record<string, Shape>> = {
   id: text('unique in the file', { pattern: ID_PATTERN, expected: ID_HINT }),
   name: text('for people'),
-  description: text('for people'),
+  description: text('for people', { longest: LONGEST_ARGUMENT }),
   image: text('container image (container mode)'),
   pull: text('missing (default), always or never', { values: ['missing', 'always', 'never'] }),
   binary: text('a program for process mode alone; the path is relative to this file'),
@@ -120,7 +122,7 @@ export const PIPELINE: Shape = object({
     annotations: metadataMap('for people'),
   }, 'names', {}),
   spec: object({
-    description: text('for people'),
+    description: text('for people', { longest: LONGEST_ARGUMENT }),
     driver: text('the orchestrator, unless --orchestrator says otherwise', { values: ['process', 'container', 'docker'] }),
     on_failure: text('when a component is given up: stop (default) or continue', { values: ['stop', 'continue'] }),
     env: map(scalar('a value'), 'variables for all components; their own win'),

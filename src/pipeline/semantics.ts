@@ -1,10 +1,12 @@
 // What the shape of a file cannot say: names that must exist, ports that must differ, combinations that cannot work.
 import { closest } from '../errors.js';
+import { LinePatterns } from './line-pattern.js';
 import { replicaId, type Component, type PipelineSpec } from './model.js';
 import { plan } from './plan.js';
+import type { Suggest } from './problems.js';
 
 /** `field` is relative to the component, such as `inputs[1]`; an empty text is the component itself. */
-export type Complain = (component: Component, field: string, message: string, suggestion?: string) => void;
+export type Complain = (component: Component, field: string, message: string, suggest?: Suggest) => void;
 
 export function checkComponents(components: readonly Component[], complain: Complain): void {
   const byId = new Map<string, Component>();
@@ -12,14 +14,12 @@ export function checkComponents(components: readonly Component[], complain: Comp
     if (byId.has(component.id)) complain(component, 'id', `duplicate component id: ${component.id}`);
     else byId.set(component.id, component);
   }
+  const patterns = new LinePatterns();
   for (const component of components) {
     checkProgram(component, complain);
     checkReferences(component, byId, complain);
-    checkHealth(component, complain);
-    for (let i = 1; i < component.replicas; i++) {
-      const id = replicaId(component.id, i);
-      if (byId.has(id)) complain(component, 'replicas', `replica ${i + 1} of ${component.id} would be called ${id}, as another component is`);
-    }
+    checkHealth(component, patterns, complain);
+    checkName(component, byId, complain);
     component.volumes.forEach(({ source, target }, i) => {
       if (!source || !target.startsWith('/')) complain(component, `volumes[${i}]`, `a volume needs a source and an absolute path in the container`);
     });
@@ -27,6 +27,14 @@ export function checkComponents(components: readonly Component[], complain: Comp
   checkPorts(components, complain);
   const order = plan(components);
   if ('cycle' in order) complain(byId.get(order.cycle[0]!)!, '', `components wait for each other: ${order.cycle.join(' → ')}`);
+}
+
+/** No replica of another component is called the same. */
+function checkName({ id }: Component, byId: ReadonlyMap<string, Component>, complain: Complain): void {
+  const at = id.lastIndexOf('-');
+  const number = Number(id.slice(at + 1));
+  const other = byId.get(id.slice(0, at));
+  if (other && number <= other.replicas && replicaId(other.id, number - 1) === id && number > 1) complain(other, 'replicas', `replica ${number} of ${other.id} would be called ${id}, as another component is`);
 }
 
 function checkProgram(component: Component, complain: Complain): void {
@@ -42,14 +50,14 @@ function checkReferences(component: Component, byId: ReadonlyMap<string, Compone
   component.inputs.forEach((id, i) => {
     const input = byId.get(id);
     const field = `inputs[${i}]`;
-    if (!input) complain(component, field, `${component.kind} ${component.id} references unknown input ${id}`, closest(id, byId.keys()));
+    if (!input) complain(component, field, `${component.kind} ${component.id} references unknown input ${id}`, () => closest(id, byId.keys()));
     else if (input.kind === 'sink') complain(component, field, `${component.kind} ${component.id} cannot read from sink ${id}`);
     else if (component.kind === 'source') complain(component, field, `source ${component.id} cannot have inputs; depends_on makes it wait`);
   });
   for (const { id, condition } of component.dependsOn) {
     const field = `depends_on.${id}`;
     const wanted = byId.get(id);
-    if (!wanted) complain(component, field, `${component.kind} ${component.id} depends on unknown component ${id}`, closest(id, byId.keys()));
+    if (!wanted) complain(component, field, `${component.kind} ${component.id} depends on unknown component ${id}`, () => closest(id, byId.keys()));
     else if (condition === 'healthy' && !wanted.healthCheck && !wanted.process) complain(component, field, `${component.id} waits for ${id} to be healthy, but ${id} has no health_check`);
     else if (condition === 'log_ready' && wanted.healthCheck?.check.kind !== 'log') complain(component, field, `${component.id} waits for a line of ${id}, but ${id} has no health_check.log`);
     else if (condition?.startsWith('completed') && (wanted.restart.condition === 'always' || wanted.restart.condition === 'unless-stopped')) {
@@ -58,20 +66,20 @@ function checkReferences(component: Component, byId: ReadonlyMap<string, Compone
   }
 }
 
-function checkHealth(component: Component, complain: Complain): void {
+function checkHealth(component: Component, patterns: LinePatterns, complain: Complain): void {
   const check = component.healthCheck?.check;
   if (!check) return;
   if (check.kind === 'http' && Number.isNaN(check.port)) return complain(component, 'health_check', `${component.id}: health_check.http is not a URL that makes sense`);
   if (check.kind === 'log') {
     try {
-      new RegExp(check.pattern);
+      patterns.compile(check.pattern);
     } catch (error) {
-      complain(component, 'health_check.log', `${component.id}: ${(error as Error).message}`);
+      complain(component, 'health_check.log', `${component.id}: health_check.log: ${(error as Error).message}`);
     }
   } else if (check.kind !== 'exec' && typeof check.port === 'string') {
     const names = component.ports.flatMap(({ name }) => name ?? []);
     if (check.port === '') complain(component, 'health_check', `${component.id}: health_check.http needs a port, or health_port`);
-    else if (!names.includes(check.port)) complain(component, 'health_check', `${component.id}: no port is called ${check.port}`, closest(check.port, names));
+    else if (!names.includes(check.port)) complain(component, 'health_check', `${component.id}: no port is called ${check.port}`, () => closest(check.port as string, names));
   }
 }
 
@@ -85,21 +93,21 @@ export function portsOf({ components }: Pick<PipelineSpec, 'components'>): Reado
   return new Set(own.filter((port) => !Number.isNaN(port)));
 }
 
+/** What a component listens on; a further replica has the port that follows. One that is taken is told once for each entry. */
 function checkPorts(components: readonly Component[], complain: Complain): void {
-  const taken = new Map<string, string>();
+  const taken = new Map<string, Component>();
   for (const component of components) {
-    const own = new Set<string>();
-    const claim = (port: number, protocol: string, field: string) => {
-      const key = `${port}/${protocol}`;
-      const holder = taken.get(key);
-      if (holder !== undefined && holder !== component.id) complain(component, field, `${component.id}: port ${port} belongs to ${holder}`);
-      else if (holder !== undefined && own.has(`${field}${key}`)) complain(component, field, `${component.id}: port ${port} is listed twice`);
-      taken.set(key, component.id);
-      own.add(`${field}${key}`);
-    };
-    component.ports.forEach(({ hostPort, protocol }, i) => {
-      for (let n = 0; n < Math.max(1, component.replicas); n++) claim(hostPort + n, protocol, `ports[${i}]`);
+    const { id, ports, healthPort } = component;
+    ports.forEach(({ hostPort, protocol }, i) => {
+      for (let port = hostPort; port < hostPort + Math.max(1, component.replicas); port++) {
+        const holder = taken.get(`${port}/${protocol}`);
+        if (holder) return complain(component, `ports[${i}]`, holder === component ? `${id}: port ${port} is listed twice, or a replica has it` : `${id}: port ${port} belongs to ${holder.id}`);
+        taken.set(`${port}/${protocol}`, component);
+      }
     });
-    if (component.healthPort !== undefined) claim(component.healthPort, 'tcp', 'health_port');
+    if (healthPort === undefined) continue;
+    const holder = taken.get(`${healthPort}/tcp`);
+    if (holder && holder !== component) complain(component, 'health_port', `${id}: port ${healthPort} belongs to ${holder.id}`);
+    else taken.set(`${healthPort}/tcp`, component);
   }
 }

@@ -2,7 +2,7 @@
 
 interface Described { readonly doc?: string }
 export type Shape = Described & (
-  | { readonly kind: 'text'; readonly values?: readonly string[]; readonly pattern?: RegExp; readonly expected?: string }
+  | { readonly kind: 'text'; readonly values?: readonly string[]; readonly pattern?: RegExp; readonly expected?: string; readonly longest?: number }
   | { readonly kind: 'number'; readonly integer?: boolean; readonly min?: number; readonly max?: number }
   | { readonly kind: 'flag' }
   | { readonly kind: 'duration' }

@@ -249,7 +249,7 @@ export class Client implements RemoteTarget {
     const keep = again && snapshot?.repeatable === true;
     const meta = encodeMeta(call.headers, call.timeLeft());
     let id: number;
-    if (snapshot?.encoded) id = session.sendEncoded(call, number, keep ? copyOf(snapshot.encoded) : snapshot.encoded, meta, undefined);
+    if (snapshot?.encoded) id = session.sendEncoded(call, number, keep ? copyOf(snapshot.encoded) : snapshot.encoded, meta);
     else if (snapshot) id = session.call(call, number, snapshot.args!, keep ? undefined : snapshot.transfer, meta);
     else id = session.call(call, number, args, transferOfArguments(args, options.transfer), meta);
     if (!keep) call.snapshot = undefined;

@@ -88,10 +88,14 @@ export const DEFAULT_LIMITS = {
   maxQueue: 1_000_000,
   /** Longest a connection may stay silent before it has shown its token, ms. */
   handshakeTimeout: 5_000,
-  /** Connections of one listener that may be in their handshake at once. */
+  /** Connections of one process that may be in their handshake at once; beyond, the oldest makes room. Fewer where few files may be open. */
   maxHandshakes: 1_024,
   /** Links of one listener at once. */
   maxLinks: 16_384,
+  /** Bytes that may wait for a peer to read them, at least 16 frames; a link that owes more is lost. */
+  maxUnsent: 1024 * 1024 * 1024,
+  /** Longest a peer may read nothing at all while much waits for it, ms. */
+  stallTimeout: 30_000,
 } as const;
 
 export type Limits = { readonly [limit in keyof typeof DEFAULT_LIMITS]: number };

@@ -12,10 +12,10 @@ import { borrow, expiredCallback, isBorrowed, keep, keptReleases, type Borrowed,
 import { createRemote, remoteTargetOf, type RemoteTarget } from './remote.js';
 import { checkMethodName } from './service.js';
 import type { Session } from './session.js';
-import { BYTES_PER_CREDIT, IncomingStream, OutgoingStream, type StreamWires } from './streams.js';
-import { transferOf, transferOfArguments } from './transfer.js';
+import { IncomingStream, OutgoingStream, type StreamWires } from './streams.js';
+import { transferOfArguments } from './transfer.js';
 
-/** What the encode that runs now has lent so far. */
+/** What an encode has lent so far. */
 export interface Made {
   scope: Scope | undefined;
   references: number[] | undefined;
@@ -27,8 +27,7 @@ export class LiveTable implements LiveReferences, StreamWires {
   made: Made | undefined;
   readonly #outgoing = new Map<number, OutgoingStream>();
   readonly #incoming = new Map<number, IncomingStream>();
-  readonly #dropped = new FinalizationRegistry<number>((reference) => this.session.send(Kind.RELEASE, reference));
-  readonly #forgetSignal = (reference: number) => this.signals.forget(reference);
+  readonly #dropped = new FinalizationRegistry<() => void>((letGo) => letGo());
   readonly signals: LiveSignals;
   #nextStream = 1;
   /** What the value that was decoded last brought along, until somebody takes it. */
@@ -63,7 +62,7 @@ export class LiveTable implements LiveReferences, StreamWires {
   importLive(kind: LiveKind, description: unknown): unknown {
     if (!Array.isArray(description) || !isReference(description[0])) throw new ProtocolError(`a malformed ${kind} reference`);
     const [reference, second, third] = description as [number, unknown, unknown];
-    const imports = (this.#imports ??= new Imports(this.#forgetSignal));
+    const imports = (this.#imports ??= new Imports(this.signals));
     switch (kind) {
       case 'function':
         return this.#importFunction(reference, textOf(second), third === 1, imports);
@@ -86,10 +85,10 @@ export class LiveTable implements LiveReferences, StreamWires {
     }
   }
 
-  /** Takes back what the encode that failed had lent. */
-  rollback(): void {
-    for (const reference of this.made?.references ?? []) this.session.exports.release(reference);
-    for (const stream of this.made?.streams ?? []) stream.forget();
+  /** Takes back what an encode had lent whose value is not sent after all. */
+  takeBack({ references, streams }: Made): void {
+    for (const reference of references ?? []) this.session.exports.release(reference);
+    for (const stream of streams ?? []) stream.forget();
   }
 
   /** What the value that was just decoded brought along, which is the taker's from now on; undefined: nothing. */
@@ -121,13 +120,7 @@ export class LiveTable implements LiveReferences, StreamWires {
   }
 
   sendNext(stream: number, value: unknown): number {
-    const { session } = this;
-    const { tag, payload, attachments, transfer, size } = session.encode(value, 'item', undefined, transferOf(value));
-    const cost = 1 + Math.floor(size / BYTES_PER_CREDIT);
-    session.outbox.entries.push(Kind.NEXT, stream, cost, tag, payload, attachments?.length ?? 0);
-    if (attachments) session.outbox.attach(attachments, transfer);
-    session.outbox.commit(size);
-    return cost;
+    return this.session.sendItem(stream, value);
   }
 
   unread(bytes: number): void {
@@ -249,14 +242,22 @@ export class LiveTable implements LiveReferences, StreamWires {
 
   #importFunction(reference: number, name: string, kept: boolean, imports: Imports): Function {
     const { session } = this;
+    const release = () => session.send(Kind.RELEASE, reference);
+    const dropOne = () => {
+      if (--state.keeps > 0) return;
+      state.expired = true;
+      release();
+    };
     const state: Borrowed = {
-      kept,
+      keeps: 0,
       expired: false,
       retain: (holder) => {
-        session.send(Kind.RETAIN, reference);
-        this.#dropped.register(holder, reference);
+        if (state.keeps++ === 0) session.send(Kind.RETAIN, reference);
+        this.#dropped.register(holder, dropOne, holder);
       },
-      release: () => session.send(Kind.RELEASE, reference),
+      letGo: (holder) => {
+        if (this.#dropped.unregister(holder)) dropOne();
+      },
     };
     const stub = (...args: unknown[]): Promise<unknown> => {
       // A listener that is told something and not waited for must not end the process when its caller is gone by then.
@@ -266,7 +267,7 @@ export class LiveTable implements LiveReferences, StreamWires {
       return asResult(result);
     };
     Object.defineProperty(stub, 'name', { value: name });
-    if (kept) this.#dropped.register(stub, reference);
+    if (kept) this.#dropped.register(stub, release);
     else imports.borrowed.push(state);
     return borrow(stub, state);
   }
@@ -289,7 +290,7 @@ export class LiveTable implements LiveReferences, StreamWires {
       },
     };
     // The target, not this proxy: those that `$with` makes stand on it as well.
-    this.#dropped.register(target, reference);
+    this.#dropped.register(target, () => session.send(Kind.RELEASE, reference));
     return createRemote(target);
   }
 }

@@ -10,6 +10,8 @@ import type { Transferable } from '../types.js';
 /** A batch with more than this is sent without waiting for the end of the tick. */
 export const MAX_BATCH_BYTES = 65_536;
 
+const NONE: readonly never[] = Object.freeze([]);
+
 export class Outbox {
   /** Push the slots of one entry here, then call `commit`. */
   entries: unknown[] = [];
@@ -26,6 +28,9 @@ export class Outbox {
   begunAt = 0;
   /** Early-flush threshold; the session raises it when many calls are in flight. */
   limit = BATCH_ENTRIES;
+
+  /** The numbers of the calls that had not left when the link ended. */
+  unsent: readonly number[] = NONE;
 
   constructor(private readonly link: Link) {}
 
@@ -61,15 +66,15 @@ export class Outbox {
     }
   }
 
-  /** The numbers of the calls that have not left. */
-  unsentCalls(): Set<number> {
+  /** The link has ended: what is here will not leave. */
+  ended(): void {
     const { entries } = this;
-    const calls = new Set<number>();
+    const calls: number[] = [];
     for (let at = 0; at < entries.length; at += SLOTS[entries[at] as number]!) {
       const kind = entries[at];
-      if (kind === Kind.CALL || kind === Kind.CALL_FULL || kind === Kind.CALL_REFERENCE) calls.add(entries[at + 1] as number);
+      if (kind === Kind.CALL || kind === Kind.CALL_FULL || kind === Kind.CALL_REFERENCE) calls.push(entries[at + 1] as number);
     }
-    return calls;
+    this.unsent = calls;
   }
 
   readonly #flushScheduled = () => {
@@ -90,11 +95,12 @@ export class Outbox {
   #send(): void {
     if (this.#count === 0) return;
     const { entries } = this;
+    // Handed over, never kept: the link may hold on to them.
     const attachments = this.#attachments;
     const transfer = this.#transfer;
     this.entries = [];
-    if (attachments.length > 0) this.#attachments = [];
-    if (transfer.length > 0) this.#transfer = [];
+    this.#attachments = [];
+    this.#transfer = [];
     this.#bytes = 0;
     this.#count = 0;
     this.#start = 0;

@@ -185,7 +185,7 @@ export class EntryReader implements TurnReader {
       case Kind.REFUSED: {
         const error = this.#value(batch, at + 2);
         this.#drop();
-        session.refused(id, error);
+        session.failed(id, error, true);
         break;
       }
       case Kind.CANCEL: {
@@ -203,8 +203,7 @@ export class EntryReader implements TurnReader {
       }
       case Kind.END: {
         const value = this.#value(batch, at + 2);
-        this.#drop();
-        session.live.endIncoming(id).end(value);
+        session.live.endIncoming(id).end(value, this.#takeImports()?.streams);
         break;
       }
       case Kind.FAIL: {

@@ -2,7 +2,8 @@
 // Invariant: settles once, by its answer, the end of the link, or the caller's signal.
 import type { Transferable } from '../types.js';
 import type { Scope } from './references.js';
-import type { PendingCall, Session } from './session.js';
+import type { PendingCall } from './pending-call.js';
+import type { Session } from './session.js';
 import type { IncomingStream } from './streams.js';
 import { told } from './maybe-executed.js';
 import { thrown } from './thrown.js';

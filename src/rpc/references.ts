@@ -77,11 +77,13 @@ export class Exports {
 
 /** A function that came over a link. `keep` and the end of its call look here. */
 export interface Borrowed {
-  kept: boolean;
+  /** How often `keep` holds it. */
+  keeps: number;
   expired: boolean;
-  /** Tells the peer; when `holder` is collected, the peer is told that, too. */
+  /** `holder` holds it beyond its call; the peer is told when the first does. */
   retain(holder: object): void;
-  release(): void;
+  /** `holder` does no longer; so it is when it is collected. The peer is told when the last has gone. */
+  letGo(holder: object): void;
 }
 
 const borrowed = new WeakMap<Function, Borrowed>();
@@ -106,14 +108,8 @@ export function keep<F extends (...args: never[]) => unknown>(fn: F): F & Dispos
   const held = ((...args: never[]) => fn(...args)) as F & Disposable;
   if (state) {
     if (state.expired) throw expiredCallback('a process');
-    state.kept = true;
     state.retain(held);
-    held[Symbol.dispose] = () => {
-      if (!state.kept) return;
-      state.kept = false;
-      state.expired = true;
-      state.release();
-    };
+    held[Symbol.dispose] = () => state.letGo(held);
     return held;
   }
   const releases = new Set<() => void>();

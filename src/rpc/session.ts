@@ -11,23 +11,12 @@ import type { Link } from './link.js';
 import { LiveTable, type Made } from './live-table.js';
 import { Outbox } from './outbox.js';
 import { EntryReader } from './reader.js';
+import type { PendingCall } from './pending-call.js';
 import { ReferenceCall, type ReferenceOptions } from './reference-call.js';
 import { Exports, isUsed, newScope, type Scope } from './references.js';
 import { describeService, readService, type MethodInfo, type Service } from './service.js';
-import type { IncomingStream, OutgoingStream } from './streams.js';
-
-/** A call as the session sees it. The client's own object implements it, so that a call costs one allocation. */
-export interface PendingCall {
-  readonly label: string;
-  /** Where its errors come from, for stacks. */
-  readonly from: string;
-  /** What its arguments lent, if anything. The session's to set. */
-  scope?: Scope | undefined;
-  settle(value: unknown, streams: readonly IncomingStream[]): void;
-  fail(error: unknown): void;
-  /** What was sent of it began nothing: the peer refused it, or it never left. */
-  unsent(): void;
-}
+import { BYTES_PER_CREDIT, type OutgoingStream } from './streams.js';
+import { transferOf } from './transfer.js';
 
 export interface SessionOptions {
   readonly link: Link;
@@ -63,12 +52,12 @@ export class Session {
   receivedAt = 0;
   /** How messages and `currentCall().caller` name the other side. */
   peer: string;
-  /** The streams that the last encode announced. */
-  started: readonly OutgoingStream[] = NONE;
+  /** What the last encode lent: its value is sent, or taken back, before the next. */
+  #made: Made | undefined;
+  /** Why what is sent from now on has no answer: the owner has given up the link. */
+  #abandoned: ((method: string) => Error) | undefined;
   readonly #reader: EntryReader;
   readonly #pending = new IdTable<PendingCall>();
-  /** Calls that had not left when the link ended. */
-  #unsent: ReadonlySet<number> | undefined;
   readonly #pings = new Map<number, () => void>();
   /** Who is not on this machine learns nothing of its files. */
   readonly #redact: boolean;
@@ -152,14 +141,19 @@ export class Session {
   call(call: PendingCall, number: number, args: unknown[], transfer: readonly Transferable[] | undefined, meta: unknown[] | undefined): number {
     // The common call lends nothing, so it needs no scope; its arguments are nobody's but its own, so they go as they are.
     const size = transfer === undefined ? this.codec.listSize(args) : -1;
-    if (size >= 0) return this.#sendCall(call, number, Tag.INLINE, args, undefined, undefined, size, meta, undefined);
+    if (size >= 0) {
+      this.#made = undefined;
+      return this.#sendCall(call, number, Tag.INLINE, args, undefined, undefined, size, meta, undefined);
+    }
     const scope = newScope();
-    return this.sendEncoded(call, number, this.#encodeComposite(args, 'args', scope, transfer, true), meta, scope);
+    const { tag, payload, attachments, transfer: moved, size: bytes } = this.#encodeComposite(args, 'args', scope, transfer, true);
+    return this.#sendCall(call, number, tag, payload, attachments, moved, bytes, meta, scope);
   }
 
   /** Sends a call whose arguments were encoded before (standalone). */
-  sendEncoded(call: PendingCall, number: number, { tag, payload, attachments, transfer, size }: Encoded, meta: unknown[] | undefined, scope: Scope | undefined): number {
-    return this.#sendCall(call, number, tag, payload, attachments, transfer, size, meta, scope);
+  sendEncoded(call: PendingCall, number: number, { tag, payload, attachments, transfer, size }: Encoded, meta: unknown[] | undefined): number {
+    this.#made = undefined;
+    return this.#sendCall(call, number, tag, payload, attachments, transfer, size, meta, undefined);
   }
 
   #sendCall(call: PendingCall, number: number, tag: number, payload: unknown, attachments: Encoded['attachments'], transfer: Encoded['transfer'], size: number, meta: unknown[] | undefined, scope: Scope | undefined): number {
@@ -179,10 +173,9 @@ export class Session {
     this.#pending.add(id, call);
     this.outbox.limit = Math.max(this.#received, batchEntries(this.#pending.size));
     try {
-      this.outbox.commit(size);
+      this.#commit(size);
     } catch (error) {
       this.#pending.take(id);
-      if (scope) this.exports.settle(scope);
       throw error;
     }
   }
@@ -192,6 +185,7 @@ export class Session {
     return new Promise((resolve) => {
       const call = new ReferenceCall(this, member || 'callback', resolve, options);
       try {
+        if (this.#abandoned) throw this.#abandoned(call.label);
         if (this.closed) throw new LinkClosedError(`the link to ${this.peer} is closed`, { process: this.peer });
         options.signal?.throwIfAborted();
         const scope = newScope();
@@ -228,7 +222,8 @@ export class Session {
   /** Takes every call that has no answer out of the table, and ends every stream: the link is gone or given up. */
   abandon(explain: (method: string) => Error): PendingCall[] {
     this.#reader.finish();
-    if (this.#unsent) for (const id of this.#unsent) this.#pending.get(id)?.unsent();
+    for (const id of this.outbox.unsent) this.#pending.get(id)?.unsent();
+    this.#abandoned = explain;
     const calls = this.#pending.values();
     this.#pending.clear();
     for (const { scope } of calls) if (scope) this.exports.settle(scope);
@@ -259,7 +254,7 @@ export class Session {
     const { attachments } = encoded;
     this.outbox.entries.push(...head, encoded.tag, encoded.payload, attachments?.length ?? 0);
     if (attachments) this.outbox.attach(attachments, encoded.transfer);
-    this.outbox.commit(encoded.size);
+    this.#commit(encoded.size);
   }
 
   send(...entry: unknown[]): void {
@@ -276,7 +271,32 @@ export class Session {
       this.outbox.entries.push(Kind.RESULT_FULL, id, tag, payload, attachments.length);
       this.outbox.attach(attachments, moved);
     }
-    this.outbox.commit(size);
+    this.#commit(size);
+  }
+
+  /** Sends an item of a stream; answers what it costs. */
+  sendItem(stream: number, value: unknown): number {
+    const { tag, payload, attachments, transfer, size } = this.encode(value, 'item', undefined, transferOf(value));
+    const cost = 1 + Math.floor(size / BYTES_PER_CREDIT);
+    this.outbox.entries.push(Kind.NEXT, stream, cost, tag, payload, attachments?.length ?? 0);
+    if (attachments) this.outbox.attach(attachments, transfer);
+    this.#commit(size);
+    return cost;
+  }
+
+  /** The streams that the value which was sent last announced. */
+  get started(): readonly OutgoingStream[] {
+    return this.#made?.streams ?? NONE;
+  }
+
+  /** Ends the entry of the value that was encoded last. @throws NotCloneableError when the engine refuses it; it has lent nothing then */
+  #commit(size: number): void {
+    try {
+      this.outbox.commit(size);
+    } catch (error) {
+      if (this.#made) this.live.takeBack(this.#made);
+      throw error;
+    }
   }
 
   /** Encodes for the next push; valid until the next encode. What it lends is noted in `scope`; when it throws, nothing is lent. */
@@ -284,7 +304,7 @@ export class Session {
     if (transfer === undefined) {
       const inline = this.codec.inline(value);
       if (inline) {
-        this.started = NONE;
+        this.#made = undefined;
         return inline;
       }
     }
@@ -301,11 +321,10 @@ export class Session {
     try {
       return this.codec.encodeComposite(value, { root, transfer: transfer ?? NONE, redact: this.#redact }, list);
     } catch (error) {
-      live.made = made;
-      live.rollback();
+      live.takeBack(made);
       throw error;
     } finally {
-      this.started = made.streams ?? NONE;
+      this.#made = made;
       live.made = outer;
     }
   }
@@ -326,16 +345,12 @@ export class Session {
     this.#pings.delete(id);
   }
 
-  failed(id: number, error: unknown): void {
+  /** `refused`: the peer did not run it. */
+  failed(id: number, error: unknown, refused = false): void {
     const call = this.#pending.take(id);
     if (call?.scope) this.exports.settle(call.scope);
+    if (refused) call?.unsent();
     call?.fail(error);
-  }
-
-  /** The peer did not run it. */
-  refused(id: number, error: unknown): void {
-    this.#pending.get(id)?.unsent();
-    this.failed(id, error);
   }
 
   /** `imports`: what the value brought along. */
@@ -367,8 +382,7 @@ export class Session {
     if (this.closed) return;
     this.#reader.finish();
     this.closed = true;
-    const unsent = this.outbox.unsentCalls();
-    if (unsent.size > 0) this.#unsent = unsent;
+    this.outbox.ended();
     const reason = error ?? new LinkClosedError(`the link to ${this.peer} was closed`, { process: this.peer });
     for (const resolve of this.#pings.values()) resolve();
     this.#pings.clear();

@@ -39,15 +39,25 @@ export class Snapshots {
 
   /** @throws NotCloneableError, FrameTooLargeError */
   take(args: unknown[], transfer: readonly Transferable[] | undefined): Snapshot {
+    // A getter among the arguments may make a call that waits as well.
+    const outer = { live: this.#live, once: this.#once };
     this.#live = [];
     this.#once = false;
+    try {
+      return this.#take(args, transfer);
+    } finally {
+      this.#live = outer.live;
+      this.#once = outer.once;
+    }
+  }
+
+  #take(args: unknown[], transfer: readonly Transferable[] | undefined): Snapshot {
     const moved = transferOfArguments(args, transfer);
     const encoded = { ...this.#codec.encode(args, { root: 'args', standalone: true, ...(moved ? { transfer: moved } : {}) }) };
     const attachments = encoded.attachments ?? [];
     const repeatable = !this.#once && !attachments.some((item) => mustMove(item as object));
     if (this.#live.length === 0) return { encoded: moved && repeatable ? movedNow(encoded) : encoded, args: undefined, transfer: undefined, repeatable };
     const copy = this.#codec.decode(encoded.tag, encoded.payload, attachments) as unknown[];
-    this.#live = [];
     const own = encoded.transfer ?? attachments.map((item) => (item as Uint8Array).buffer as ArrayBuffer);
     return { encoded: undefined, args: copy, transfer: own, repeatable };
   }

@@ -219,8 +219,10 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
     this.#items.push({ value, cost, bytes, streams });
   }
 
-  end(value: unknown): void {
-    this.#settle({ kind: 'end', value });
+  /** `streams`: those that stand in the return value; they are left when nobody hears of it. */
+  end(value: unknown, streams: readonly IncomingStream[] = []): void {
+    if (this.#settled) for (const stream of streams) stream.cancel();
+    else this.#settle({ kind: 'end', value });
   }
 
   fail(error: unknown): void {

@@ -9,6 +9,7 @@ import { environmentOf } from './environment.js';
 import { groupEmptied } from './group-members.js';
 import { guard, unguard } from './guardian.js';
 import { Output, type LineListener, type OutputStream } from './output.js';
+import { OWN_FILE } from './own-folder.js';
 import { signalGroup } from './process-group.js';
 
 /** Output that explains a death may arrive just after it, ms. */
@@ -74,7 +75,7 @@ export class Executable {
     const { name, command, args = [], cwd, outputFile } = options;
     if (cwd !== undefined && !isFolder(cwd)) throw failed(options, new Error(`its working directory ${cwd} is not a folder`));
     const output = new Output(options.onLine ?? (() => {}), options.passOn);
-    const file = outputFile === undefined ? undefined : openSync(outputFile, 'a', 0o600);
+    const file = outputFile === undefined ? undefined : openSync(outputFile, 'a', OWN_FILE);
     let child: ChildProcess;
     try {
       child = spawn(command, args, {

@@ -15,7 +15,7 @@ export type Check =
   /** Well: exit code 0. */
   | { readonly type: 'exec'; readonly command: string; readonly args?: readonly string[]; readonly cwd?: string | undefined; readonly env?: Readonly<Record<string, string | undefined>> | undefined }
   /** Well from the first line on that matches. Lines are given to the Prober. */
-  | { readonly type: 'log'; readonly pattern: RegExp };
+  | { readonly type: 'log'; readonly pattern: { test(line: string): boolean; toString(): string } };
 
 export interface ProbeOptions {
   /** Default 10 s. */

@@ -4,7 +4,7 @@ import { InvalidOptionError } from '../errors.js';
 import { withLatency } from '../transport/polled-link.js';
 import { PortLink } from '../transport/port.js';
 import { fillCodeCache, sharedCodeCache } from './code-cache.js';
-import { environmentOf } from './environment.js';
+import { threadEnvironment } from './environment.js';
 import { Output } from './output.js';
 import { resourceLimitsOf } from './resource-limits.js';
 import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
@@ -49,6 +49,7 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
 }
 
 function startWorker(options: LaunchOptions, port: import('node:worker_threads').MessagePort): Worker {
+  const env = threadEnvironment(options.env);
   try {
     return new Worker(BOOT, {
       name: options.name,
@@ -58,7 +59,7 @@ function startWorker(options: LaunchOptions, port: import('node:worker_threads')
       stderr: true,
       ...(options.argv ? { argv: [...options.argv] } : {}),
       ...(options.execArgv ? { execArgv: [...options.execArgv] } : EVALUATED ? { execArgv: [] } : {}),
-      ...(options.env ? { env: environmentOf(options.env) } : {}),
+      ...(env ? { env } : {}),
       ...(options.maxMemory === undefined ? {} : { resourceLimits: resourceLimitsOf(options.maxMemory) }),
     });
   } catch (error) {

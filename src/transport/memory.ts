@@ -10,8 +10,11 @@ class MemoryLink implements Link {
   readonly level = 'objects';
   readonly trusted = true;
   peer: MemoryLink | undefined;
+  /** Nobody can tell what waits where everything is in one memory. */
+  readonly unsent = 0;
   #events: LinkEvents | undefined;
-  #early: [unknown[], unknown[]][] = [];
+  /** What came before it was started, in order; undefined from then on. */
+  #early: (() => void)[] | undefined = [];
   #closed = false;
   #closing = false;
   /** What to do on the other side, in order: deliver, or end. */
@@ -23,13 +26,16 @@ class MemoryLink implements Link {
 
   start(events: LinkEvents): void {
     this.#events = events;
-    if (this.#closed) queueMicrotask(() => events.closed(undefined));
-    for (const [entries, attachments] of this.#early.splice(0)) this.deliver(entries, attachments);
+    queueMicrotask(() => {
+      const early = this.#early ?? [];
+      this.#early = undefined;
+      for (const action of early) action();
+    });
   }
 
   send(entries: unknown[], attachments: unknown[], transfer: Transferable[]): boolean {
     const { peer } = this;
-    if (this.#closed || this.#closing || !peer) return true;
+    if (this.#closed || this.#closing || !peer) return false;
     // What a real border would detach is detached here, too.
     const moved = attachments.length > 0 ? structuredClone(attachments, { transfer }) : attachments;
     this.#later(() => peer.deliver(entries, moved));
@@ -52,15 +58,18 @@ class MemoryLink implements Link {
 
   deliver(entries: unknown[], attachments: unknown[]): void {
     if (this.#closed) return;
-    if (this.#events) this.#events.batch(entries, attachments);
-    else this.#early.push([entries, attachments]);
+    if (this.#early) this.#early.push(() => this.#events?.batch(entries, attachments));
+    else this.#events?.batch(entries, attachments);
   }
 
   close(error?: Error): void {
     if (this.#closed || (this.#closing && !error)) return;
     this.#closing = true;
     const { peer } = this;
-    if (error) this.#end(error);
+    if (error) {
+      if (this.#early) this.#early = [];
+      this.#end(error);
+    }
     // Behind what was sent.
     this.#later(() => {
       this.#end(error);
@@ -71,13 +80,11 @@ class MemoryLink implements Link {
   #end(error: Error | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#events?.closed(error);
+    if (this.#early) this.#early.push(() => this.#events?.closed(error));
+    else this.#events?.closed(error);
   }
 
-  get unsent(): number {
-    return 0;
-  }
-
+  /** Does nothing: what was sent is here already. */
   pause(): void {}
   resume(): void {}
 

@@ -41,16 +41,21 @@ export class PolledLink implements Link {
     return taken;
   }
 
-  close(error?: Error): void {
-    this.link.close(error);
-  }
-
   get unsent(): number {
     return this.link.unsent;
   }
 
-  pause(): void {this.link.pause();}
-  resume(): void {this.link.resume();}
+  pause(): void {
+    this.link.pause();
+  }
+
+  resume(): void {
+    this.link.resume();
+  }
+
+  close(error?: Error): void {
+    this.link.close(error);
+  }
 
   ref(): void {
     this.link.ref();

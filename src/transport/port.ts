@@ -8,24 +8,30 @@ import type { Transferable } from '../types.js';
 export class PortLink implements Link {
   readonly level = 'objects';
   readonly trusted = true;
+  /** The engine does not tell what waits in the other thread's queue. */
+  readonly unsent = 0;
   #events: LinkEvents | undefined;
   #closed = false;
   #closing = false;
+  #error: Error | undefined;
 
   constructor(
     private readonly port: MessagePort,
     readonly label: string,
-  ) {}
+  ) {
+    port.on('messageerror', (error) => this.close(new ProtocolError(`${label} sent a message that cannot be read`, { cause: error })));
+    // Told once, and to nobody when nobody listens. What was sent before comes first.
+    port.on('close', () => this.#end(undefined));
+  }
 
   start(events: LinkEvents): void {
     this.#events = events;
-    this.port.on('message', (message: unknown) => this.#receive(message, events));
-    this.port.on('messageerror', (error) => this.#end(error));
-    this.port.on('close', () => this.#end(undefined));
+    if (this.#closed) queueMicrotask(() => events.closed(this.#error));
+    else this.port.on('message', (message: unknown) => this.#receive(message, events));
   }
 
   send(entries: unknown[], attachments: unknown[], transfer: Transferable[]): boolean {
-    if (this.#closed || this.#closing) return true;
+    if (this.#closed || this.#closing) return false;
     const batch = entries.length < PACK_SLOTS && !entries.some(isPacked) ? entries : packEntries(entries);
     if (attachments.length === 0) this.port.postMessage(batch);
     else this.port.postMessage({ batch, attachments }, transfer);
@@ -33,10 +39,12 @@ export class PortLink implements Link {
   }
 
   #receive(message: unknown, events: LinkEvents): void {
-    const bare = typeof message === 'string' || Array.isArray(message);
-    const { batch, attachments } = bare ? { batch: message, attachments: NO_ATTACHMENTS } : (message as { batch: unknown; attachments: unknown[] });
+    if (this.#closed) return;
     try {
-      events.batch(typeof batch === 'string' ? unpackEntries(batch) : (batch as unknown[]), attachments);
+      const { batch, attachments = NO_ATTACHMENTS } = isBatch(message) ? { batch: message } : ((message ?? {}) as { batch?: unknown; attachments?: unknown });
+      const entries = typeof batch === 'string' ? unpackEntries(batch) : batch;
+      if (!Array.isArray(entries) || !Array.isArray(attachments)) throw new ProtocolError(`${this.label} sent a message that is no batch`);
+      events.batch(entries, attachments);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.close(error);
@@ -51,19 +59,16 @@ export class PortLink implements Link {
     return received !== undefined;
   }
 
+  /** Does nothing: the engine puts messages into this thread's memory, whether they are read or not. */
+  pause(): void {}
+  resume(): void {}
+
   close(error?: Error): void {
     if (this.#closed) return;
     this.#closing = true;
     this.port.close();
     if (error) this.#end(error);
   }
-
-  get unsent(): number {
-    return 0;
-  }
-
-  pause(): void {}
-  resume(): void {}
 
   ref(): void {
     this.port.ref();
@@ -76,6 +81,7 @@ export class PortLink implements Link {
   #end(error: Error | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#error = error;
     this.#events?.closed(error);
   }
 }
@@ -83,4 +89,5 @@ export class PortLink implements Link {
 /** A batch of fewer slots (three calls) goes as an array: packing would not pay, and such a thread never loads the unpacker. */
 const PACK_SLOTS = 18;
 const NO_ATTACHMENTS: readonly unknown[] = Object.freeze([]);
+const isBatch = (message: unknown): boolean => typeof message === 'string' || Array.isArray(message);
 const isPacked = (slot: unknown): boolean => typeof slot === 'object' && slot instanceof Uint8Array;

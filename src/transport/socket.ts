@@ -1,11 +1,14 @@
 // unix, tcp and tls sockets: connect to one, listen on one. Loopback by default; the token comes before any frame.
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { LinkClosedError, InvalidOptionError, UnauthorizedError } from '../errors.js';
 import { DEFAULT_LIMITS } from '../rpc/frames.js';
 import type { Link } from '../rpc/link.js';
 import { formatAddress, isLoopback, type Address, type SocketAddress } from './address.js';
-import { admit, present } from './auth.js';
+import { admit, present, REFUSED } from './auth.js';
+import type { FlowLimits } from './flow.js';
+import { Handshakes } from './handshakes.js';
 import { StreamLink } from './stream-link.js';
 
 /** Certificates of a link, PEM. With `ca` on the listening side, clients must show a certificate that it signed. */
@@ -17,18 +20,21 @@ export interface TlsOptions {
   readonly servername?: string;
 }
 
-export interface ConnectOptions {
+/** Until a unix listener whose queue is full is tried again. */
+const QUEUE_FULL_MS = 10;
+/** A connection that is silent for so long is probed by the operating system, which gives up some ten seconds later. */
+const KEEP_ALIVE_MS = 30_000;
+
+export interface ConnectOptions extends Omit<FlowLimits, 'serving'> {
   readonly token: string;
   readonly tls?: TlsOptions | undefined;
-  readonly maxFrame?: number | undefined;
   /** Longest time for connection and handshake, ms. Default 5 s. */
   readonly timeout?: number | undefined;
 }
 
-export interface ListenOptions {
+export interface ListenOptions extends Omit<FlowLimits, 'serving'> {
   readonly token: string;
   readonly tls?: TlsOptions | undefined;
-  readonly maxFrame?: number | undefined;
   readonly handshakeTimeout?: number | undefined;
   /** Told of a peer that was turned away. */
   readonly onRefused?: ((error: unknown) => void) | undefined;
@@ -46,83 +52,72 @@ export async function connectSocket(address: SocketAddress, options: ConnectOpti
   const where = formatAddress(address);
   const timeout = options.timeout ?? DEFAULT_LIMITS.handshakeTimeout;
   const socket = await open(address, options, timeout, where);
-  if (address.kind !== 'unix') socket.setNoDelay(true);
-  const head = await present(socket, options.token, timeout, where).catch((error: unknown) => {
-    socket.destroy();
-    throw error;
-  });
-  return new StreamLink(socket, { label: where, trusted: address.kind === 'unix' || isLoopback(address.host), maxFrame: options.maxFrame, head });
+  if (address.kind !== 'unix') prepare(socket);
+  await present(socket, options.token, timeout, where);
+  return new StreamLink(socket, { ...options, label: where, trusted: address.kind === 'unix' || isLoopback(address.host) });
 }
 
 async function open(address: SocketAddress, options: ConnectOptions, timeout: number, where: string): Promise<net.Socket> {
-  const connecting: net.Socket =
-    address.kind === 'unix'
-      ? net.connect(address.path)
-      : address.kind === 'tcp'
-        ? net.connect(address.port, address.host)
-        : (await import('node:tls')).connect({ host: address.host, port: address.port, servername: options.tls?.servername ?? (net.isIP(address.host) ? '' : address.host), ...secrets(options.tls) });
-  return new Promise((resolve, reject) => {
-    const fail = (error: Error) => {
+  const tls = address.kind === 'tls' ? await import('node:tls') : undefined;
+  const by = performance.now() + timeout;
+  for (;;) {
+    const connecting =
+      address.kind === 'unix'
+        ? net.connect(address.path)
+        : (tls?.connect({ host: address.host, port: address.port, servername: options.tls?.servername ?? (net.isIP(address.host) ? '' : address.host), ...secrets(options.tls) }) ?? net.connect(address.port, address.host));
+    const error = await opened(connecting, tls ? 'secureConnect' : 'connect', by - performance.now(), timeout);
+    if (!error) return connecting;
+    connecting.destroy();
+    // A unix listener whose queue is full says so at once, where a tcp one would be asked again by the operating system.
+    if (error.code !== 'EAGAIN' || performance.now() + QUEUE_FULL_MS > by) throw new LinkClosedError(`cannot connect to ${where}: ${error.message}`, { cause: error });
+    await pause(QUEUE_FULL_MS);
+  }
+}
+
+function opened(socket: net.Socket, event: string, left: number, timeout: number): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(new Error(`no answer within ${timeout} ms`)), left);
+    // Also what comes later must not be without a listener.
+    socket.on('error', (error) => {
       clearTimeout(timer);
-      connecting.destroy();
-      reject(new LinkClosedError(`cannot connect to ${where}: ${error.message}`, { cause: error }));
-    };
-    const timer = setTimeout(() => fail(new Error(`no answer within ${timeout} ms`)), timeout);
-    connecting.once('error', fail);
-    connecting.once(address.kind === 'tls' ? 'secureConnect' : 'connect', () => {
+      resolve(error);
+    });
+    socket.once(event, () => {
       clearTimeout(timer);
-      connecting.off('error', fail);
-      connecting.on('error', () => {});
-      resolve(connecting);
+      resolve(undefined);
     });
   });
+}
+
+/** Answers go out at once, and a peer whose machine has gone is noticed. */
+export function prepare(socket: net.Socket): void {
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
 }
 
 /** Listens and hands over each link that showed the token. */
 export async function listenSocket(address: SocketAddress, options: ListenOptions, onLink: (link: Link) => void): Promise<Listener> {
   if (address.kind === 'tls' && !(options.tls?.key && options.tls.cert)) throw new InvalidOptionError('tls: listening needs a key and a cert', { option: 'tls' });
   if (address.kind === 'unix') await clearStale(address.path);
-  const open = new Set<net.Socket>();
-  const handshakeTimeout = options.handshakeTimeout ?? DEFAULT_LIMITS.handshakeTimeout;
-  let handshakes = 0;
-  const track = (socket: net.Socket) => {
-    open.add(socket);
-    socket.once('close', () => open.delete(socket));
-    // Whoever holds the socket listens, too; this covers the moments in between.
-    socket.on('error', () => {});
-  };
+  const handshakes = new Handshakes(options.handshakeTimeout ?? DEFAULT_LIMITS.handshakeTimeout, options.onRefused);
   const onSocket = (socket: net.Socket) => {
-    track(socket);
-    if (handshakes >= DEFAULT_LIMITS.maxHandshakes) {
-      socket.destroy();
-      options.onRefused?.(new UnauthorizedError(`more than ${DEFAULT_LIMITS.maxHandshakes} connections in their handshake at once`));
-      return;
-    }
-    handshakes++;
-    if (address.kind !== 'unix') socket.setNoDelay(true);
-    admit(socket, options.token, handshakeTimeout)
-      .finally(() => handshakes--)
-      .then(
-        (head) => {
-          const peer = address.kind === 'unix' ? formatAddress(address) : `${address.kind}://${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
-          onLink(new StreamLink(socket, { label: peer, trusted: address.kind === 'unix' || isLoopback(socket.remoteAddress ?? ''), maxFrame: options.maxFrame, head, serving: true }));
-        },
-        (error: unknown) => options.onRefused?.(error),
-      );
+    socket.on('error', () => {});
+    if (address.kind !== 'unix') prepare(socket);
+    admit(socket, options.token).then(
+      () => {
+        if (!handshakes.done(socket)) return;
+        const label = address.kind === 'unix' ? formatAddress(address) : `${address.kind}://${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
+        onLink(new StreamLink(socket, { ...options, label, trusted: address.kind === 'unix' || isLoopback(socket.remoteAddress ?? ''), serving: true }));
+      },
+      (error: unknown) => handshakes.refuse(socket, error, REFUSED),
+    );
   };
   const server: net.Server =
-    address.kind === 'tls'
-      ? (await import('node:tls')).createServer({ ...secrets(options.tls), handshakeTimeout, ...(options.tls?.ca ? { requestCert: true, rejectUnauthorized: true } : {}) }, onSocket)
-      : net.createServer(onSocket);
+    address.kind === 'tls' ? (await import('node:tls')).createServer({ ...secrets(options.tls), ...(options.tls?.ca ? { requestCert: true, rejectUnauthorized: true } : {}) }, onSocket) : net.createServer(onSocket);
   server.maxConnections = DEFAULT_LIMITS.maxHandshakes + DEFAULT_LIMITS.maxLinks;
-  if (address.kind === 'tls') {
-    // The raw sockets, too: `close` has to end those that are in their handshake.
-    server.on('connection', track);
-    server.on('tlsClientError', (error: Error, socket: net.Socket) => {
-      socket.destroy();
-      options.onRefused?.(new UnauthorizedError(`the TLS handshake failed: ${error.message}`, { cause: error }));
-    });
-  }
+  // Ahead of TLS.
+  server.prependListener('connection', handshakes.begin);
+  server.on('tlsClientError', (error: Error, socket: net.Socket) => handshakes.refuse(socket, new UnauthorizedError(`the TLS handshake failed: ${error.message}`, { cause: error })));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(cannotListen(formatAddress(address), error)));
     server.listen(address.kind === 'unix' ? { path: address.path } : { port: address.port, host: address.host }, resolve);
@@ -136,7 +131,7 @@ export async function listenSocket(address: SocketAddress, options: ListenOption
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        for (const socket of open) socket.destroy();
+        handshakes.close();
       }),
   };
 }

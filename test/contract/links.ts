@@ -10,7 +10,7 @@ import { connect, listen } from '#mimas/transport/index.js';
 import { withLatency } from '#mimas/transport/polled-link.js';
 import { memoryLinks } from '#mimas/transport/memory.js';
 import { PortLink } from '#mimas/transport/port.js';
-import type { Listener, ListenOptions } from '#mimas/transport/socket.js';
+import type { ConnectOptions, Listener, ListenOptions } from '#mimas/transport/socket.js';
 import { StreamLink } from '#mimas/transport/stream-link.js';
 import { temporaryFolder } from '../helpers/temporary.js';
 
@@ -58,8 +58,8 @@ export async function serve(kind: SocketKind, options: Partial<ListenOptions> = 
   return { listener, refused, onRefused, next: () => (links.length > 0 ? Promise.resolve(links.shift()!) : new Promise((resolve) => waiting.push(resolve))) };
 }
 
-export const reach = (serving: Serving, maxFrame?: number, token = TOKEN): Promise<Link> =>
-  connect(serving.listener.address, { token, maxFrame, ...(isSecure(serving.listener.address.kind) ? { tls: { ca: tlsOf().cert } } : {}) });
+export const reach = (serving: Serving, maxFrame?: number, token = TOKEN, options: Partial<ConnectOptions> = {}): Promise<Link> =>
+  connect(serving.listener.address, { token, maxFrame, ...options, ...(isSecure(serving.listener.address.kind) ? { tls: { ca: tlsOf().cert } } : {}) });
 
 export interface Pair { left: Link; right: Link; end(): Promise<void> }
 
@@ -103,12 +103,19 @@ export interface Received {
   batches: { entries: readonly unknown[]; attachments: readonly unknown[] }[];
   closed: Promise<Error | undefined>;
   drains: number;
+  /** How many batches were there when it first drained. */
+  atDrain?: number;
   /** Resolves once `count` batches are there. */
   until(count: number): Promise<void>;
 }
 
+/** What links called while they were being started. */
+export const early: string[] = [];
+
 /** Starts a link and collects what it says. */
 export function attend(link: Link): Received {
+  let started = false;
+  const note = (event: string) => void (started || early.push(`${link.label}: ${event}`));
   let close!: (error: Error | undefined) => void;
   let waiter: { count: number; resolve: () => void } | undefined;
   const received: Received = {
@@ -119,11 +126,20 @@ export function attend(link: Link): Received {
   };
   link.start({
     batch(entries, attachments) {
+      note('batch');
       received.batches.push({ entries, attachments });
       if (waiter && received.batches.length >= waiter.count) waiter.resolve();
     },
-    drain: () => void received.drains++,
-    closed: close,
+    drain: () => {
+      note('drain');
+      received.drains++;
+      received.atDrain ??= received.batches.length;
+    },
+    closed: (error) => {
+      note('closed');
+      close(error);
+    },
   });
+  started = true;
   return received;
 }

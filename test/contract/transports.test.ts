@@ -1,22 +1,27 @@
 // The contract of a Link: one suite for every transport; then the doors of those that listen.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
-import { WebSocket } from 'ws';
 import { FrameTooLargeError, InvalidOptionError, LinkClosedError, ProtocolError, UnauthorizedError } from 'mimas';
-import { connect } from '#mimas/transport/index.js';
+import { packBatch } from '#mimas/rpc/batch-codec.js';
+import { Session } from '#mimas/rpc/session.js';
+import type { Address } from '#mimas/transport/address.js';
+import { connect, listen } from '#mimas/transport/index.js';
+import type { Listener } from '#mimas/transport/socket.js';
 import { sameToken } from '#mimas/transport/auth.js';
 import { SocketFolder } from '#mimas/manager/addresses.js';
 import type { Link } from '#mimas/rpc/link.js';
-import { addressOf, attend, folder, isSecure, KINDS, pairOf, reach, serve, SOCKETS, tlsOf, TOKEN, type Kind, type Pair, type SocketKind } from './links.js';
+import { addressOf, attend, early, folder, isSecure, KINDS, pairOf, reach, serve, SOCKETS, tlsOf, TOKEN, type Kind, type Pair, type SocketKind } from './links.js';
 
 const MIB = 1024 * 1024;
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
+  // No link has called anything while it was being started, in any of these tests.
+  expect(early.splice(0)).toEqual([]);
 });
 const joined = async (kind: Kind, maxFrame?: number): Promise<Pair> => {
   const pair = await pairOf(kind, maxFrame);
@@ -83,6 +88,40 @@ describe.each(KINDS)('a link over %s', (kind) => {
     expect(() => left.send([1], [], [])).not.toThrow();
     expect(() => left.close()).not.toThrow();
   });
+
+  it('tells one that starts it late what came, in order, and that it has ended', async () => {
+    const { left, right } = await joined(kind);
+    const here = attend(left);
+    for (let i = 0; i < 50; i++) left.send([i], [], []);
+    left.close();
+    await here.closed;
+    const there = attend(right);
+    expect(await there.closed).toBeUndefined();
+    expect(there.batches.map(({ entries }) => entries[0])).toEqual(Array.from({ length: 50 }, (_, i) => i));
+  });
+
+  it('tells one that starts it after it was closed for an error that error, and nothing else', async () => {
+    const { left, right } = await joined(kind);
+    attend(right);
+    right.send([1], [], []);
+    const reason = new ProtocolError('made no sense');
+    left.close(reason);
+    const here = attend(left);
+    expect(await here.closed).toBe(reason);
+    expect(here.batches).toEqual([]);
+  });
+
+  it('takes nothing once it is closing, or its peer is gone, and says so', async () => {
+    const { left, right } = await joined(kind);
+    const [here, there] = [attend(left), attend(right)];
+    left.close();
+    expect(left.send([1], [], [])).toBe(false);
+    await Promise.all([here.closed, there.closed]);
+    for (const link of [left, right]) {
+      expect(link.send([1], attachment(link, MIB)[0], attachment(link, MIB)[1])).toBe(false);
+      expect(link.unsent).toBe(0);
+    }
+  });
 });
 
 describe.each(['pipe', ...SOCKETS] as const)('a byte link over %s', (kind) => {
@@ -97,6 +136,18 @@ describe.each(['pipe', ...SOCKETS] as const)('a byte link over %s', (kind) => {
     await there.until(sent);
     await expect.poll(() => here.drains).toBeGreaterThan(0);
     expect(left.send([1], [], [])).toBe(true);
+  });
+
+  it('reads nothing while it is paused, and loses nothing', async () => {
+    const { left, right } = await joined(kind);
+    right.pause();
+    const [, there] = [attend(left), attend(right)];
+    const sent = await untilFull(left);
+    expect(there.batches).toEqual([]);
+    right.resume();
+    await there.until(sent);
+    expect(there.batches.map(({ entries }) => entries[0])).toEqual(Array.from({ length: sent }, (_, i) => i));
+    await expect.poll(() => left.unsent).toBe(0);
   });
 
   it('ends when its peer sends a frame that is larger than the limit', async () => {
@@ -116,23 +167,56 @@ describe.each(['pipe', ...SOCKETS] as const)('a byte link over %s', (kind) => {
   });
 });
 
-/** A peer that shows the token by hand and then writes what it likes. */
-async function rawPeer(kind: SocketKind, serving: Awaited<ReturnType<typeof serve>>): Promise<{ write(bytes: Buffer): void; destroy(): void }> {
-  const { address } = serving.listener;
-  if (address.kind === 'ws' || address.kind === 'wss') {
-    const socket = new WebSocket(`${address.kind}://127.0.0.1:${address.port}/`, { headers: { authorization: `Bearer ${TOKEN}` }, ...(isSecure(kind) ? { ca: tlsOf().cert } : {}) });
-    await new Promise((resolve) => socket.once('open', resolve));
-    socket.on('error', () => {});
-    return { write: (bytes) => socket.send(bytes), destroy: () => socket.terminate() };
+/** Sends until so much waits for the peer. */
+function owe(link: Link, bytes: number): void {
+  for (let sent = 0; sent < 100 && link.unsent <= bytes; sent++) link.send(['much'], attachment(link, MIB)[0], []);
+  expect(link.unsent).toBeGreaterThan(bytes);
+}
+
+/** Sends until the peer takes no more; how many batches that were. */
+async function untilFull(link: Link): Promise<number> {
+  let sent = 0;
+  for (let still = 0, before = -1; still < 5; ) {
+    while (link.unsent < 2 * MIB) link.send([sent++], attachment(link, 256 * 1024)[0], []);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    still = link.unsent === before ? still + 1 : 0;
+    before = link.unsent;
   }
+  return sent;
+}
+
+/** A peer that shows the token by hand, in one packet with the body of a frame or piece by piece, and then writes what it likes. */
+async function rawPeer(kind: SocketKind, serving: { listener: Listener }, body?: Buffer, piece = Infinity): Promise<{ write(bytes: Buffer): void; destroy(): void }> {
+  const web = kind === 'ws' || kind === 'wss';
   const socket = await rawSocket(kind, serving);
-  socket.write(Buffer.concat([Buffer.from('MIMAS1\n'), Buffer.of(TOKEN.length, 0), Buffer.from(TOKEN)]));
-  await new Promise((resolve) => socket.once('data', resolve));
-  return { write: (bytes) => socket.write(bytes), destroy: () => socket.destroy() };
+  // Of a client, masked with zeroes.
+  const wrap = (bytes: Buffer) => (web ? Buffer.concat([Buffer.of(0x82, 0x80 | bytes.length, 0, 0, 0, 0), bytes]) : Buffer.concat([Buffer.of(bytes.length, 0, 0, 0), bytes]));
+  const token = web
+    ? Buffer.from(`GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`)
+    : Buffer.concat([Buffer.from('MIMAS1\n'), Buffer.of(TOKEN.length, 0), Buffer.from(TOKEN)]);
+  const bytes = body ? Buffer.concat([token, wrap(body)]) : token;
+  const answered = new Promise((resolve) => socket.once('data', resolve));
+  for (let at = 0; at < bytes.length; at += piece) {
+    socket.write(bytes.subarray(at, at + piece));
+    if (piece < bytes.length) await new Promise((resolve) => setImmediate(resolve));
+  }
+  if (!body) await answered;
+  // `write` gives bytes as they are, but for the head of a WebSocket message.
+  return { write: (data) => socket.write(web ? wrap(data) : data), destroy: () => socket.destroy() };
+}
+
+/** A peer in a program of its own, that has shown the token. */
+function killable(address: Address): ChildProcess {
+  const source = `import { connect } from ${JSON.stringify(import.meta.resolve('#mimas/transport/index.js'))};
+    const link = await connect(${JSON.stringify(address)}, { token: ${JSON.stringify(TOKEN)}, tls: { ca: ${JSON.stringify(tlsOf().cert.toString())} } });
+    link.start({ batch() {}, drain() {}, closed() {} });`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['ignore', 'ignore', 'inherit'] });
+  ends.push(() => child.kill('SIGKILL'));
+  return child;
 }
 
 /** A connection that has said nothing; over TLS and wss, not even a greeting. */
-async function rawSocket(kind: SocketKind, serving: Awaited<ReturnType<typeof serve>>, greet = true): Promise<net.Socket> {
+async function rawSocket(kind: SocketKind, serving: { listener: Listener }, greet = true): Promise<net.Socket> {
   const { address } = serving.listener;
   const socket = address.kind === 'unix' ? net.connect(address.path) : greet && isSecure(kind) ? tls.connect({ host: address.host, port: address.port, ca: tlsOf().cert }) : net.connect(address.port, address.host);
   socket.on('error', () => {});
@@ -158,6 +242,119 @@ describe.each(SOCKETS)('a listener over %s', (kind) => {
     const there = attend(link);
     peer.destroy();
     await there.closed;
+  });
+
+  it('reads nothing for its session while its peer does not read, whatever the session says', async () => {
+    const made = await serving();
+    const [left, right] = await Promise.all([reach(made), made.next()]);
+    const there = attend(right);
+    owe(right, 40 * MIB);
+    right.pause();
+    right.resume();
+    left.send(['a call'], [], []);
+    const here = attend(left);
+    await there.until(1);
+    // It read only once it had got rid of what it owed.
+    expect(there.atDrain).toBe(0);
+    await here.until(40);
+  });
+
+  it('gives up a peer that reads nothing at all while much waits for it', async () => {
+    const made = await serving({ stallTimeout: 400 });
+    const [left, right] = await Promise.all([reach(made), made.next()]);
+    const there = attend(right);
+    owe(right, 40 * MIB);
+    const error = await there.closed;
+    expect(error).toBeInstanceOf(LinkClosedError);
+    expect(error!.message).toMatch(/has read nothing for 400 ms while \d{8} bytes waited for it/);
+    expect(right.send(['more'], [], [])).toBe(false);
+    left.close(new Error('done'));
+  });
+
+  it('does not give up a peer that reads slowly', async () => {
+    const made = await serving({ stallTimeout: 800 });
+    const [left, right] = await Promise.all([reach(made), made.next()]);
+    const there = attend(right);
+    let lost = false;
+    void there.closed.then(() => (lost = true));
+    owe(right, 34 * MIB);
+    const here = attend(left);
+    // Twice as long as nothing at all would be borne, and by no means everything.
+    for (let until = performance.now() + 1_600; performance.now() < until && !lost; ) {
+      left.resume();
+      await here.until(here.batches.length + 1);
+      left.pause();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      owe(right, 34 * MIB);
+    }
+    expect(lost).toBe(false);
+    left.resume();
+    await expect.poll(() => there.drains, { timeout: 20_000 }).toBeGreaterThan(0);
+    await here.until(34);
+  });
+
+  it('gives up a peer that owes more reading than the limit', async () => {
+    const made = await serving({ maxUnsent: 40 * MIB });
+    const [, right] = await Promise.all([reach(made), made.next()]);
+    const there = attend(right);
+    let sent = 0;
+    while (sent < 100 && (right.send(['much'], attachment(right, MIB)[0], []), right.unsent <= 40 * MIB)) sent++;
+    expect(sent).toBeLessThan(100);
+    expect(right.send(['more'], [], [])).toBe(false);
+    expect(await there.closed).toMatchObject({ code: 'LINK_CLOSED', message: expect.stringMatching(/does not read .*: \d{8} bytes wait/) });
+  });
+
+  it.each(['nothing', 'as much as it could'])('hears of the death of a peer while it does not want to read, of one that had sent %s', async (sent) => {
+    const made = await serving();
+    const [left, right] = await Promise.all([reach(made), made.next()]);
+    right.pause();
+    const there = attend(right);
+    attend(left);
+    if (sent !== 'nothing') await untilFull(left);
+    left.close(new Error('gone without a word'));
+    await there.closed;
+    expect(right.send([1], [], [])).toBe(false);
+  });
+
+  it('hears of the death of a peer that was killed, whether it reads or not', async () => {
+    const made = await serving();
+    const where = made.listener.address;
+    const peers = [killable(where), killable(where)];
+    const links = [await made.next(), await made.next()];
+    links[0]!.pause();
+    const ended = links.map((link) => attend(link).closed);
+    for (const peer of peers) peer.kill('SIGKILL');
+    await Promise.all(ended);
+  });
+
+  it('reads a token and frames of one packet, and a token that comes byte by byte', async () => {
+    const made = await serving();
+    const frame = Buffer.concat(packBatch([16, 1]));
+    const [peer, link] = await Promise.all([rawPeer(kind, made, frame), made.next()]);
+    // A turn later than usual: what came along must still be there.
+    await new Promise((resolve) => setImmediate(resolve));
+    const there = attend(link);
+    await there.until(1);
+    expect(there.batches[0]!.entries).toEqual([16, 1]);
+    peer.destroy();
+    await there.closed;
+    const [slow, slowLink] = await Promise.all([rawPeer(kind, made, frame, 1), made.next()]);
+    const slowly = attend(slowLink);
+    await slowly.until(1);
+    slow.destroy();
+  });
+
+  it('loses only the session of a peer that sends its token and a frame that cannot be read in one packet', async () => {
+    let lost!: (session: Session) => void;
+    const ended = new Promise<Session>((resolve) => (lost = resolve));
+    const address = addressOf(kind);
+    const listener = await listen(address, { token: TOKEN, ...(isSecure(kind) ? { tls: tlsOf() } : {}) }, (link) => {
+      const session: Session = new Session({ link, self: 'here', peer: 'there', onClosed: () => lost(session) });
+    });
+    ends.push(() => listener.close());
+    const peer = await rawPeer(kind, { listener }, Buffer.of(0xc1, 0xc1));
+    expect((await ended).closed).toBe(true);
+    peer.destroy();
   });
 
   it.each([

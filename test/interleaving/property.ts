@@ -33,6 +33,7 @@ export function interleave(cells: readonly Cell[]): void {
           total.operations += operations;
           total.lost += lost;
         } catch (error) {
+          if (failedAt === 0) console.log(`${cell.name}: to be shrunk: ${(error as Error).message}`);
           failedAt ||= performance.now();
           // What a failed schedule left would fail the next one.
           const spoilt = world;

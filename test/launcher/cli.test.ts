@@ -35,7 +35,7 @@ async function launch(...args: string[]) {
 describe('mimas launch and mimas patterns', () => {
   it('launch, list, status and stop; Ctrl+C ends all', async () => {
     const { child, lines, metricsPort, patterns } = await launch('--resync-interval', '5s', '--backoff-period', '100ms', '--isolation', 'namespace', '--state-dir', join(temporaryFolder(), 'state'));
-    expect(Object.keys(lines[0]!)).toEqual(['grpcPort', 'metricsPort']);
+    expect(Object.keys(lines[0]!)).toEqual(['grpcPort', 'metricsPort', 'token', 'tokenFile']);
     const launched = patterns('launch', 'hello-pattern', '--namespace', 'my-app');
     expect(launched).toMatchObject({ status: 0, stdout: expect.stringMatching(/^✓ Pattern launched successfully!\n {2}Process ID: ns:my-app:hello-pattern\n {2}Address: localhost:\d+\n {2}Healthy: true\n$/) });
     const status = JSON.parse(patterns('status', 'ns:my-app:hello-pattern', '--json').stdout) as { pid: number; state: string };
@@ -54,9 +54,9 @@ describe('mimas launch and mimas patterns', () => {
   });
 
   it('errors have their messages and exit codes', async () => {
-    const { patterns } = await launch('--token', 'sesame');
+    const { patterns } = await launch('--token', 'open-sesame-please');
     expect(patterns('list')).toMatchObject({ status: 4, stderr: expect.stringContaining('the right token is needed') });
-    const asked = (...args: string[]) => patterns(...args, '--token', 'sesame');
+    const asked = (...args: string[]) => patterns(...args, '--token', 'open-sesame-please');
     expect(asked('list')).toEqual({ status: 0, stdout: '', stderr: 'no processes\n' });
     expect(asked('launch', 'nothing')).toMatchObject({ status: 1, stderr: 'mimas: pattern not found: nothing\n' });
     expect(asked('launch', 'dies', '--namespace', 'x')).toMatchObject({ status: 3, stderr: 'mimas: failed to launch process: process ns:x:dies died: exit code 7\n' });

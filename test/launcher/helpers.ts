@@ -5,6 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect } from 'vitest';
 import { createLauncher, LauncherError, type Launcher, type LauncherOptions } from 'mimas/launcher';
+import { temporaryFolder as fileFolder } from '../helpers/temporary.js';
+
+// Tokens of test launchers are left here, also by those that tests start as programs.
+process.env['MIMAS_RUNTIME_DIR'] = fileFolder('mimas-run-');
 
 const folders: string[] = [];
 const launchers: Launcher[] = [];
@@ -35,14 +39,15 @@ export const HEALTH = `healthcheck:
   startup_timeout: 5s
 `;
 
-export interface PatternSpec { script?: string; manifest?: string; health?: string; level?: string }
+/** `config`: what requests may set. */
+export interface PatternSpec { script?: string; manifest?: string; health?: string; level?: string; config?: string }
 
 /** Adds a pattern to the folder. Without a health check, to run is to be well. */
-export function addPattern(dir: string, name: string, { script = '#!/bin/sh\nexec sleep 60\n', manifest, health = '', level }: PatternSpec = {}): string {
+export function addPattern(dir: string, name: string, { script = '#!/bin/sh\nexec sleep 60\n', manifest, health = '', level, config = 'SECRET' }: PatternSpec = {}): string {
   const folder = join(dir, name);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'run'), script, { mode: 0o755 });
-  writeFileSync(join(folder, 'manifest.yaml'), manifest ?? `name: ${name}\nversion: 1.0.0\nexecutable: ./run\n${level ? `isolation_level: ${level}\n` : ''}${health}`);
+  writeFileSync(join(folder, 'manifest.yaml'), manifest ?? `name: ${name}\nversion: 1.0.0\nexecutable: ./run\nconfig: [${config}]\n${level ? `isolation_level: ${level}\n` : ''}${health}`);
   return folder;
 }
 

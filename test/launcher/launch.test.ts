@@ -1,6 +1,6 @@
 // Launching: who shares a process, what it is given, and what may be launched.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -109,11 +109,11 @@ describe('isolation', () => {
 
 describe('environment', () => {
   it('the manifest comes first, then the request, then the launcher’s own variables, which nobody overrides', async () => {
-    const manifest = 'name: p\nversion: 1.0.0\nexecutable: ./run\nenvironment: {FROM: manifest, ASKED: manifest, GRPC_PORT: "1", PATTERN_NAME: other}\n';
-    const { launcher, output } = await start({ p: { manifest, script: '#!/bin/sh\necho "$FROM $ASKED $PATTERN_NAME $NAMESPACE $SESSION_ID $GRPC_PORT $HEALTH_PORT $PROCESS_ID"\nexec sleep 60\n' } });
-    const { grpcPort, healthPort } = await launcher.launch({ pattern: 'p', isolation: 'session', namespace: 'n', session: 's', config: { ASKED: 'request', HEALTH_PORT: '2', PROCESS_ID: 'x' } });
+    const manifest = 'name: p\nversion: 1.0.0\nexecutable: ./run\nconfig: [ALSO]\nenvironment: {FROM: manifest, ASKED: manifest, GRPC_PORT: "1", PATTERN_NAME: other}\n';
+    const { launcher, output } = await start({ p: { manifest, script: '#!/bin/sh\necho "$FROM $ASKED $ALSO $PATTERN_NAME $NAMESPACE $SESSION_ID $GRPC_PORT $HEALTH_PORT $PROCESS_ID"\nexec sleep 60\n' } });
+    const { grpcPort, healthPort } = await launcher.launch({ pattern: 'p', isolation: 'session', namespace: 'n', session: 's', config: { ASKED: 'request', ALSO: 'asked' } });
     await until(() => output.length > 0);
-    expect(output).toEqual([`session:n:s:p| manifest request p n s ${grpcPort} ${healthPort} session:n:s:p`]);
+    expect(output).toEqual([`session:n:s:p| manifest request asked p n s ${grpcPort} ${healthPort} session:n:s:p`]);
     expect(launcher.logs('session:n:s:p')).toHaveLength(1);
   });
 });
@@ -127,7 +127,7 @@ describe('what cannot be started', () => {
   });
 
   it('an environment that is too large is a failed start, not the end of the launcher', async () => {
-    const { launcher } = await start({ p: {} });
+    const { launcher } = await start({ p: { config: 'BIG' } });
     const error = await failure(launcher.launch({ pattern: 'p', namespace: 'x', config: { BIG: 'x'.repeat(3 << 20) } }));
     expect([error.code, error.message]).toEqual(['PROCESS_START_FAILED', expect.stringContaining('E2BIG')]);
     expect((await launcher.launch({ pattern: 'p', namespace: 'x' })).state).toBe('RUNNING');
@@ -137,7 +137,7 @@ describe('what cannot be started', () => {
 it('the token of the launcher is not handed to patterns; one that a request gives is', async () => {
   process.env['MIMAS_TOKEN'] = 'the-token-of-the-launcher';
   try {
-    const { launcher, output } = await start({ p: { script: '#!/bin/sh\necho "token=$MIMAS_TOKEN"\nexec sleep 60\n' } });
+    const { launcher, output } = await start({ p: { config: 'MIMAS_TOKEN', script: '#!/bin/sh\necho "token=$MIMAS_TOKEN"\nexec sleep 60\n' } });
     await launcher.launch({ pattern: 'p', namespace: 'a' });
     await launcher.launch({ pattern: 'p', namespace: 'b', config: { MIMAS_TOKEN: 'given' } });
     await until(() => output.length === 2);
@@ -178,6 +178,16 @@ describe('ports', () => {
     const { told } = await take();
     expect(told).toHaveLength(20);
     expect(Math.max(...told)).toBeLessThan(from + 20);
+    // What was claimed by the dead is in the way of nobody, but it is there until a launcher starts.
+    expect(readdirSync(folder)).toHaveLength(60);
+    new Ports({ from, to: from + 79 }, folder).tidy();
+    expect(readdirSync(folder).toSorted()).toEqual(told.map((port) => `port-${port}`).toSorted());
+  });
+
+  it('are not claimed in a folder that others can enter', async () => {
+    const folder = temporaryFolder();
+    chmodSync(folder, 0o755);
+    await expect(new Ports(undefined, folder).take()).rejects.toMatchObject({ code: 'PORT_ALLOCATION_FAILED', message: `ports cannot be claimed: ${folder} is not a folder of this user alone (mode 0700); set TMPDIR to another temporary folder` });
   });
 
   it('prefer what is asked for, and say when there are none', async () => {

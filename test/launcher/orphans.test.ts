@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { cgroupName, detectCgroups } from '../../dist/runtime/cgroups.js';
 import { endOrphan } from '../../dist/launcher/orphans.js';
-import { identityOf, isSame } from '../../dist/launcher/identity.js';
+import { identityOf, isSame } from '../../dist/runtime/identity.js';
 import { addPattern, alive, failure, kill, start, startOver, temporaryFolder, until } from './helpers.js';
 import { crash, launcherProgram, program, stranger } from './programs.js';
 
 it('21. a new launcher stops what its killed predecessor left, and touches nobody else (OrphanDetection)', async () => {
   const [dir, stateDir] = [temporaryFolder(), temporaryFolder()];
-  addPattern(dir, 'p', { manifest: 'name: p\nversion: 1.0.0\nexecutable: ./run\nresources: {memory_limit: 64Mi}\n' });
+  addPattern(dir, 'p', { manifest: 'name: p\nversion: 1.0.0\nexecutable: ./run\nconfig: [SECRET]\nresources: {memory_limit: 64Mi}\n' });
   const { program, info } = await launcherProgram(dir, stateDir, 'adopt');
   const { launch } = JSON.parse(readFileSync(join(stateDir, 'processes', readdirSync(join(stateDir, 'processes'))[0]!), 'utf8')) as { launch: string };
   const group = join(detectCgroups().parents.memory ?? '/no/cgroups', cgroupName(launch));
@@ -203,10 +203,10 @@ it('a state folder that cannot be one is told by name', async () => {
 
 it.skipIf(detectCgroups().parents.memory === undefined)('limits of starts that are over leave no groups: of a dead record, and of one whose grandchild got away', async () => {
   const [dir, stateDir] = [temporaryFolder(), temporaryFolder()];
-  const manifest = 'name: p\nversion: 1.0.0\nexecutable: ./run\nresources: {memory_limit: 64Mi}\n';
+  const manifest = 'name: p\nversion: 1.0.0\nexecutable: ./run\nconfig: [SECRET]\nresources: {memory_limit: 64Mi}\n';
   addPattern(dir, 'p', { manifest, script: '#!/bin/sh\nsetsid sleep 60 &\necho $! > escaped\nexec sleep 60\n' });
   const folder = () => readdirSync(join(stateDir, 'processes')).map((name) => (JSON.parse(readFileSync(join(stateDir, 'processes', name), 'utf8')) as { launch: string }).launch).map((launch) => join(detectCgroups().parents.memory!, cgroupName(launch)))[0]!;
-  mkdirSync(join(stateDir, 'processes'), { recursive: true });
+  mkdirSync(join(stateDir, 'processes'), { recursive: true, mode: 0o700 });
   const { program: first, info } = await launcherProgram(dir, stateDir, 'adopt');
   const dead = folder();
   // As if it had been killed before it had recorded a start.

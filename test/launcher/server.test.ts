@@ -16,7 +16,7 @@ afterEach(() => clients.splice(0).forEach((client) => client.close()));
 async function serve(patterns: Record<string, PatternSpec> = { p: {} }, options: ServeOptions = {}) {
   const started = await start(patterns);
   const server = await started.launcher.serve({ grpcPort: 0, metricsPort: 0, ...options });
-  const client = new ReflectingClient(server.grpcPort, options.token === undefined ? {} : { token: options.token });
+  const client = new ReflectingClient(server.grpcPort, server.token === undefined ? {} : { token: server.token });
   clients.push(client);
   const http = (path: string, init: RequestInit = {}) => fetch(`http://127.0.0.1:${server.metricsPort}${path}`, init);
   return { ...started, server, client, http };
@@ -24,7 +24,7 @@ async function serve(patterns: Record<string, PatternSpec> = { p: {} }, options:
 
 describe('gRPC', () => {
   it('a client without our files finds the services and uses them all', async () => {
-    const { client, launcher, output } = await serve({ 'hello-pattern': { script: nodeServer({ before: 'console.log(process.env.GREETING)' }), health: HEALTH } });
+    const { client, launcher, output } = await serve({ 'hello-pattern': { script: nodeServer({ before: 'console.log(process.env.GREETING)' }), config: 'GREETING', health: HEALTH } });
     expect(await client.services()).toEqual(['grpc.health.v1.Health', SERVICE]);
     const launched = await client.call(`${SERVICE}/LaunchPattern`, { patternName: 'hello-pattern', isolation: 'ISOLATION_NAMESPACE', namespace: 'my-app', config: [{ key: 'GREETING', value: 'hi' }] });
     const { grpcPort, pid } = launcher.status('ns:my-app:hello-pattern')!;
@@ -91,15 +91,15 @@ describe('gRPC', () => {
   });
 
   it('with a token, only those who show it get in; health probes may', async () => {
-    const { client, server, http } = await serve({ p: {} }, { token: 'sesame' });
+    const { client, server, http } = await serve({ p: {} }, { token: 'open-sesame-please' });
     expect(await client.call(`${SERVICE}/Health`)).toMatchObject({ healthy: true });
-    for (const given of [undefined, 'Sesame', '']) {
+    for (const given of [undefined, 'Open-sesame-please', '']) {
       const stranger = new ReflectingClient(server.grpcPort, given === undefined ? {} : { token: given });
       clients.push(stranger);
       await expect(stranger.services()).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
     }
     expect((await http('/metrics')).status).toBe(401);
-    expect((await http('/metrics', { headers: { authorization: 'Bearer sesame' } })).status).toBe(200);
+    expect((await http('/metrics', { headers: { authorization: 'Bearer open-sesame-please' } })).status).toBe(200);
     expect([(await http('/health')).status, (await http('/ready')).status]).toEqual([200, 200]);
   });
 

@@ -1,5 +1,5 @@
 // One log on disk: rotation, pruning, and its last lines.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -24,7 +24,28 @@ async function filled(maxFiles: number) {
   return { folder, log, rotation };
 }
 
+const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
+
 describe('a log file', () => {
+  it('is for this user alone, with all that came before it and the folders that are made for it; what others made keeps its mode', async () => {
+    const { folder, log } = await filled(2);
+    await log.close();
+    chmodSync(folder, 0o755);
+    const older = join(folder, 'older.log');
+    writeFileSync(older, 'from before\n');
+    chmodSync(older, 0o644);
+    const below = join(folder, 'made/for/it.log');
+    for (const path of [older, below]) {
+      const another = new LogFile(path, () => ({ maxSize: 1000, maxFiles: 2 }));
+      another.write('a line');
+      await another.close();
+    }
+    const files = readdirSync(folder).filter((name) => name.includes('.log'));
+    expect(files).toEqual(expect.arrayContaining(['a.log.1', 'a.log.2', 'older.log']));
+    expect(files.filter((name) => mode(join(folder, name)) !== '600')).toEqual([]);
+    expect([mode(folder), mode(join(folder, 'made')), mode(join(folder, 'made/for')), mode(below), readFileSync(older, 'utf8')]).toEqual(['755', '700', '700', '600', 'from before\na line\n']);
+  });
+
   it('keeps so many older files and prunes the oldest', async () => {
     const { folder, log } = await filled(2);
     await log.close();

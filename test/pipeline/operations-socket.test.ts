@@ -1,4 +1,5 @@
 // The socket of a running pipeline, and those who treat it badly: nothing of it reaches the pipeline.
+import { existsSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
@@ -53,6 +54,29 @@ describe('the socket', () => {
     socket.destroy();
     run.signal('SIGINT');
     expect(await run.exit()).toBe(0);
+  });
+
+  it('that a killed pipeline has left goes with the next start of any; of several of its name that come at once one gets it', { timeout: 40_000 }, async () => {
+    const { project, run, path } = await running({});
+    run.signal('SIGKILL');
+    await run.exit();
+    expect(existsSync(path)).toBe(true);
+    const rivals = Array.from({ length: 3 }, () => project.start('run', 'pipeline.yaml', '--plain', '--no-control-plane'));
+    const told = await Promise.all(rivals.map(async (one) => Promise.race([one.line('Pipeline started successfully').then(() => 'started', () => 'refused'), one.exit().then(() => 'refused')])));
+    expect(told.toSorted()).toEqual(['refused', 'refused', 'started']);
+    expect(rivals.filter((_, i) => told[i] === 'refused').map((one) => /a pipeline called test runs already/.test(one.err()))).toEqual([true, true]);
+    const winner = rivals[told.indexOf('started')]!;
+    expect(project.mimas('ps').stdout).toContain('test (process');
+    winner.signal('SIGKILL');
+    await winner.exit();
+    // A younger one may be about to be listened at.
+    expect(await eventually(() => Date.now() - statSync(path).ctimeMs > 1_100)).toBe(true);
+    project.write({ sources: [plain('a')] }, {}, 'another');
+    const next = project.start('run', 'pipeline.yaml', '--plain', '--no-control-plane');
+    await next.line('Pipeline started successfully');
+    expect(await eventually(() => !existsSync(path))).toBe(true);
+    next.signal('SIGINT');
+    expect(await next.exit()).toBe(0);
   });
 
   it('a folder whose name is too long for a socket is refused by name', () => {

@@ -1,5 +1,5 @@
 // Operations on a running pipeline: ps, logs, stop, restart, scale, up, down, attach, and the background.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { alive, eventually, freePorts, makeProject, plain, serving } from './helpers.js';
@@ -148,6 +148,7 @@ describe('in the background', () => {
     const { pid, phase } = status(project);
     background.push(pid);
     expect(phase).toBe('started');
+    expect(['', 'a.log', 'test.mimas.log'].map((name) => (statSync(join(project.folder, 'logs', name)).mode & 0o777).toString(8))).toEqual(['700', '600', '600']);
     const attached = project.start('attach');
     await attached.stderr(/attached/);
     project.mimas('restart', 'a');

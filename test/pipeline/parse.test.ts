@@ -54,6 +54,12 @@ describe('problems', () => {
     expect(withSpec(marked.replace('‸', ''))).toContain(`p.yaml:${before.length}:${before.at(-1)!.length + 1}: ${expected}`);
   });
 
+  it('an alias means what its own place takes: a number here, the text there', () => {
+    const { pipeline, problems: found } = parse(`${HEAD}x-port: &port 8080\nx-rate: &rate 1.10\nspec:\n  sources:\n    - {id: a, command: x, env: {PORT: *port, RATE: *rate}, health_port: *port, resources: {cpu: *rate}}`);
+    expect(found).toEqual([]);
+    expect(pipeline!.components[0]).toMatchObject({ env: { PORT: '8080', RATE: '1.10' }, healthPort: 8080, limits: { cpu: 1.1 } });
+  });
+
   it('all are told at once, in order', () => {
     expect(withSpec('  sources:\n    - {id: a, comand: x}\n    - {id: b, replicas: many}').map((one) => one.slice(0, 9))).toEqual(['p.yaml:7:', 'p.yaml:8:']);
   });

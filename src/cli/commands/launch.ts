@@ -1,10 +1,13 @@
 // `mimas launch`: a launcher of patterns in the foreground, served over gRPC and HTTP. The launcher itself is loaded when asked for.
 import { Option, type Command } from 'commander';
+import { printable } from '../../printable.js';
 import { exitCodeOf, EXIT, SIGNAL_BASE, STOP_SIGNALS } from '../exit-codes.js';
-import { readTls, readToken, type TlsFlags, type TokenFlags } from '../files.js';
+import { readTls, readToken, TOKEN_HELP, type TlsFlags, type TokenFlags } from '../files.js';
 import { complain, event, note, onHangUp, say } from '../output.js';
 
-interface LaunchFlags extends TokenFlags, TlsFlags {
+interface LaunchFlags extends Omit<TokenFlags, 'token'>, TlsFlags {
+  /** False: `--no-token`. */
+  token?: string | false;
   patternsDir: string;
   host: string;
   grpcPort: string;
@@ -27,9 +30,9 @@ export function register(program: Command): void {
   program
     .command('launch')
     .summary('launch patterns (any executables) on demand')
-    .description('Reads the manifests of a folder and launches its patterns on demand over gRPC: one process for all, for a namespace, or for a session.\nCtrl+C ends all of them gracefully.')
+    .description('Reads the manifests of a folder and launches its patterns on demand over gRPC: one process for all, for a namespace, or for a session.\nCallers show a token. One is made at the start, and printed; `mimas patterns` of the same user finds it by itself. With --state-dir it is\nkept there, in the file `token`, and stays the same.\nCtrl+C ends all processes gracefully.')
     .option('--patterns-dir <dir>', 'the folder with a folder for each pattern', './patterns')
-    .option('--host <host>', 'where to listen; an address that others reach needs a token', '127.0.0.1')
+    .option('--host <host>', 'where to listen; an address that others reach needs a token of your own', '127.0.0.1')
     .option('--grpc-port <port>', '0 takes a free one', '8080')
     .option('--metrics-port <port>', 'HTTP with /metrics, /metrics.json, /health and /ready; 0 takes a free one', '9092')
     .addOption(new Option('--isolation <level>', 'for requests and manifests that name none (default: namespace)').choices(['none', 'namespace', 'session']))
@@ -43,8 +46,9 @@ export function register(program: Command): void {
     .option('--memory-limit <size>', 'for manifests that name none, such as 1Gi')
     .option('--max-processes <n>', 'at most so many at a time')
     .option('--watch', 'reload when a manifest changes')
-    .addOption(new Option('--token <token>', 'what callers must show').env('MIMAS_TOKEN'))
+    .addOption(new Option('--token <token>', `what callers must show, instead of one that is made; ${TOKEN_HELP}`).env('MIMAS_TOKEN'))
     .addOption(new Option('--token-file <file>', 'a file that holds the token').conflicts('token'))
+    .option('--no-token', 'callers show none: every user of this machine can start programs as you; at loopback only')
     .option('--tls-cert <file>', 'certificate, PEM')
     .option('--tls-key <file>', 'its private key, PEM')
     .option('--tls-ca <file>', 'callers need a certificate that this authority signed, PEM')
@@ -57,6 +61,7 @@ async function run(flags: LaunchFlags): Promise<void> {
   const { json } = flags;
   try {
     const { createLauncher } = await import('../../launcher/index.js');
+    const chosen = flags.token === false ? false : readToken(flags as TokenFlags);
     const tls = readTls(flags);
     if (tls && !(tls.cert && tls.key)) throw usage('--tls-cert and --tls-key belong together');
     // The first line of all holds the ports: programs read them from it. What is said before waits.
@@ -82,17 +87,20 @@ async function run(flags: LaunchFlags): Promise<void> {
         host: flags.host,
         grpcPort: port(flags.grpcPort, '--grpc-port'),
         metricsPort: port(flags.metricsPort, '--metrics-port'),
-        token: readToken(flags),
+        token: chosen,
         tls: tls && { cert: tls.cert as string, key: tls.key as string, ca: tls.ca as string | undefined },
       });
-      const { grpcPort, metricsPort } = server;
+      const { grpcPort, metricsPort, tokenFile } = server;
+      // One that somebody chose is a secret that they know already.
+      const made = chosen === undefined ? server.token : undefined;
       if (json) {
-        say(JSON.stringify({ grpcPort, metricsPort }));
+        say(JSON.stringify({ grpcPort, metricsPort, token: made, tokenFile }));
         for (const say of early) say();
         early = undefined;
       } else {
         say(`Launcher service started on ${server.host}:${grpcPort}, metrics on http${tls ? 's' : ''}://${server.host}:${metricsPort}/metrics`);
-        say(`${launcher.registry.count} patterns: ${launcher.registry.list().map(({ name }) => name).join(', ')}`);
+        if (made !== undefined) say(`token ${made}${tokenFile === undefined ? '' : `, also in ${tokenFile}`}`);
+        say(`${launcher.registry.count} patterns: ${launcher.registry.list().map(({ name }) => printable(name)).join(', ')}`);
       }
       await new Promise<void>((resolve) => {
         let asked = false;

@@ -4,7 +4,8 @@ import type { ChannelCredentials, Client, Metadata, ServiceError } from '@grpc/g
 import { InvalidOptionError } from '../../errors.js';
 import { parseDuration } from '../../units.js';
 import { EXIT } from '../exit-codes.js';
-import { readTls, readToken, type TlsFlags, type TokenFlags } from '../files.js';
+import { readTls, readToken, TOKEN_HELP, type TlsFlags, type TokenFlags } from '../files.js';
+import { printable, printableLines } from '../../printable.js';
 import { complain, note, say, toJson } from '../output.js';
 
 interface Flags extends TokenFlags, TlsFlags {
@@ -15,14 +16,14 @@ interface Info { patternName: string; processId: string; state: string; address:
 type Ask = <Answer>(method: string, request: object) => Promise<Answer>;
 
 /** gRPC status to exit code. */
-const EXITS: Readonly<Record<number, number>> = { 3: EXIT.usage, 13: EXIT.start, 9: EXIT.start, 8: EXIT.start, 14: EXIT.unreachable, 16: EXIT.unreachable, 4: EXIT.unreachable };
+const EXITS: Readonly<Record<number, number>> = { 3: EXIT.usage, 7: EXIT.usage, 13: EXIT.start, 9: EXIT.start, 8: EXIT.start, 14: EXIT.unreachable, 16: EXIT.unreachable, 4: EXIT.unreachable };
 /** The launcher is asked to answer within this time; starts and ends take theirs. */
 const QUICK_MS = 10_000;
 
 function common(command: Command): Command {
   return command
     .option('--address <host:port>', 'of the launcher', '127.0.0.1:8080')
-    .addOption(new Option('--token <token>', 'what the launcher asks for').env('MIMAS_TOKEN'))
+    .addOption(new Option('--token <token>', `what the launcher asks for; not needed for a launcher of this user that made its own; ${TOKEN_HELP}`).env('MIMAS_TOKEN'))
     .addOption(new Option('--token-file <file>', 'a file that holds the token').conflicts('token'))
     .option('--tls-ca <file>', 'the authority that signed the launcher’s certificate, PEM')
     .option('--tls-cert <file>', 'a certificate of one’s own, PEM')
@@ -45,7 +46,7 @@ export function register(program: Command): void {
     .addOption(new Option('--isolation <level>', 'default: the manifest’s').choices(['none', 'namespace', 'session']))
     .option('--namespace <name>', 'the tenant')
     .option('--session <id>', 'the session')
-    .option('--config <name=value...>', 'environment variables')
+    .option('--config <name=value...>', 'environment variables that its manifest lets requests set')
     .option('--grace <seconds>', 'its grace when it is ended without one')
     .action((pattern: string, flags: Flags & { isolation?: string; namespace?: string; session?: string; config?: string[]; grace?: string }) => withLauncher(flags, async (ask) => {
       const isolation = flags.isolation === undefined ? 'ISOLATION_LEVEL_UNSPECIFIED' : `ISOLATION_${flags.isolation.toUpperCase()}`;
@@ -53,8 +54,8 @@ export function register(program: Command): void {
       const answer = await ask<{ processId: string; address: string; healthy: boolean }>('LaunchPattern', { patternName: pattern, isolation, namespace: flags.namespace ?? '', sessionId: flags.session ?? '', config, gracePeriodSecs: seconds(flags.grace) });
       if (flags.json) return say(toJson(answer));
       say('✓ Pattern launched successfully!');
-      say(`  Process ID: ${answer.processId}`);
-      say(`  Address: ${answer.address}`);
+      say(`  Process ID: ${printable(answer.processId)}`);
+      say(`  Address: ${printable(answer.address)}`);
       say(`  Healthy: ${answer.healthy}`);
     }));
   common(patterns.command('stop').description('Ends a process: SIGTERM, the grace, SIGKILL.').argument('<id>', 'as `mimas patterns list` shows it'))
@@ -63,7 +64,7 @@ export function register(program: Command): void {
     .action((processId: string, flags: Flags & { grace?: string; force?: boolean }) => withLauncher(flags, async (ask) => {
       const answer = await ask<{ success: boolean; error: string }>('TerminatePattern', { processId, gracePeriodSecs: seconds(flags.grace), force: flags.force ?? false });
       if (flags.json) say(toJson(answer));
-      else if (answer.success) say(`${processId} is stopped`);
+      else if (answer.success) say(`${printable(processId)} is stopped`);
       else note(`mimas: ${answer.error}`);
       if (!answer.success) process.exitCode = EXIT.failed;
     }));
@@ -71,14 +72,14 @@ export function register(program: Command): void {
     .action((processId: string | undefined, flags: Flags) => withLauncher(flags, async (ask) => {
       if (processId === undefined) {
         const health = await ask<object>('Health', { includeProcesses: false });
-        return say(flags.json ? toJson(health) : JSON.stringify(health, null, 2));
+        return say(flags.json ? toJson(health) : printableLines(JSON.stringify(health, null, 2)));
       }
       const { process: info, notFound } = await ask<{ process: Info | null; notFound: boolean }>('GetProcessStatus', { processId });
       if (notFound || !info) {
         process.exitCode = EXIT.failed;
         return flags.json ? say(toJson({ notFound: true })) : note(`mimas: process not found: ${processId}`);
       }
-      say(flags.json ? toJson(info) : JSON.stringify(info, null, 2));
+      say(flags.json ? toJson(info) : printableLines(JSON.stringify(info, null, 2)));
     }));
 }
 
@@ -99,14 +100,17 @@ function seconds(grace: string | undefined): number {
 async function withLauncher(flags: Flags, act: (ask: Ask) => Promise<void>): Promise<void> {
   let client: Client | undefined;
   try {
-    const [{ credentials, Metadata }, { launcherClient }] = await Promise.all([import('@grpc/grpc-js'), import('../../launcher/grpc-server.js')]);
+    const [{ credentials, Metadata }, { launcherClient }, { findLauncher }] = await Promise.all([import('@grpc/grpc-js'), import('../../launcher/grpc-server.js'), import('../../launcher/token-store.js')]);
     const tls = readTls(flags);
     const pem = (value: unknown) => (value === undefined ? null : Buffer.from(value as string));
     const channel: ChannelCredentials = tls ? credentials.createSsl(pem(tls.ca), pem(tls.key), pem(tls.cert)) : credentials.createInsecure();
     const metadata: Metadata = new Metadata();
-    const token = readToken(flags);
+    const given = readToken(flags);
+    const found = given === undefined ? findLauncher(flags.address) : undefined;
+    const token = given ?? found?.token;
     if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
-    client = new (launcherClient())(flags.address, channel);
+    // Where it was found, by number: a name may lead to somebody else. With TLS the name is in the certificate, which proves it.
+    client = new (launcherClient())(found && !tls ? found.address : flags.address, channel);
     const stub = client as unknown as Record<string, (request: object, metadata: Metadata, options: object, done: (error: ServiceError | null, answer: never) => void) => void>;
     await act((method, request) => new Promise((resolve, reject) => {
       const slow = method === 'LaunchPattern' || method === 'TerminatePattern';
@@ -136,7 +140,7 @@ async function withLauncher(flags: Flags, act: (ask: Ask) => Promise<void>): Pro
 function table(list: readonly Info[]): void {
   const rows = [['PROCESS', 'STATE', 'HEALTHY', 'PID', 'ADDRESS', 'UPTIME', 'RESTARTS', 'ERRORS'], ...list.map((info) => [
     info.processId, info.state.replace('STATE_', ''), String(info.healthy), info.pid > 0 ? String(info.pid) : '-', info.address || '-', `${info.uptimeSeconds}s`, String(info.restartCount), String(info.errorCount),
-  ])];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  ].map(printable))];
+  const widths = rows[0]!.map((_, column) => rows.reduce((most, row) => Math.max(most, row[column]!.length), 0));
   for (const row of rows) say(row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd());
 }

@@ -5,6 +5,7 @@ import type { Request } from '../../pipeline/operations.js';
 import type { Changes } from '../../pipeline/runner.js';
 import { runningPipelines } from '../../pipeline/runtime-folder.js';
 import { InvalidOptionError, PipelineNotRunningError } from '../../errors.js';
+import { printable } from '../../printable.js';
 import { EXIT } from '../exit-codes.js';
 import { complain, inColour, note, onHangUp, say } from '../output.js';
 import { Narrator } from '../pipeline/narrator.js';
@@ -27,7 +28,7 @@ async function guarded(json: boolean | undefined, work: () => Promise<void>): Pr
 
 function show(status: PipelineStatus, json: boolean | undefined): void {
   if (json) return say(JSON.stringify(status));
-  say(`${status.name} (${status.orchestrator}, pid ${status.pid}): ${status.phase}${status.endpoint ? `, control plane at ${status.endpoint}` : ''}`);
+  say(printable(`${status.name} (${status.orchestrator}, pid ${status.pid}): ${status.phase}${status.endpoint ? `, control plane at ${status.endpoint}` : ''}`));
   for (const row of statusTable(status, { colour: inColour() })) say(row);
 }
 
@@ -60,7 +61,7 @@ const operate = (request: Request, { pipeline, json }: OperationFlags) => guarde
     if (json) return say(JSON.stringify(answer));
     for (const message of failed) note(`mimas: ${message}`);
     const parts = Object.entries({ added, removed, changed }).flatMap(([what, ids]) => (ids.length > 0 ? [`${what} ${ids.join(', ')}`] : []));
-    return say(parts.length > 0 ? parts.join('; ') : 'nothing has changed');
+    return say(parts.length > 0 ? printable(parts.join('; ')) : 'nothing has changed');
   }
   show(answer as PipelineStatus, json);
 });

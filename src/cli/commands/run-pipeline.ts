@@ -2,10 +2,12 @@
 import { resolve } from 'node:path';
 import { EngineUnavailableError, InvalidOptionError, PipelineInvalidError } from '../../errors.js';
 import { ControlPlane } from '../../pipeline/control-plane.js';
+import type { Audience } from '../../pipeline/control-plane-access.js';
 import type { PipelineSpec } from '../../pipeline/model.js';
 import { OperationsServer } from '../../pipeline/operations.js';
 import { loadPipeline } from '../../pipeline/parse.js';
 import { PipelineRunner } from '../../pipeline/runner.js';
+import { runningPipelines } from '../../pipeline/runtime-folder.js';
 import { Watcher } from '../../pipeline/watcher.js';
 import { parseDuration } from '../../units.js';
 import { EXIT, SIGNAL_BASE, STOP_SIGNALS, type StopSignal } from '../exit-codes.js';
@@ -30,6 +32,8 @@ export interface RunPipelineFlags {
   controlPlane: boolean;
   controlPlanePort?: string;
   controlPlaneAddress?: string;
+  controlPlaneRegister: Audience;
+  controlPlaneRead: Audience;
   heartbeatTtl: string;
   janitorInterval: string;
   /** False: `--no-rewrite-localhost`. */
@@ -62,6 +66,8 @@ async function foreground(spec: PipelineSpec, load: () => PipelineSpec, flags: R
   narrator.listen(runner.events);
   const operations = new OperationsServer(runner, { load });
   await operations.listen();
+  // Sockets that killed ones have left are cleared away with the look.
+  void runningPipelines().catch(() => {});
   const stopListening = listenForSignals(runner, narrator);
   // Nobody reads any more: as with other programs in a pipe, that is the end, but an orderly one.
   onHangUp(() => void runner.stop('nobody reads the output'));
@@ -85,11 +91,14 @@ async function foreground(spec: PipelineSpec, load: () => PipelineSpec, flags: R
   return exitCode === 0 ? EXIT.done : EXIT.failed;
 }
 
-function controlPlaneFor(spec: () => PipelineSpec, { controlPlanePort, controlPlaneAddress, heartbeatTtl, janitorInterval }: RunPipelineFlags): ControlPlane {
+function controlPlaneFor(spec: () => PipelineSpec, { controlPlanePort, controlPlaneAddress, controlPlaneRegister, controlPlaneRead, heartbeatTtl, janitorInterval }: RunPipelineFlags): ControlPlane {
   const port = controlPlanePort === undefined ? undefined : Number(controlPlanePort);
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) throw new InvalidOptionError(`--control-plane-port: ${controlPlanePort} is not a port`, { option: 'controlPlanePort' });
+  if (controlPlaneRegister === 'anyone') note('warning: --control-plane-register anyone: whoever reaches the control plane, every user of this machine too, can register under any id');
   return new ControlPlane({
     port,
+    register: controlPlaneRegister,
+    read: controlPlaneRead,
     elsewhere: port === undefined,
     ...(controlPlaneAddress === undefined ? {} : { hosts: [controlPlaneAddress] }),
     ttl: parseDuration(heartbeatTtl, '--heartbeat-ttl'),

@@ -1,11 +1,12 @@
 // `mimas validate`: what is wrong with a pipeline file, without running anything.
-import { formatProblem } from '../../pipeline/problems.js';
+import { formatProblems, MOST_PROBLEMS } from '../../pipeline/problems.js';
 import { pipelineJsonSchema } from '../../pipeline/json-schema.js';
 import { readPipeline } from '../../pipeline/parse.js';
 import { plan } from '../../pipeline/plan.js';
 import { refusalsOf } from '../../pipeline/refusals.js';
+import { printable } from '../../printable.js';
 import { EXIT } from '../exit-codes.js';
-import { note, say } from '../output.js';
+import { note, say, toJson } from '../output.js';
 import { orchestratorFor } from '../pipeline/orchestrators.js';
 
 export interface ValidateFlags { json?: boolean; envFile?: string[]; schema?: boolean; orchestrator?: 'process' | 'container' | 'docker' }
@@ -25,11 +26,11 @@ export async function validate(files: readonly string[], { json, envFile, schema
     const pipeline = refused.length > 0 ? undefined : read.pipeline;
     const problems = [...read.problems, ...refused];
     valid &&= pipeline !== undefined;
-    if (json) say(JSON.stringify({ file, valid: pipeline !== undefined, problems }));
+    if (json) say(toJson({ file, valid: pipeline !== undefined, problems: problems.slice(0, MOST_PROBLEMS), more: read.more + Math.max(0, problems.length - MOST_PROBLEMS) }));
     else if (pipeline) {
       const made = plan(pipeline.components);
-      say(`${file}: ${pipeline.name} is valid; start order: ${'levels' in made ? made.levels.map((level) => level.join(', ')).join(' → ') : ''}`);
-    } else for (const problem of problems) note(formatProblem(problem));
+      say(`${printable(file)}: ${pipeline.name} is valid; start order: ${'levels' in made ? made.levels.map((level) => level.join(', ')).join(' → ') : ''}`);
+    } else for (const line of formatProblems(problems, read.more)) note(line);
   }
   if (!valid) process.exitCode = EXIT.usage;
 }

@@ -1,7 +1,8 @@
 // `mimas run -d`: the same command once more, in a session of its own, until its pipeline is up or is not going to be.
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fchmodSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { OWN_FILE, OWN_FOLDER } from '../../runtime/own-folder.js';
 import { EXIT, SIGNAL_BASE, STOP_SIGNALS } from '../exit-codes.js';
 import { event, note } from '../output.js';
 
@@ -9,9 +10,11 @@ const INTERRUPTED = SIGNAL_BASE + STOP_SIGNALS.SIGINT;
 
 /** Resolves with the exit code. Ctrl+C before the pipeline is up ends it. */
 export async function detach(pipeline: string, logDir: string, json: boolean | undefined): Promise<number> {
-  mkdirSync(logDir, { recursive: true });
+  mkdirSync(logDir, { recursive: true, mode: OWN_FOLDER });
   const log = join(logDir, `${pipeline}.mimas.log`);
-  const out = openSync(log, 'w', 0o600);
+  const out = openSync(log, 'w', OWN_FILE);
+  // It may be one of an earlier version.
+  fchmodSync(out, OWN_FILE);
   const args = [...process.argv.slice(1).filter((arg) => arg !== '-d' && arg !== '--detach'), '--detached'];
   const child = spawn(process.execPath, [...process.execArgv, ...args], { detached: true, stdio: ['ignore', out, out, 'ipc'] });
   closeSync(out);

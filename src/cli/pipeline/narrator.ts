@@ -1,5 +1,6 @@
 // How a pipeline is told on a terminal: the thirteen lines of seed 003, components' lines with coloured names, JSON events.
 import { EVENT_NAMES, type PipelineEvents } from '../../pipeline/events.js';
+import { printable } from '../../printable.js';
 import type { Emitter } from '../../supervisor/emitter.js';
 
 export type Style = 'plain' | 'full' | 'json';
@@ -39,7 +40,7 @@ export class Narrator {
     if (name === 'log' && !this.#lines) return;
     if (this.#style === 'json') return this.#sink(JSON.stringify({ event: name, time: new Date().toISOString(), ...detail }));
     const line = lineOf(name, detail);
-    if (line !== undefined && (line.always || this.#style === 'full')) this.#sink(line.always ? line.text : this.#paint(line.text, GREY));
+    if (line !== undefined && (line.always || this.#style === 'full')) this.#sink(line.always ? printable(line.text) : this.#paint(printable(line.text), GREY));
     if (name === 'log' && this.#style === 'full') {
       const { id, stream, line: text } = detail as PipelineEvents['log'];
       this.#sink(`${this.#prefix(id)} ${stream === 'stderr' ? this.#paint(text, RED) : text}`);
@@ -53,7 +54,7 @@ export class Narrator {
 
   #prefix(id: string): string {
     const index = this.#index(id);
-    return this.#paint(`${id.padEnd(this.#width)} |`, COLOURS[index % COLOURS.length]!);
+    return this.#paint(`${printable(id).padEnd(this.#width)} |`, COLOURS[index % COLOURS.length]!);
   }
 
   #index(id: string): number {

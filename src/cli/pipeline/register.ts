@@ -23,6 +23,8 @@ export const RUN_PIPELINE_OPTIONS: readonly Option[] = [
   envFile(),
   new Option('--control-plane-port <port>', 'of the control plane; 0 takes a free one (default: 8080, or a free one when that is taken)'),
   new Option('--control-plane-address <host>', 'where the control plane listens; default: 127.0.0.1, with containers also the gateway of their network'),
+  new Option('--control-plane-register <who>', 'components: with the token that each is given, and under its own id only; for those that cannot show one, user: programs of this user, or anyone').choices(['components', 'user', 'anyone']).default('components'),
+  new Option('--control-plane-read <who>', 'who may list and look up components there').choices(['components', 'user', 'anyone']).default('components'),
   new Option('--no-control-plane', 'without a control plane'),
   new Option('--heartbeat-ttl <duration>', 'a component that is silent for so long is unhealthy').default('30s'),
   new Option('--janitor-interval <duration>', 'how often silence is looked for').default('10s'),

@@ -1,5 +1,6 @@
 // Rows in columns, for `mimas ps` and for the table that stays at the bottom of a terminal.
 import type { PipelineStatus } from '../../pipeline/events.js';
+import { printable } from '../../printable.js';
 import { formatBytes, formatDuration } from '../../units.js';
 
 const STATE_COLOURS: Readonly<Record<string, number>> = { healthy: 32, running: 32, completed: 36, starting: 33, restarting: 33, pending: 90, stopping: 33, stopped: 90, skipped: 90, unhealthy: 31, failed: 31 };
@@ -22,9 +23,9 @@ export function statusTable({ components }: PipelineStatus, { colour, width }: {
     ports.join(',') || '-',
     registered?.toLowerCase() ?? '-',
     detail ?? '',
-  ]);
+  ].map(printable));
   const all = [['NAME', 'KIND', STATE, 'PID', 'CPU', 'MEM', 'RESTARTS', 'UPTIME', 'PORTS', 'REGISTERED', ''], ...rows];
-  const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
+  const widths = all[0]!.map((_, column) => all.reduce((most, row) => Math.max(most, row[column]!.length), 0));
   const at = all[0]!.indexOf(STATE);
   const start = widths.slice(0, at).reduce((sum, one) => sum + one + GAP.length, 0);
   return all.map((row, n) => {

@@ -1,6 +1,6 @@
 // One process for ever: a pid alone is given to others later, but not with the same start time in the same boot.
 import { readFileSync } from 'node:fs';
-import { isLiving, processFacts } from '../runtime/process-facts.js';
+import { isLiving, processFacts } from './process-facts.js';
 
 export interface Identity {
   readonly pid: number;

@@ -1,0 +1,37 @@
+// Mutated answers against a program that calls. Each visit has a seed of its own, by which it can be had again.
+import { writeFileSync } from 'node:fs';
+import { serialize } from 'node:v8';
+import type { Span } from './against-served-by-chance.js';
+import type { Finding } from './against-served.js';
+import type { Corpus } from './corpus.js';
+import type { HostProgram } from './host-program.js';
+import { leftBehind } from './victim.js';
+
+/** How many mutated frames were said. */
+export async function runMutatedLies(program: HostProgram, answers: Corpus, file: string, { seed, frames, within = Infinity }: Span, onFinding: (finding: Finding) => void): Promise<number> {
+  writeFileSync(file, serialize(answers));
+  const end = performance.now() + within;
+  const held = await program.held();
+  const { pid } = program;
+  const before = program.facts();
+  let own = seed;
+  let visits = 0;
+  // What a process of the program's own has said nobody counts: at least once what was recorded.
+  const said = () => Math.max(program.said, visits * answers.length);
+  for (; said() < frames && performance.now() < end; visits++) {
+    const name = `mutated answers, MIMAS_SEED=${own}`;
+    const outcomes = await program.visitRich(answers, file, own++);
+    if (!outcomes) {
+      onFinding({ name, what: `THE PROGRAM DIED: ${program.lastWords()}` });
+      await program.revive();
+    } else for (const [call, outcome] of Object.entries(outcomes)) if (outcome === 'UNSETTLED') onFinding({ name, what: `${call}() never settled` });
+  }
+  const say = (what: string) => onFinding({ name: `mutated answers, MIMAS_SEED=${seed}, at the end`, what });
+  for (const what of await program.complaints()) say(what);
+  if (program.printed().length > 0) say(`it printed: ${program.printed()[0]}`);
+  if (pid !== program.pid) return said();
+  const left = ((await program.held()) - held) / 2 ** 20;
+  if (left > 50) say(`${Math.round(left)} MiB are left`);
+  leftBehind(before, await program.settledFacts(before)).forEach(say);
+  return said();
+}

@@ -1,0 +1,78 @@
+// Mutated frames against a served process. Each connection has a seed of its own, by which it can be had again.
+import { fence, settled, type Finding } from './against-served.js';
+import type { Corpus } from './corpus.js';
+import { SETTLE } from './limits.js';
+import { mutated } from './mutate.js';
+import { chanceOf } from './random.js';
+import type { Victim } from './victim.js';
+
+/** Frames of one connection, if it lives so long. */
+const AT_MOST = 60;
+/** Connections at once. */
+const LANES = 4;
+
+export interface Span {
+  readonly seed: number;
+  /** Ends when so many mutated frames were sent … */
+  readonly frames: number;
+  /** … or after this time, ms. */
+  readonly within?: number;
+}
+
+/** How many mutated frames were sent. */
+export async function runMutations(victim: Victim, corpus: Corpus, { seed, frames, within = Infinity }: Span, onFinding: (finding: Finding) => void): Promise<number> {
+  const end = performance.now() + within;
+  const before = await victim.vitals();
+  let next = seed;
+  let sent = 0;
+  let reviving: Promise<void> | undefined;
+  const lane = async () => {
+    while (sent < frames && performance.now() < end) {
+      await reviving;
+      const own = next++;
+      const outcome = await connection(victim, corpus, own, (count) => (sent += count));
+      if (outcome && !reviving) {
+        const alive = await victim.pulse();
+        onFinding({ name: `mutated frames, MIMAS_SEED=${own} (or one of the ${LANES} before it)`, what: alive === undefined ? `THE PROCESS DIED: ${victim.lastWords()}` : outcome });
+        if (alive === undefined && !reviving) await (reviving = victim.revive().finally(() => (reviving = undefined)));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: frames === 1 ? 1 : LANES }, lane));
+  const say = (what: string) => onFinding({ name: `mutated frames, MIMAS_SEED=${seed}, at the end`, what });
+  if ((await victim.pulse()) === undefined) {
+    say(`THE PROCESS DIED: ${victim.lastWords()}`);
+    await victim.revive();
+    return sent;
+  }
+  for (const what of [...(await victim.complaints()), ...(await victim.leftovers())]) say(what);
+  if (victim.printed().length > 0) say(`it printed: ${victim.printed()[0]}`);
+  const left = ((await victim.vitals()).held - before.held) / 2 ** 20;
+  if (left > 50) say(`${Math.round(left)} MiB are left`);
+  return sent;
+}
+
+/** What is wrong with how it went, if anything. */
+async function connection(victim: Victim, corpus: Corpus, seed: number, onSent: (count: number) => void): Promise<string | undefined> {
+  const chance = chanceOf(seed);
+  let peer;
+  try {
+    peer = await victim.reach();
+  } catch (error) {
+    return `nobody could connect: ${(error as Error).message}`;
+  }
+  for (let i = 0; i < AT_MOST && !peer.closed; i++) {
+    const batch = corpus[i % corpus.length]!;
+    // Most of what was honest is said as it was: state builds up, for the next lie to meet.
+    peer.sendBody(mutated(batch, chance, corpus));
+    onSent(1);
+    if (i % 4 === 3) {
+      await peer.drained();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  peer.send(fence);
+  const outcome = await settled(peer);
+  peer.destroy();
+  return outcome === undefined ? `neither answered nor closed within ${SETTLE} ms` : undefined;
+}

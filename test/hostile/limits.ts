@@ -1,0 +1,13 @@
+// What a hostile peer may cost others. On a quiet machine the honest caller waits less than 250 ms; tests share theirs with others.
+
+export const number = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise);
+
+/** Longest wait of the honest caller, ms. */
+export const LONGEST_WAIT = number('MIMAS_HONEST_WAIT', 2_000);
+/** Longest time until a hostile frame is answered or its link closed, ms. */
+export const SETTLE = number('MIMAS_SETTLE', LONGEST_WAIT + 1_000);
+const MIB = 1024 * 1024;
+/** What a hostile peer may add to the resident memory of its victim while it lasts, bytes. */
+export const PEAK = number('MIMAS_PEAK', 300 * MIB);
+/** What may be left of it when the link has ended and rubbish was collected, bytes. */
+export const LEFT = number('MIMAS_LEFT', 50 * MIB);

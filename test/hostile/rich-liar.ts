@@ -1,0 +1,59 @@
+// A process that answers with what an honest one answered once, changed. It speaks as soon as it is spoken to.
+import { entriesOf, Kind } from './entries.js';
+import type { Corpus } from './corpus.js';
+import type { Channel } from './liar.js';
+import { mutated } from './mutate.js';
+import { chanceOf } from './random.js';
+import type { Batch } from './raw-peer.js';
+import { bodyOf, pack } from './raw-bytes.js';
+
+const ANSWERS: ReadonlySet<unknown> = new Set([Kind.RESULT, Kind.RESULT_FULL, Kind.ERROR]);
+
+/** What it says in one session, if that lasts so long. */
+const AT_MOST = 200;
+
+export class RichLiar {
+  #spoken = false;
+  #answers: Corpus;
+
+  /** `seed`: of all that it says. The first of `answers` is the greeting, which has to be right for a session to begin. */
+  constructor(
+    private readonly channel: Channel,
+    answers: Corpus,
+    private readonly seed: number,
+    private readonly onSaid: () => void = () => {},
+  ) {
+    this.#answers = answers;
+  }
+
+  greet(): void {
+    const [greeting] = entriesOf(this.#answers[0]!.entries);
+    this.channel.body(bodyOf(pack(greeting)));
+  }
+
+  hear({ entries }: Batch): void {
+    const first = entriesOf(entries).find(([kind]) => kind === Kind.CALL || kind === Kind.CALL_FULL);
+    if (this.#spoken || !first) return;
+    this.#spoken = true;
+    this.#answers = shifted(this.#answers, (first[1] as number) - 1);
+    void this.#speak();
+  }
+
+  async #speak(): Promise<void> {
+    const chance = chanceOf(this.seed);
+    for (let said = 0; said < AT_MOST && this.channel.open; said++) {
+      this.channel.body(mutated(withoutGreeting(this.#answers[said % this.#answers.length]!), chance, this.#answers));
+      this.onSaid();
+      if (said % 4 === 3) await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.channel.end();
+  }
+}
+
+const withoutGreeting = (batch: Batch): Batch => ({ ...batch, entries: entriesOf(batch.entries).filter(([kind]) => kind !== Kind.HELLO).flat() });
+
+/** The same answers to calls whose numbers begin later. */
+function shifted(answers: Corpus, by: number): Corpus {
+  if (by === 0) return answers;
+  return answers.map(({ entries, attachments }) => ({ attachments, entries: entriesOf(entries).flatMap((entry) => (ANSWERS.has(entry[0]) ? [entry[0], (entry[1] as number) + by, ...entry.slice(2)] : entry)) }));
+}
