@@ -9,6 +9,7 @@ export default defineConfig({
   resolve: { alias: { 'msgpackr/unpack': join(msgpackr, 'unpack.js') } },
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/setup/status-steps.ts'],
     exclude: ['test/fixtures/**'],
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -27,7 +27,7 @@ export const ERROR_CODES = {
   INVALID_PROCESS: 'a decorator was used where it cannot work',
   ISOLATION_FULL: 'all `maxProcesses` processes of an isolation are at work, so none can be evicted for another key',
   UNIT_NOT_FOUND: 'no process or unit with this id',
-  SHUTDOWN_INCOMPLETE: 'something outlived the shutdown deadline; `left` names it',
+  SHUTDOWN_INCOMPLETE: 'something outlived the shutdown deadline; `left` names it: name, pid or thread id, and why',
   PIPELINE_INVALID: 'a pipeline file makes no sense; `problems` lists where and why',
   COMPONENT_FAILED: 'a component of a pipeline could not be started, or was given up; `component` names it and `lastLines` is what it printed last',
   ENGINE_UNAVAILABLE: 'no container engine answers',
@@ -116,7 +116,9 @@ export class InvalidOptionError extends coded<'INVALID_OPTION', { option: string
 export class InvalidProcessError extends coded<'INVALID_PROCESS'>('INVALID_PROCESS') {}
 export class IsolationFullError extends coded<'ISOLATION_FULL', { id: string; maxProcesses: number }>('ISOLATION_FULL') {}
 export class UnitNotFoundError extends coded<'UNIT_NOT_FOUND', { id: string }>('UNIT_NOT_FOUND') {}
-export class ShutdownIncompleteError extends coded<'SHUTDOWN_INCOMPLETE', { left: readonly string[] }>('SHUTDOWN_INCOMPLETE') {}
+/** What outlived a shutdown. */
+export interface LeftBehind { readonly name: string; readonly pid?: number | undefined; readonly threadId?: number | undefined; readonly why: string }
+export class ShutdownIncompleteError extends coded<'SHUTDOWN_INCOMPLETE', { left: readonly LeftBehind[] }>('SHUTDOWN_INCOMPLETE') {}
 export class PipelineInvalidError extends coded<'PIPELINE_INVALID', { problems: readonly { message: string }[] }>('PIPELINE_INVALID') {}
 export class ComponentFailedError extends coded<'COMPONENT_FAILED', { component: string; exitCode: number | null; signal: string | null; lastLines: readonly string[] }>('COMPONENT_FAILED') {}
 export class EngineUnavailableError extends coded<'ENGINE_UNAVAILABLE'>('ENGINE_UNAVAILABLE') {}

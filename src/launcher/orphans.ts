@@ -2,6 +2,7 @@
 // mark of one start (`MIMAS_LAUNCH`) in its environment. Other launchers' and other people's processes carry other marks.
 import { readFileSync } from 'node:fs';
 import { deadline } from '../runtime/deadline.js';
+import { GROUP_END_MS } from '../runtime/ending.js';
 import { groupEmptied, groupGone } from '../runtime/group-members.js';
 import { processFacts, processIds } from '../runtime/process-facts.js';
 import { signalGroup } from '../runtime/process-group.js';
@@ -54,11 +55,13 @@ export async function endOrphan(identity: Identity, grace: number = ORPHAN_GRACE
     if (processFacts(pid)?.group === pid) {
       // The number stays the group's for as long as anybody is in it, whether its leader lives or not.
       if (polite) signalGroup(pid, 'SIGTERM');
-      if (!polite || !(await groupEmptied(pid, over.signal))) await groupGone(pid);
+      if (!polite || !(await groupEmptied(pid, over.signal))) await groupGone(pid, GROUP_END_MS);
       return true;
     }
     if (polite) signalOne(identity, 'SIGTERM');
-    while (isSame(identity)) {
+    // One that hangs in the kernel is waited for no longer.
+    const end = performance.now() + (polite ? grace : 0) + GROUP_END_MS;
+    while (isSame(identity) && performance.now() < end) {
       if (!polite || over.signal.aborted) signalOne(identity, 'SIGKILL');
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }

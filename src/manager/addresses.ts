@@ -6,8 +6,8 @@ import type { Address } from '../transport/address.js';
 
 export const LOOPBACK = '127.0.0.1';
 
-export function addressFor(transport: 'unix' | 'tcp' | 'ws', tls: boolean, id: string, folder: () => string): Address {
-  if (transport === 'unix') return { kind: 'unix', path: join(folder(), `${id.slice(-10)}.sock`) };
+export function addressFor(transport: 'unix' | 'tcp' | 'ws', tls: boolean, socketPath: () => string): Address {
+  if (transport === 'unix') return { kind: 'unix', path: socketPath() };
   if (transport === 'tcp') return { kind: tls ? 'tls' : 'tcp', host: LOOPBACK, port: 0 };
   return { kind: tls ? 'wss' : 'ws', host: LOOPBACK, port: 0, path: '/' };
 }
@@ -16,9 +16,22 @@ export function addressFor(transport: 'unix' | 'tcp' | 'ws', tls: boolean, id: s
 export class SocketFolder {
   readonly path = makeLeavable();
 
+  /** The last socket of each process, with its number. */
+  readonly #sockets = new Map<string, { number: number; path: string }>();
+
   constructor() {
     process.once('exit', this.remove);
     void sweepLeftFolders();
+  }
+
+  /** For the next incarnation of a process. A new one each time: a thread that was given up may hold its own, and takes it along when it ends. */
+  socketFor(id: string): string {
+    const before = this.#sockets.get(id);
+    if (before) rmSync(before.path, { force: true });
+    const number = (before?.number ?? 0) + 1;
+    const path = join(this.path, `${id.slice(-10)}-${number}.sock`);
+    this.#sockets.set(id, { number, path });
+    return path;
   }
 
   readonly remove = (): void => {

@@ -8,6 +8,7 @@ import { Session } from '../rpc/session.js';
 import { refuseUnknown } from '../supervisor/options.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { SyncContext, SyncResult } from '../supervisor/syncer.js';
+import { within } from '../runtime/within.js';
 import { formatAddress, parseAddress, type Address } from '../transport/address.js';
 import { connect } from '../transport/index.js';
 import type { TlsOptions } from '../transport/socket.js';
@@ -15,6 +16,9 @@ import { parseBytes, parseDuration, type Bytes, type Duration } from '../units.j
 import type { LatencyMode } from '../types.js';
 import { LATENCIES, oneOf } from './options.js';
 import type { Unit } from './unit.js';
+
+/** Longest silence of the other side after the handshake, ms. */
+const GREETING_MS = 5_000;
 
 export interface ConnectProcessOptions {
   /** The token that the serving side printed or was given. */
@@ -86,10 +90,10 @@ export class ManagedConnection implements Unit, ConnectionHandle {
     await this.supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { evict: true } });
   }
 
-  async sync(_context: SyncContext): Promise<SyncResult | void> {
+  async sync({ signal }: SyncContext): Promise<SyncResult | void> {
     if (this.#session) return;
     try {
-      const session = await this.#open();
+      const session = await this.#openUntil(signal);
       this.#session = session;
       this.#everUp = true;
       this.status = 'connected';
@@ -111,6 +115,25 @@ export class ManagedConnection implements Unit, ConnectionHandle {
     if (!session) return;
     this.client.detach(session, closed, 'nothing');
     session.close();
+  }
+
+  /** Who closes it does not wait for the other side. */
+  async #openUntil(signal: AbortSignal): Promise<Session> {
+    let giveUp!: () => void;
+    const aborted = new Promise<never>((_, reject) => {
+      giveUp = () => reject(signal.reason as Error);
+      if (signal.aborted) giveUp();
+      else signal.addEventListener('abort', giveUp, { once: true });
+    });
+    const opening = this.#open();
+    try {
+      return await Promise.race([opening, aborted]);
+    } catch (error) {
+      opening.then((late) => late.close(), () => {});
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
   }
 
   async #open(): Promise<Session> {
@@ -140,7 +163,10 @@ export class ManagedConnection implements Unit, ConnectionHandle {
         queueMicrotask(() => this.#lost(session, error));
       },
     });
-    await greeted;
+    if (!(await within(greeted, GREETING_MS))) {
+      session.close();
+      throw new LinkClosedError(`${this.address} did not say what it serves within ${GREETING_MS} ms`);
+    }
     return session;
   }
 

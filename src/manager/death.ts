@@ -1,7 +1,8 @@
-// What can be said of a process that has died: whether it has, and why, in an error that names method, exit and last words.
-import { MemoryLimitError, ProcessCrashedError } from '../errors.js';
+// What can be said of a process that has ended: whether it has, and why, in an error that names method, exit and last words.
+import { LinkClosedError, MemoryLimitError, ProcessCrashedError, ProcessStoppedError, RestartsExhaustedError } from '../errors.js';
 import type { Exit } from '../runtime/runtime.js';
 import type { RunningProcess } from '../runtime/start.js';
+import type { ProcessStatus } from '../types.js';
 import { answers } from './probe.js';
 
 /** The exit of a process may be heard of this much later than the end of its links, ms. */
@@ -33,6 +34,22 @@ export function deathError({ name, maxMemory, running, exit, why }: Death, metho
     ...(exit.error || why ? { cause: exit.error ?? why } : {}),
   });
 }
+
+/** Of a call that nothing will take. */
+export const stoppedError = (name: string, status: ProcessStatus, cause: unknown): Error =>
+  new ProcessStoppedError(`${name}: the process is ${status === 'stopping' ? 'stopping' : 'stopped'} and takes no calls`, { process: name, ...(cause === undefined ? {} : { cause }) });
+
+/** Of a call that was running when its process was stopped. */
+export const cutOffError = (name: string, method: string): Error =>
+  new ProcessStoppedError(`${name}.${method}(): the process was stopped while the call ran`, { process: name, method });
+
+/** Of a call whose link was lost while its process lives on. */
+export const lostError = (name: string, method: string, cause: Error | undefined): Error =>
+  new LinkClosedError(`${name}${method && `.${method}()`}: the link to the process was lost${cause ? `: ${cause.message}` : ''}`, { process: name, method, cause });
+
+/** Of a call of a process that its restart policy has given up. */
+export const exhaustedError = (name: string, restarts: number, last: Error, cause: Error | undefined): Error =>
+  new RestartsExhaustedError(`${name}: ${last.message}; $handle.restart() starts it again`, { process: name, restarts, cause: cause ?? last });
 
 /** A link ended: has the process itself, too? Its other link tells, unless that one is silent for too long. */
 export async function outlives({ incarnation, control }: RunningProcess, stuckTimeout: number): Promise<boolean> {

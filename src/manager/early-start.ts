@@ -6,6 +6,7 @@ import { launchThread } from '../runtime/thread.js';
 import { launch } from './launch.js';
 import { launchOptionsOf } from './launch-options.js';
 import type { ResolvedOptions } from './options.js';
+import type { Remnants } from './remnants.js';
 
 export class EarlyStart {
   /** Settles when the boot has begun, or cannot. What is loaded after that delays nobody. */
@@ -51,7 +52,8 @@ export class EarlyStart {
 }
 
 /** Undefined where nothing has to boot. */
-export function startEarly(options: ResolvedOptions): EarlyStart | undefined {
+export function startEarly(options: ResolvedOptions, remnants: Remnants): EarlyStart | undefined {
   if (options.isolation === 'none') return undefined;
-  return new EarlyStart(options, options.isolation === 'worker' ? launchThread : launch(options.isolation));
+  const watching = (launcher: Launch) => remnants.watching(launcher);
+  return new EarlyStart(options, options.isolation === 'worker' ? watching(launchThread) : launch(options.isolation).then(watching));
 }

@@ -1,19 +1,20 @@
 // One spawned process through all its incarnations: the unit that the supervisor keeps alive, and the handle that users hold.
 // Invariant: the proxy and this object stay the same; what runs behind them comes and goes.
 import { nanoid } from 'nanoid';
-import { LinkClosedError, ProcessStoppedError, RestartsExhaustedError } from '../errors.js';
-import { Client } from '../rpc/client.js';
+import type { Client } from '../rpc/client.js';
 import { Meter } from '../rpc/meter.js';
 import type { Session } from '../rpc/session.js';
 import { stopProcess } from '../runtime/kill-ladder.js';
 import type { Exit } from '../runtime/runtime.js';
-import { startProcess, openCalls, type RunningProcess, type StartOptions } from '../runtime/start.js';
+import { startProcess, type RunningProcess, type StartOptions } from '../runtime/start.js';
 import { Emitter } from '../supervisor/emitter.js';
+import { noteStatusStep } from '../supervisor/process-status.js';
 import type { SyncContext, SyncResult, TerminatingContext } from '../supervisor/syncer.js';
 import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, ProcessStatus } from '../types.js';
 import { refuseUnknown } from '../supervisor/options.js';
 import { parseDuration, type Duration } from '../units.js';
-import { deathError, outlives } from './death.js';
+import { clientOf, cutWhenAbandoned, reopenCalls } from './process-client.js';
+import { cutOffError, deathError, exhaustedError, lostError, outlives, stoppedError } from './death.js';
 import type { Adoption, ManagedProcessContext } from './process-context.js';
 import { ProcessMonitor } from './monitor.js';
 import type { ResolvedOptions } from './options.js';
@@ -35,8 +36,9 @@ export class ManagedProcess implements Unit, ProcessHandle {
   #status: ProcessStatus = 'starting';
   #running: RunningProcess | undefined;
   #last: RunningProcess | undefined;
+  /** How the last incarnation was started. */
+  #options: StartOptions | undefined;
   #generation = 0;
-  /** How often it has come up. */
   #incarnations = 0;
   #restarts = 0;
   #startTime: Date | undefined;
@@ -44,13 +46,16 @@ export class ManagedProcess implements Unit, ProcessHandle {
   #version: string | undefined;
   #probing = false;
   #stopReason: { readonly reason: string; readonly signal: NodeJS.Signals | undefined } = { reason: 'stop', signal: undefined };
-  #restarting = false;
+  /** Who wants it up again after its end: a restart under way, or its group. */
+  #restarting: object | undefined;
   #everReady = false;
   #startError: unknown;
   #deathReason: Error | undefined;
   /** Makes the error of a call, once the restart policy has given up. */
   #exhausted: (() => Error) | undefined;
   #restart: Promise<void> | undefined;
+  /** How it died is being found out. No other life begins before this is over. */
+  #death: Promise<void> | undefined;
   #adoption: Adoption | undefined;
 
   constructor(
@@ -62,25 +67,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.#name = options.name ?? this.id;
     this.#version = options.version;
     this.#generation = context.generation ?? 0;
-    const name = () => this.#name;
-    this.client = new Client({
-      get name() {
-        return name();
-      },
-      get describe() {
-        return `${name()} (${options.isolation})`;
-      },
-      id: this.id,
-      level: options.transport === 'ipc' && options.isolation !== 'child' ? 'objects' : 'bytes',
-      meter: options.metrics ? this.meter : undefined,
-      timeout: options.timeout,
-      queueTimeout: options.queueTimeout,
-      maxQueue: options.maxQueue,
-      maxFrame: options.maxFrame,
-      tracing: options.tracing,
-      handle: () => this,
-      onSuspect: () => void this.probe(),
-    });
+    this.client = clientOf(this);
     this.#monitor = new ProcessMonitor(this);
   }
 
@@ -127,7 +114,6 @@ export class ManagedProcess implements Unit, ProcessHandle {
   get failure(): Error | undefined {
     return this.#deathReason ?? (this.#startError instanceof Error ? this.#startError : undefined);
   }
-  /** Why the first start failed. */
   get startError(): unknown {
     return this.#startError;
   }
@@ -140,11 +126,9 @@ export class ManagedProcess implements Unit, ProcessHandle {
   health(): Promise<HealthStatus> {
     return this.#monitor.health();
   }
-
   metrics(): Promise<ProcessMetrics> {
     return this.#monitor.metrics();
   }
-
   logs(): readonly string[] {
     return (this.#running ?? this.#last)?.incarnation.lines() ?? [];
   }
@@ -157,10 +141,9 @@ export class ManagedProcess implements Unit, ProcessHandle {
 
   async stop(options: { timeout?: Duration; reason?: string } = {}): Promise<void> {
     refuseUnknown(options, ['timeout', 'reason'], 'stop');
-    const { timeout, reason = 'stop' } = options;
-    const gracePeriod = timeout === undefined ? this.options.gracePeriod : parseDuration(timeout, 'timeout');
+    const gracePeriod = options.timeout === undefined ? this.options.gracePeriod : parseDuration(options.timeout, 'timeout');
     this.#adoption?.stopped();
-    await this.#stop(gracePeriod, reason);
+    await this.#stop(gracePeriod, options.reason ?? 'stop');
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -174,8 +157,11 @@ export class ManagedProcess implements Unit, ProcessHandle {
   /** Those who ask while a restart is under way get that one. */
   restart(): Promise<void> {
     if (this.#adoption) return this.#adoption.restart();
-    this.#restart ??= this.startAgain().finally(() => (this.#restart = undefined));
-    return this.#restart;
+    if (this.#restart) return this.#restart;
+    const restart = this.startAgain().finally(() => {
+      if (this.#restart === restart) this.#restart = undefined;
+    });
+    return (this.#restart = restart);
   }
 
   // ── what its group asks for ──
@@ -188,24 +174,24 @@ export class ManagedProcess implements Unit, ProcessHandle {
   async pause(): Promise<void> {
     this.client.wait('its group to restart it');
     const ended = this.#stop(this.options.gracePeriod, 'restart');
-    this.#restarting = true;
+    const wish = (this.#restarting = {});
     await ended;
-    this.#setStatus('restarting');
+    if (this.#restarting === wish && !this.#running) this.#setStatus('restarting');
   }
 
   /** It does not run, and nobody will start it unless asked to: calls are refused. */
   refuse(status: 'stopped' | 'failed', error: () => Error = () => this.#stoppedError()): void {
     if (this.#running) return;
-    this.#restarting = false;
+    this.#restarting = undefined;
     this.client.refuse(error);
-    this.#setStatus(status);
+    if (!this.#resting) this.#setStatus(status);
   }
 
   /** The next incarnation, after the end of this one. */
   async startAgain(signal?: AbortSignal): Promise<void> {
     const { supervisor } = this.context;
     this.#stopReason = { reason: 'restart', signal: undefined };
-    this.#restarting = true;
+    const wish = (this.#restarting = {});
     this.client.wait('it to restart');
     const giveUp = () => void this.#stop(0, 'cancelled');
     try {
@@ -214,24 +200,29 @@ export class ManagedProcess implements Unit, ProcessHandle {
       }
       const applied = supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy });
       signal?.addEventListener('abort', giveUp, { once: true });
-      const { lastError } = await applied;
-      if (!this.#running) throw lastError ?? this.#stoppedError();
+      const { lastError, state } = await applied;
+      if (state !== 'Syncing') throw lastError ?? this.#stoppedError();
       this.#restarts++;
     } finally {
       signal?.removeEventListener('abort', giveUp);
-      this.#restarting = false;
-      // With a group, that decides.
-      if (!this.#adoption) this.#settleDown();
+      // A stop, or a later restart, may have overtaken this one.
+      if (this.#restarting === wish) {
+        this.#restarting = undefined;
+        // With a group, that decides.
+        if (!this.#adoption) this.#settleDown();
+      }
     }
   }
 
   async #stop(gracePeriod: number, reason: string, signal?: NodeJS.Signals): Promise<void> {
     const { supervisor } = this.context;
     this.#stopReason = { reason, signal };
-    this.#restarting = false;
+    this.#restarting = undefined;
+    this.#restart = undefined;
     if (!supervisor.getProcessStatus(this.id)) return;
-    await supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod } });
-    if (!supervisor.isFinished(this.id)) await supervisor.whenFinished(this.id);
+    const { generation } = await supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod } });
+    // Somebody may have begun its next life by now.
+    if (supervisor.getProcessStatus(this.id)?.generation === generation) await supervisor.whenFinished(this.id);
     this.#settleDown();
   }
 
@@ -239,27 +230,28 @@ export class ManagedProcess implements Unit, ProcessHandle {
   #settleDown(): void {
     const { supervisor } = this.context;
     if (this.#running || this.#restarting || (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id))) return;
-    if (this.#status !== 'failed') this.#setStatus('stopped');
+    if (!this.#resting) this.#setStatus('stopped');
     this.client.refuse(this.#exhausted ?? (() => this.#stoppedError()));
   }
 
   // ── what the supervisor asks for ──
 
-  async sync({ signal, cause }: SyncContext): Promise<SyncResult | void> {
+  async sync({ signal, cause, generation }: SyncContext): Promise<SyncResult | void> {
+    await this.#death;
     if (this.#running) return;
     this.#setStatus(this.#everReady ? 'restarting' : 'starting');
     if (cause === 'restart') this.#restarts++;
     let running: RunningProcess;
     try {
-      running = await startProcess(await this.#startOptions(signal));
+      this.#options = await this.#startOptions(signal);
+      running = await startProcess(this.#options);
     } catch (error) {
       // A start that never worked will not work the next time either; one that did may.
       if (this.#everReady || signal.aborted) throw error;
       this.#startError = error;
       return { terminal: true, error };
     }
-    this.#running = running;
-    this.#last = running;
+    this.#running = this.#last = running;
     this.#everReady = true;
     this.#deathReason = undefined;
     this.#exhausted = undefined;
@@ -267,7 +259,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.#version = running.started.version;
     this.#startTime = new Date();
     if (this.context.listen && running.started.address) this.context.listen.address = running.started.address;
-    void running.incarnation.exited.then((exit) => this.#died(running, exit));
+    void running.incarnation.exited.then((exit) => this.#exited(running, exit, generation));
     this.client.attach(running.calls);
     this.#monitor.started(running);
     this.#setStatus('running');
@@ -276,39 +268,47 @@ export class ManagedProcess implements Unit, ProcessHandle {
 
   async terminate({ gracePeriod, signal }: TerminatingContext): Promise<void> {
     const running = this.#running;
-    const end = this.context.supervisor.getProcessStatus(this.id);
     this.#running = undefined;
     this.#monitor.stopped();
-    const stopped = () => this.#stoppedError();
+    if (running) await this.#takeDown(running, gracePeriod, signal);
+    else await this.#death;
+    this.#rest(running !== undefined);
+  }
+
+  async #takeDown(running: RunningProcess, grace: number, hurry: AbortSignal): Promise<void> {
     if (this.#restarting) this.client.wait('it to restart');
-    else if (this.#adoption && !running && (end?.endReason === 'not-restarted' || end?.endReason === 'completed')) {
-      this.client.wait('its group to restart it');
-      this.#adoption.died(this.#deathReason ?? this.#stoppedError(), end.endReason === 'completed');
-      return;
-    } else if (end?.endReason === 'max-restarts' || end?.endReason === 'circuit-open') {
-      const last = end.lastError!;
-      this.#exhausted = () => new RestartsExhaustedError(`${this.name}: ${last.message}; $handle.restart() starts it again`, { process: this.name, restarts: this.#restarts, cause: this.#deathReason ?? last });
-      this.client.refuse(this.#exhausted);
-      this.#setStatus('failed');
-      this.events.emit('failed', { error: this.#exhausted() });
-      return;
-    } else this.client.refuse(stopped);
-    if (!running) {
-      this.#setStatus(this.#startError || end?.endReason === 'not-restarted' ? 'failed' : 'stopped');
-      return;
-    }
+    else this.client.refuse(() => this.#stoppedError());
     this.#setStatus('stopping');
-    const cutOff = (method: string) => new ProcessStoppedError(`${this.name}.${method}(): the process was stopped while the call ran`, { process: this.name, method });
-    void running.incarnation.exited.then(() => this.client.detach(running.calls, cutOff, 'it to restart'));
+    cutWhenAbandoned(running);
+    void running.incarnation.exited.then(() => this.client.detach(running.calls, (method) => cutOffError(this.name, method), 'it to restart'));
     await stopProcess(running, {
       ...this.#stopReason,
-      grace: gracePeriod,
-      hurry: signal,
+      grace,
+      hurry,
       idle: () => this.client.idle(),
       onHookFailed: (message) => process.emitWarning(`shutdown hook of ${this.name}: ${message}`, 'MimasWarning'),
     });
-    this.#setStatus(this.#restarting ? 'restarting' : 'stopped');
-    if (!this.#restarting) this.events.emit('stop', { reason: this.#stopReason.reason });
+  }
+
+  /** Nothing of it runs any more. What is said of it now holds until somebody asks for something else. */
+  #rest(stopped: boolean): void {
+    const { endReason, lastError } = this.context.supervisor.getProcessStatus(this.id) ?? {};
+    if (this.#restarting) {
+      this.client.wait('it to restart');
+      this.#setStatus(this.#everReady ? 'restarting' : 'starting');
+    } else if (this.#adoption && (endReason === 'not-restarted' || endReason === 'completed')) {
+      this.client.wait('its group to restart it');
+      this.#adoption.died(this.#deathReason ?? this.#stoppedError(), endReason === 'completed');
+    } else if (endReason === 'max-restarts' || endReason === 'circuit-open') {
+      this.#exhausted = () => exhaustedError(this.name, this.#restarts, lastError!, this.#deathReason);
+      this.client.refuse(this.#exhausted);
+      this.#setStatus('failed');
+      this.events.emit('failed', { error: this.#exhausted() });
+    } else {
+      this.client.refuse(() => this.#stoppedError());
+      this.#setStatus(this.#startError || endReason === 'not-restarted' ? 'failed' : 'stopped');
+      if (stopped) this.events.emit('stop', { reason: this.#stopReason.reason });
+    }
   }
 
   // ── what happens to it ──
@@ -331,26 +331,30 @@ export class ManagedProcess implements Unit, ProcessHandle {
     }
   }
 
-  async #died(running: RunningProcess, exit: Exit): Promise<void> {
-    if (this.#running !== running) return;
+  #exited({ incarnation }: RunningProcess, exit: Exit, generation: number): void {
+    const running = this.#running;
+    if (running?.incarnation !== incarnation) return;
     this.#running = undefined;
     this.#monitor.stopped();
     // At once: a call that is made from now on must not be sent to the dead one.
     this.client.wait('it to restart');
+    cutWhenAbandoned(running);
+    this.#death = this.#died(running, exit, generation).finally(() => (this.#death = undefined));
     this.#setStatus('restarting');
-    await running.incarnation.outputEnded(OUTPUT_GRACE_MS);
+  }
+
+  async #died(running: RunningProcess, exit: Exit, generation: number): Promise<void> {
+    // Whom this side has killed has nothing to explain.
+    if (!this.#deathReason) await running.incarnation.outputEnded(OUTPUT_GRACE_MS);
     const death = { name: this.name, maxMemory: this.options.maxMemory, running, exit, why: this.#deathReason };
     const explain = (method: string) => deathError(death, method);
     const error = (this.#deathReason = explain(''));
     this.client.detach(running.calls, explain, 'it to restart');
     if (running.calls !== running.control) for (const call of running.control.abandon(() => error)) call.fail(error);
     this.events.emit('crash', { error, exitCode: exit.code, signal: exit.signal });
-    const clean = exit.code === 0 && !exit.error;
-    // An explicit restart may begin the next generation meanwhile: it is not that one which died.
-    const generation = this.context.supervisor.getProcessStatus(this.id)?.generation;
     // Grandchildren in its group must not meet the next incarnation.
     await running.incarnation.gone();
-    this.context.supervisor.notifyExit(this.id, { error, clean, ...(generation !== undefined && { generation }) });
+    this.context.supervisor.notifyExit(this.id, { error, clean: exit.code === 0 && !exit.error, generation });
   }
 
   async #linkClosed(session: Session, error: Error | undefined): Promise<void> {
@@ -358,41 +362,39 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (!running || (session !== running.calls && session !== running.control)) return;
     this.client.wait('the link to come back');
     if (!(await outlives(running, this.options.stuckTimeout)) || this.#running !== running) return;
-    const lost = (method: string) => new LinkClosedError(`${this.name}${method && `.${method}()`}: the link to the process was lost${error ? `: ${error.message}` : ''}`, { process: this.name, method, cause: error });
+    const lost = (method: string) => lostError(this.name, method, error);
     if (running.calls !== running.control && !running.control.closed) {
       this.client.detach(running.calls, lost, 'the link to come back');
-      try {
-        const calls = await openCalls(running.started, await this.#startOptions(undefined));
-        const reopened = { ...running, calls };
-        if (this.#running !== running) calls.close();
-        else {
-          this.#running = reopened;
-          void running.incarnation.exited.then((exit) => this.#died(reopened, exit));
-          this.client.attach(calls);
-        }
+      const calls = await reopenCalls(running, this.#options!);
+      if (this.#running !== running) return calls?.close();
+      if (calls) {
+        this.#running = { ...running, calls };
+        this.client.attach(calls);
         return;
-      } catch {
-        // It does not take calls any more: a process that cannot be reached is restarted.
       }
     }
+    // It does not take calls any more: a process that cannot be reached is restarted.
     this.#deathReason = lost('');
     running.incarnation.kill();
   }
 
-  #stoppedError(): Error {
-    const cause = this.#deathReason ?? this.#startError;
-    return new ProcessStoppedError(`${this.name}: the process is ${this.#status === 'stopping' ? 'stopping' : 'stopped'} and takes no calls`, { process: this.name, ...(cause === undefined ? {} : { cause }) });
+  get #resting(): boolean {
+    return this.#status === 'stopped' || this.#status === 'failed';
   }
 
-  async #startOptions(signal: AbortSignal | undefined): Promise<StartOptions> {
-    const order = await startOrderOf(this, this.context, this.isolation === 'none' ? this.#generation++ : 0);
-    return { ...order, signal, onLinkClosed: (session, error) => void this.#linkClosed(session, error) };
+  #stoppedError(): Error {
+    return stoppedError(this.name, this.#status, this.#deathReason ?? this.#startError);
+  }
+
+  async #startOptions(signal: AbortSignal): Promise<StartOptions> {
+    return { ...(await startOrderOf(this, this.context, this.isolation === 'none' ? this.#generation++ : 0)), signal, onLinkClosed: (session, error) => void this.#linkClosed(session, error) };
   }
 
   #setStatus(to: ProcessStatus): void {
     const from = this.#status;
     if (from === to) return;
     this.#status = to;
+    noteStatusStep(this.#name, from, to);
     this.events.emit('status', { from, to });
   }
 }

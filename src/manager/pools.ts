@@ -2,6 +2,7 @@
 import { nanoid } from 'nanoid';
 import { UnsupportedOptionError } from '../errors.js';
 import { refuseForCpu, type PrintedLine } from '../pool/cpu/options.js';
+import type { WatchedThread } from '../pool/cpu/threads.js';
 import type { Member, StartMember, StartMemberOptions } from '../pool/member.js';
 import { POOL_OPTIONS, resolvePoolOptions, type PoolOptions } from '../pool/options.js';
 import { Pool } from '../pool/pool.js';
@@ -23,6 +24,8 @@ export interface PoolHost {
   spawnUnit(options: SpawnOptions, start: StartMemberOptions): Promise<ManagedProcess>;
   onCreated(pool: Pool): void;
   onStopped(pool: Pool): unknown;
+  /** A thread of a CPU pool was started. */
+  onThread(name: string, thread: WatchedThread): void;
   /** A thread of a CPU pool printed a line. */
   onLog(line: PrintedLine): void;
 }
@@ -51,7 +54,7 @@ export async function startPool(file: string, options: PoolSpawnOptions, host: P
 }
 
 /** Members that are threads of a Piscina. What belongs to them is loaded when the first CPU pool is made. */
-async function cpuStarter(file: string, own: PoolSpawnOptions, { defaults, onLog }: PoolHost): Promise<{ start: StartMember; close(): Promise<void> }> {
+async function cpuStarter(file: string, own: PoolSpawnOptions, { defaults, onLog, onThread }: PoolHost): Promise<{ start: StartMember; close(): Promise<void> }> {
   if (defaults.testing?.useMockSpawner) throw new UnsupportedOptionError("workload 'cpu' cannot work with testing.useMockSpawner: its calls run on threads of their own", { option: 'workload' });
   const given = Object.fromEntries(Object.entries(own).filter(([key]) => SPAWN_OPTIONS.includes(key) && !CENTRAL.includes(key))) as SpawnOptions;
   const spawn = resolveSpawnOptions(given, defaults, file);
@@ -64,6 +67,7 @@ async function cpuStarter(file: string, own: PoolSpawnOptions, { defaults, onLog
     argv: spawn.argv,
     execArgv: spawn.execArgv,
     resourceLimits: maxMemory === undefined ? undefined : resourceLimitsOf(maxMemory),
+    onThread: (thread) => onThread(spawn.name ?? spawn.label, thread),
   });
   const options = { ...spawn, file, caller: defaults.name ?? 'main', restartPolicy: resolveRestartPolicy(spawn.restartPolicy), onLog };
   return { start: ({ signal }) => CpuMember.start(threads, options, signal), close: () => threads.close() };

@@ -16,8 +16,8 @@ export interface ManagedProcessContext {
   readonly supervisor: Supervisor<Unit>;
   readonly owner: string;
   launch(isolation: ResolvedOptions['isolation']): Promise<Launch>;
-  /** The folder for unix sockets. */
-  socketFolder(): string;
+  /** Where the next incarnation of a process has its unix socket. */
+  socketFor(id: string): string;
   /** Where others reach it, beside its owner. Port 0 is replaced by the real one, so that a restart listens there again. */
   readonly listen?: Listening | undefined;
   /** Above 0 the file is read anew even in this thread, as the reload of a pool needs. */

@@ -1,16 +1,15 @@
 // The composition root: what users call. It resolves options, makes units, hands them to the one supervisor, and gives proxies.
 // What a first spawn, pool or connection needs is loaded by it: every thread imports this file, and few of them spawn.
 import type { Registry } from 'prom-client';
-import { UnitNotFoundError, ShutdownIncompleteError, ProcessStoppedError } from '../errors.js';
+import { UnitNotFoundError, ProcessStoppedError } from '../errors.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
 import { resolveProcessFile } from '../runtime/process-file.js';
-import { within } from '../runtime/within.js';
 import { Emitter } from '../supervisor/emitter.js';
 import type { HealthReport } from '../supervisor/health.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
 import { refuseUnknown } from '../supervisor/options.js';
-import { MAX_TIMEOUT, parseDuration, type Duration } from '../units.js';
+import { parseDuration, type Duration } from '../units.js';
 import { SocketFolder } from './addresses.js';
 import { startEarly, type EarlyStart } from './early-start.js';
 import type { ConnectProcessOptions, ManagedConnection } from './connection.js';
@@ -27,6 +26,7 @@ import type { ChildDefinition, SupervisionOptions, SupervisorClass } from './sup
 import { checkManagerOptions, resolveSpawnOptions, type ManagerOptions, type ResolvedOptions, type SpawnOptions } from './options.js';
 import type { Listening } from './process-context.js';
 import type { ServedProcess, ServeOptions } from './serve.js';
+import { Remnants } from './remnants.js';
 import type { Unit } from './unit.js';
 
 /** A process: its id, or its proxy. */
@@ -39,8 +39,6 @@ type ListedThread = Member & Required<Pick<Member, 'info'>>;
 
 /** Stopped processes whose facts are remembered. */
 const REMEMBERED = 100;
-/** Longest wait for book-keeping after the last process has ended, ms. */
-const SETTLE_MS = 1_000;
 
 /** Every event of every process, with its id. */
 export type ManagerEvents = { [E in keyof ProcessEvents]: ProcessEvents[E] & { id: string; name: string } } & {
@@ -60,6 +58,9 @@ export class ProcessManager {
   #supervisor: Supervisor<Unit> | undefined;
   #loading: Promise<Supervisor<Unit>> | undefined;
   readonly #processes = new Map<string, ManagedProcess>();
+  /** Those that no pool, isolation or group ends. */
+  readonly #free = new WeakSet<ManagedProcess>();
+  readonly #remnants = new Remnants();
   readonly #early = new Set<EarlyStart>();
   readonly #pools = new Set<Pool>();
   /** What starts and ends processes by itself: isolations and groups. */
@@ -107,7 +108,7 @@ export class ProcessManager {
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
     // Only the first spawn has something to wait for.
-    const early = this.#supervisor ? undefined : startEarly(resolved);
+    const early = this.#supervisor ? undefined : startEarly(resolved, this.#remnants);
     if (early) this.#early.add(early);
     try {
       return await this.#bringUp(path, resolved, { signal, listen, generation, early });
@@ -126,12 +127,13 @@ export class ProcessManager {
     const unit = new ManagedProcess(path, resolved, {
       supervisor,
       owner: this.#options.name ?? 'main',
-      launch: early ? () => Promise.resolve(early.launch) : launch,
-      socketFolder: () => (this.#sockets ??= new SocketFolder()).path,
+      launch: early ? () => Promise.resolve(early.launch) : async (isolation) => this.#remnants.watching(await launch(isolation)),
+      socketFor: (id) => (this.#sockets ??= new SocketFolder()).socketFor(id),
       listen,
       generation,
     });
     this.#processes.set(unit.id, unit);
+    if (!signal) this.#free.add(unit);
     // One that was forgotten and is started again is known again.
     unit.on('status', ({ to }) => void (to !== 'stopped' && to !== 'failed' && this.#processes.set(unit.id, unit)));
     for (const event of FORWARDED) unit.on(event, (detail) => this.#events.emit(event, { ...detail, id: unit.id, name: unit.name } as never));
@@ -165,6 +167,7 @@ export class ProcessManager {
       spawnUnit: (spawn, { signal, generation }) => this.spawnUnit(path, spawn, signal, undefined, generation),
       onCreated: (created) => this.#pools.add(created),
       onStopped: (stopped) => this.#pools.delete(stopped),
+      onThread: (name, thread) => this.#remnants.watch(name, thread),
       onLog: (line) => this.#events.emit('log', line),
     });
     return createRemote(pool) as RemotePool<T>;
@@ -290,42 +293,42 @@ export class ProcessManager {
   /**
    * Ends everything that this manager started, within `timeout` (default: the grace period), and lets go of every timer and
    * socket, so that the program can exit by itself. May be called again; the first call counts.
-   * @throws ShutdownIncompleteError when something could not be ended: `left` names it
+   * @throws ShutdownIncompleteError, at the deadline, when something could not be ended: `left` names it. So does the end of an
+   * `await using` block
    */
   shutdown(options: { timeout?: Duration; reason?: string } = {}): Promise<void> {
-    let grace: number;
+    let timeout: number;
     // Before anything is remembered: options that make no sense are no shutdown, and the next one has to work.
     try {
       refuseUnknown(options, ['timeout', 'reason'], 'shutdown');
-      grace = parseDuration(options.timeout ?? this.#options.gracePeriod ?? 10_000, 'timeout');
+      timeout = parseDuration(options.timeout ?? this.#options.gracePeriod ?? 10_000, 'timeout');
     } catch (error) {
       return Promise.reject(error as Error);
     }
-    return (this.#shutdown ??= this.#shutDown(grace, options.reason));
+    return (this.#shutdown ??= this.#shutDown(timeout, options.reason));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
   }
 
-  async #shutDown(grace: number, reason = 'shutdown'): Promise<void> {
-    const live = [...this.#processes.values()];
-    // Force needs some time, too.
-    const deadline = AbortSignal.timeout(Math.min(grace + 5_000, MAX_TIMEOUT));
-    const owners = Promise.allSettled(Array.from(this.#owners, (owner) => owner.shutdown({ timeout: grace, reason })));
-    await Promise.all([within(owners, grace), ...Array.from(this.#pools, (pool) => pool.stop({ timeout: grace, reason }))]);
-    await Promise.all(live.map((process) => process.stop({ timeout: grace, reason })));
-    // What no process has taken over by now, none will.
-    await Promise.all(Array.from(this.#early, (early) => early.discard()));
-    // What they had under way has ended with the processes.
-    await within(owners, SETTLE_MS);
+  async #shutDown(timeout: number, reason = 'shutdown'): Promise<void> {
+    const began = performance.now();
+    const processes = [...this.#processes.values()];
+    const { shutDown } = await import('./shutdown.js');
     try {
-      await (await this.#loading)?.shutdown({ signal: deadline, gracePeriod: grace });
+      await shutDown({
+        owners: this.#owners,
+        pools: this.#pools,
+        processes,
+        free: processes.filter((process) => this.#free.has(process)),
+        early: () => this.#early,
+        supervisor: async (options) => (await this.#loading)?.shutdown(options),
+        remnants: this.#remnants,
+      }, { began, timeout, reason });
     } finally {
       this.#sockets?.remove();
     }
-    const left = live.filter(({ running }) => running).map(({ id }) => id);
-    if (left.length > 0) throw new ShutdownIncompleteError(`still running: ${left.join(', ')}`, { left });
   }
 
   async #makeRegistry(): Promise<Registry> {
@@ -340,7 +343,8 @@ export class ProcessManager {
   }
 
   async #makeSupervisor(): Promise<Supervisor<Unit>> {
-    const [{ Supervisor }, { unitSyncer }] = await Promise.all([import('../supervisor/supervisor.js'), import('./unit.js')]);
+    // The end is loaded along: it has a deadline.
+    const [{ Supervisor }, { unitSyncer }] = await Promise.all([import('../supervisor/supervisor.js'), import('./unit.js'), import('./shutdown.js')]);
     const supervisor = new Supervisor<Unit>({ syncer: unitSyncer, resyncInterval: Infinity, metrics: this.#journal });
     supervisor.on('failure', ({ id, retryIn }) => {
       const process = this.#processes.get(id);

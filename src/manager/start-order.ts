@@ -31,7 +31,7 @@ export async function startOrderOf({ id, token, file, options, client, events }:
       dependencies: options.dependencies,
       generation,
       transport: options.transport,
-      address: context.listen ? context.listen.address : options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, id, () => context.socketFolder()),
+      address: context.listen ? context.listen.address : options.transport === 'ipc' ? undefined : addressFor(options.transport, options.tls !== undefined, () => context.socketFor(id)),
       token: context.listen?.token ?? token,
       tls: context.listen?.tls ?? options.tls,
       maxFrame: options.maxFrame,

@@ -1,7 +1,8 @@
 // One pipeline from start to end: components come up in the order of the plan, each when what it needs is there, and go down
 // in reverse. All of them are units of one supervisor. No data passes through here.
 // Invariant: when `done` resolves, nothing that this object started is left.
-import { InvalidOptionError, UnitNotFoundError, type ComponentFailedError } from '../errors.js';
+import { InvalidOptionError, ShutdownIncompleteError, UnitNotFoundError, type ComponentFailedError } from '../errors.js';
+import { within } from '../runtime/within.js';
 import { Emitter } from '../supervisor/emitter.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { ControlPlane } from './control-plane.js';
@@ -48,6 +49,8 @@ export interface Changes {
 }
 
 const MOST_REPLICAS = 1000;
+/** Beyond the graces of all components: longest wait for each step of the end, ms. An engine of containers may have stopped answering. */
+const END_MS = 30_000;
 
 export class PipelineRunner {
   readonly events = new Emitter<PipelineEvents>();
@@ -342,7 +345,7 @@ export class PipelineRunner {
     this.#failure ??= this.#roster.all().find((unit) => unit.state === 'failed')?.error;
     this.#abort.abort(new DOMException(STOPPING, 'AbortError'));
     await this.#prepared;
-    await this.#takeDown(this.#plan, () => true);
+    await within(this.#takeDown(this.#plan, () => true), this.#roster.all().reduce((ms, { component }) => ms + component.stop.gracePeriod, END_MS));
     await this.#end(reason);
   }
 
@@ -363,9 +366,9 @@ export class PipelineRunner {
     const { controlPlane, orchestrator } = this.#options;
     let left: Error | undefined;
     // Whatever cannot be cleared away keeps nothing else from being, and is told.
-    for (const step of [() => this.#supervisor.shutdown(), () => controlPlane?.close(), () => orchestrator.close(), () => this.#roster.close()]) {
+    for (const step of [() => this.#supervisor.shutdown({ signal: AbortSignal.timeout(END_MS - 1_000) }), () => controlPlane?.close(), () => orchestrator.close(), () => this.#roster.close()]) {
       try {
-        await step();
+        if (!(await within(Promise.resolve(step()), END_MS))) left ??= new ShutdownIncompleteError(`clearing away takes longer than ${END_MS} ms`, { left: [] });
       } catch (error) {
         left ??= error as Error;
       }

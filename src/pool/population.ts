@@ -2,10 +2,11 @@
 // Invariants: a replica leaves the rotation first, then drains, then ends; its replacement is up before that. Whatever is
 // started here is in a place, a spare, or stopped, however the pool changes meanwhile.
 import { InvalidOptionError, ProcessStoppedError } from '../errors.js';
-import { Meter } from '../rpc/meter.js';
+import type { Meter } from '../rpc/meter.js';
 import { Autoscaler } from './autoscaler.js';
 import { Look } from './look.js';
 import type { Member } from './member.js';
+import { Parted } from './parted.js';
 import type { Pool } from './pool.js';
 import { Recycler } from './recycler.js';
 import { Replica, type ReplicaEvents } from './replica.js';
@@ -35,7 +36,7 @@ export class Population {
   readonly #pending = new Set<Promise<unknown>>();
   readonly #generations = new WeakMap<Member, number>();
   readonly #stop = new AbortController();
-  readonly #past = new Meter();
+  readonly #parted = new Parted((member) => this.#back(member));
   readonly #spares: Spares;
   readonly #autoscaler: Autoscaler;
   readonly #look: Look;
@@ -58,7 +59,7 @@ export class Population {
     this.#spares = new Spares(spares, () => this.#start(), {
       failed: (error) => this.pool.events.emit('replica-failed', { slot: -1, error }),
       lost: (member) => {
-        this.#past.absorb(member.meter);
+        this.#parted.add(member);
         this.pool.events.emit('replica-failed', { slot: -1, error: failureOf(member) });
       },
     });
@@ -79,7 +80,6 @@ export class Population {
   get size(): number {
     return this.#live().length;
   }
-  /** Warm spares that are ready. */
   get spares(): number {
     return this.#spares.ready;
   }
@@ -109,14 +109,12 @@ export class Population {
     return (this.#ready ??= this.#replicas.filter(({ ready }) => ready));
   }
 
-  /** Some member, for what all have in common. */
   anyMember(): Member | undefined {
     return this.#last;
   }
 
-  /** All that was counted, by those that are gone as well. */
   meters(): Meter[] {
-    return [this.#past, ...this.members().map(({ meter }) => meter)];
+    return [...this.#parted.meters(), ...this.members().map(({ meter }) => meter)];
   }
 
   // ── size ──
@@ -161,6 +159,7 @@ export class Population {
     this.#failure = undefined;
     this.#failedStarts = 0;
     this.#spares.forgive();
+    this.#spares.warm();
   }
 
   /** Starts what is missing. */
@@ -201,7 +200,6 @@ export class Population {
 
   // ── one by one ──
 
-  /** Brings up a process. */
   #start(): Promise<Member> {
     const generation = this.#generation;
     const started = this.pool.context.start({ generation, signal: this.#stop.signal }).then((member) => {
@@ -247,14 +245,11 @@ export class Population {
 
   #lose(replica: Replica): void {
     this.#remove(replica);
-    this.#past.absorb(replica.member.meter);
+    this.#parted.add(replica.member);
     const error = failureOf(replica.member);
     this.pool.events.emit('replica-failed', { slot: replica.slot, error });
     const spare = this.#spares.take();
-    if (spare) {
-      this.#insert(replica.slot, spare);
-      return;
-    }
+    if (spare) return this.#insert(replica.slot, spare);
     this.#lost++;
     if (this.#replicas.length > 0 || this.#starting.size > 0) return;
     this.#failure = error;
@@ -286,16 +281,26 @@ export class Population {
       await replica.idle();
       if (this.#stopped) return;
       this.#remove(replica);
-      this.#past.absorb(replica.member.meter);
+      this.#parted.add(replica.member);
       await replica.member.stop({ reason });
       this.pool.events.emit('replica-stopped', { id: replica.id, slot: replica.slot });
     };
     return this.#track(leave());
   }
 
+  /** One that was given up or ended was started again by hand: it has a place if one is free. */
+  #back(member: Member): void {
+    const taken = new Set([...this.#live().map(({ slot }) => slot), ...this.#starting.keys()]);
+    if (this.#stopped || taken.size >= this.#target) return this.#dismiss(member, 'not needed');
+    let slot = 0;
+    while (taken.has(slot)) slot++;
+    this.#lost = Math.max(0, this.#lost - 1);
+    this.#insert(slot, member);
+  }
+
   /** Ends a process that has no place. */
   #dismiss(member: Member, reason: string): void {
-    this.#past.absorb(member.meter);
+    this.#parted.add(member);
     this.#track(member.stop({ reason })).catch((error: unknown) => this.pool.events.emit('replica-failed', { slot: -1, error: error as Error }));
   }
 
@@ -309,18 +314,18 @@ export class Population {
 
   async #reload(): Promise<void> {
     if (this.#stopped) throw new ProcessStoppedError(`${this.pool.name}: the pool is stopped`, { process: this.pool.name });
-    this.#forgive();
     this.#generation++;
     // Spares run the old code.
     for (const spare of this.#spares.takeAll()) this.#dismiss(spare, 'reload');
-    this.#spares.warm();
+    this.#forgive();
     const old = () => this.#live().find(({ member }) => this.#generations.get(member) !== this.#generation);
     for (let replica = old(); replica || this.#starting.size > 0; replica = old()) {
       if (this.#stopped) return;
       if (replica) await this.#replace(replica, 'reload');
       else await Promise.allSettled(this.#starting.values());
     }
-    // What was lost before has its place again.
+    // What was lost before, or meanwhile, has its place again.
+    this.#lost = 0;
     await Promise.all(this.#grow());
   }
 
@@ -368,7 +373,8 @@ export class Population {
     for (const replica of this.#replicas) replica.forget();
     this.#changed();
     const stops = await Promise.allSettled(members.map((member) => member.stop({ reason, timeout })));
-    for (const member of members) this.#past.absorb(member.meter);
+    for (const member of members) this.#parted.add(member);
+    this.#parted.end();
     this.#replicas = [];
     // Those that were on their way out wait for calls which are over now.
     await Promise.allSettled(this.#pending);

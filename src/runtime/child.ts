@@ -6,6 +6,7 @@ import { ProcessStartError } from '../errors.js';
 import { withLatency } from '../transport/polled-link.js';
 import { StreamLink } from '../transport/stream-link.js';
 import { codeCacheHead } from './code-cache.js';
+import { Ending, GROUP_END_MS } from './ending.js';
 import { environmentOf } from './environment.js';
 import { groupGone } from './group-members.js';
 import { guard, unguard } from './guardian.js';
@@ -27,7 +28,8 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
   const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
   output.tap(child.stdout, 'stdout');
   output.tap(child.stderr, 'stderr');
-  const exited = exitOf(child, output);
+  const ending = new Ending({ limit: GROUP_END_MS, killed: { code: null, signal: 'SIGKILL', outOfMemory: false }, why: 'it was sent SIGKILL and hangs in the kernel' });
+  void exitOf(child, output).then((exit) => ending.end(exit));
   const { pid } = child;
   if (pid !== undefined) guard(pid);
   const pipe = child.stdio[CHANNEL_FD] as unknown as Duplex;
@@ -39,18 +41,23 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
     link,
     pid,
     threadId: undefined,
-    exited,
+    exited: ending.exited,
+    ended: ending.ended,
+    abandoned: ending.abandoned,
     lines: () => output.lines(),
     stderrTail: () => output.stderrTail(),
     outputEnded: (limit) => output.ended(limit),
     terminate: (signal = 'SIGTERM') => pid !== undefined && signalGroup(pid, signal),
-    kill: () => void (pid !== undefined && signalGroup(pid, 'SIGKILL')),
+    kill() {
+      ending.killed();
+      if (pid !== undefined) signalGroup(pid, 'SIGKILL');
+    },
     async gone() {
-      await exited;
+      await ending.gone();
       if (pid === undefined) return;
       // What the process started in its group and left behind goes with it.
-      await groupGone(pid);
-      unguard(pid);
+      if (await groupGone(pid, GROUP_END_MS)) unguard(pid);
+      else ending.abandon();
     },
   };
 }

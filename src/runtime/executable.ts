@@ -6,11 +6,13 @@ import { closeSync, openSync, statSync } from 'node:fs';
 import { ProcessStartError } from '../errors.js';
 import { deadline } from './deadline.js';
 import { environmentOf } from './environment.js';
+import { GROUP_END_MS } from './ending.js';
 import { groupEmptied } from './group-members.js';
 import { guard, unguard } from './guardian.js';
 import { Output, type LineListener, type OutputStream } from './output.js';
 import { OWN_FILE } from './own-folder.js';
 import { signalGroup } from './process-group.js';
+import { within } from './within.js';
 
 /** Output that explains a death may arrive just after it, ms. */
 const OUTPUT_GRACE_MS = 50;
@@ -136,9 +138,15 @@ export class Executable {
     await this.kill();
   }
 
-  /** SIGKILL until nobody is left in the group. */
+  /** SIGKILL until nobody is left in the group; what hangs in the kernel is left to the guardian, with a warning. */
   async kill(): Promise<void> {
-    if (!this.#gone) await groupEmptied(this.pid, undefined, () => void this.signal('SIGKILL'));
+    const over = deadline(GROUP_END_MS);
+    const emptied = this.#gone || (await groupEmptied(this.pid, over.signal, () => void this.signal('SIGKILL')));
+    over.done();
+    if (!emptied) {
+      process.emitWarning(`the process group ${this.pid} hangs in the kernel: it has not ended ${GROUP_END_MS} ms after SIGKILL`, 'MimasWarning');
+      return;
+    }
     await this.#settle();
   }
 
@@ -151,7 +159,8 @@ export class Executable {
   async #settle(): Promise<void> {
     if (!this.#gone && this.#guarded) unguard(this.pid);
     this.#gone = true;
-    await this.exited;
+    // The system has still to tell of the end of a leader that nobody sees any more.
+    await within(this.exited, GROUP_END_MS);
     await this.outputEnded(OUTPUT_GRACE_MS);
   }
 }

@@ -1,4 +1,5 @@
 // Who is left in a process group. The dead that nobody has reaped yet (zombies) answer to signals, but are nobody.
+import { deadline } from './deadline.js';
 import { isLiving, processFacts, processIds } from './process-facts.js';
 import { signalGroup } from './process-group.js';
 
@@ -24,10 +25,14 @@ export async function groupEmptied(group: number, stop: AbortSignal | undefined,
   }
 }
 
-/** Ends what is left of a group whose leader is gone, or is to go; resolves when nobody living is left in it. */
-export async function groupGone(group: number): Promise<void> {
+/** Ends what is left of a group whose leader is gone, or is to go. True when nobody living is left in it; false when somebody is after `limit` ms. */
+export async function groupGone(group: number, limit: number): Promise<boolean> {
   // Windows has no process groups.
-  if (process.platform !== 'win32') await groupEmptied(group, undefined, () => void signalGroup(group, 'SIGKILL'));
+  if (process.platform === 'win32') return true;
+  const over = deadline(limit);
+  const emptied = await groupEmptied(group, over.signal, () => void signalGroup(group, 'SIGKILL'));
+  over.done();
+  return emptied;
 }
 
 function pause(ms: number, stop: AbortSignal | undefined): Promise<void> {

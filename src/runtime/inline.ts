@@ -16,6 +16,7 @@ export async function launchInline(options: LaunchOptions): Promise<Incarnation>
     pid: process.pid,
     threadId,
     exited,
+    ended: exited.then(() => {}),
     lines: () => [],
     stderrTail: () => '',
     outputEnded: () => Promise.resolve(),

@@ -35,8 +35,12 @@ export interface Incarnation {
   readonly link: Link;
   readonly pid: number | undefined;
   readonly threadId: number | undefined;
-  /** Resolves once, when the code no longer runs. Never rejects. */
+  /** Resolves once, when the code no longer runs, or a moment after `kill`: what it does from then on is not heard. Never rejects. */
   readonly exited: Promise<Exit>;
+  /** Resolves when it really has ended, however long that takes. */
+  readonly ended: Promise<void>;
+  /** Resolves, with why, when it was killed and is waited for no longer although it has not ended. Missing where that cannot be. */
+  readonly abandoned?: Promise<string> | undefined;
   lines(): readonly string[];
   stderrTail(): string;
   /** Resolves when the last output has arrived, at the latest after `limit` ms. */
@@ -45,7 +49,7 @@ export interface Incarnation {
   terminate(signal?: NodeJS.Signals): boolean;
   /** Ends it for sure, with all it started in its process group. */
   kill(): void;
-  /** Resolves when nothing of it is left. */
+  /** Resolves when nothing of it is left; in bounded time after `exited`, for then it is `abandoned`. */
   gone(): Promise<void>;
 }
 

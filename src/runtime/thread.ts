@@ -5,13 +5,17 @@ import { withLatency } from '../transport/polled-link.js';
 import { PortLink } from '../transport/port.js';
 import { fillCodeCache, sharedCodeCache } from './code-cache.js';
 import { threadEnvironment } from './environment.js';
+import { Ending, THREAD_END_MS } from './ending.js';
 import { Output } from './output.js';
 import { resourceLimitsOf } from './resource-limits.js';
-import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
+import type { Incarnation, LaunchOptions } from './runtime.js';
 
 const BOOT = new URL('../runtime/boot-thread.cjs', import.meta.url);
 /** A program given by `--eval` hands down flags that make every thread with a file of its own fail. */
 const EVALUATED = process.execArgv.some((flag) => flag.startsWith('--input-type'));
+
+/** What `terminate` makes of a thread. */
+const TERMINATED = { code: 1, signal: null, outOfMemory: false } as const;
 
 export async function launchThread(options: LaunchOptions): Promise<Incarnation> {
   const { port1, port2 } = new MessageChannel();
@@ -24,27 +28,37 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
   const { threadId } = worker;
   let error: Error | undefined;
   worker.on('error', (thrown: unknown) => (error = thrown instanceof Error ? thrown : new Error(String(thrown))));
-  const exited = new Promise<Exit>((resolve) => {
-    worker.once('exit', (code) => {
+  const ending = new Ending({
+    limit: THREAD_END_MS,
+    killed: TERMINATED,
+    why: 'it is stuck in native code and ends when that returns',
+    onOver() {
       // Answers that were sent before the end count.
       for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1)) port1.emit('message', last.message);
       // It must not keep the program alive, should nobody have listened to it yet.
       port1.close();
-      resolve({ code, signal: null, error, outOfMemory: (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY' });
-    });
+    },
   });
+  worker.once('exit', (code) => ending.end({ code, signal: null, error, outOfMemory: (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY' }));
+  // Left to itself, it must not keep the program alive.
+  void ending.abandoned.then(() => worker.unref());
   return {
     isolation: 'worker',
     link,
     pid: process.pid,
     threadId,
-    exited,
+    exited: ending.exited,
+    ended: ending.ended,
+    abandoned: ending.abandoned,
     lines: () => output.lines(),
     stderrTail: () => output.stderrTail(),
     outputEnded: (limit) => output.ended(limit),
     terminate: () => false,
-    kill: () => void worker.terminate(),
-    gone: async () => void (await exited),
+    kill() {
+      // Once: each `terminate` makes the thread keep the program alive again.
+      if (ending.killed()) void worker.terminate();
+    },
+    gone: () => ending.gone(),
   };
 }
 

@@ -140,7 +140,7 @@ export class Supervisor<Config = unknown> {
     if (outcome !== 'late' || left.length === 0) return;
     for (const [, unit] of left) unit.worker.hurry();
     const named = left.map(([id, unit]) => `${id} (${unit.worker.phase})`);
-    throw new ShutdownIncompleteError(`${left.length} of ${ends.length} units outlived the shutdown deadline: ${list(named)}`, { left: left.map(([id]) => id), cause: signal.reason });
+    throw new ShutdownIncompleteError(`${left.length} of ${ends.length} units outlived the shutdown deadline: ${list(named)}`, { left: left.map(([id, unit]) => ({ name: id, why: `its phase is ${unit.worker.phase}` })), cause: signal.reason });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
 // What the tests of a process's life share: fixtures, managers that are shut down, and facts of the operating system.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect } from 'vitest';
 import { createProcessManager, type ManagerOptions, type ProcessManager, type ProcessStatus, type Remote } from 'mimas';
@@ -32,6 +32,7 @@ export interface Subject {
   signalSelf(signal: string): Promise<void>;
   effect(file: string, deaths: number): number;
   idempotentEffect(file: string, deaths: number): number;
+  derive(iterations: number): number;
   spin(): void;
   spinFor(ms: number): number;
   spinShare(ms: number): number;
@@ -108,20 +109,7 @@ export async function gone(pids: readonly number[], limit: number): Promise<numb
   return performance.now() - start;
 }
 
-/** Pids of the child processes of `of` that host a process. */
-export function children(of = process.pid): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const parent = /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-        return Number(parent) === of && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('boot-child');
-      } catch {
-        return false;
-      }
-    });
-}
+export { livingChildren as children } from '../helpers/living.js';
 
 export const temporaryFile = (name = 'log'): string => join(temporaryFolder('mimas-test-'), name);
 export const linesOf = (file: string): string[] => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : []);

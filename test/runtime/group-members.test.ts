@@ -15,7 +15,7 @@ it.skipIf(process.platform !== 'linux')('a group is gone when only dead ones are
     const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string];
     group = Number(line);
     parent.kill('SIGSTOP');
-    await groupGone(group);
+    expect(await groupGone(group, 5_000)).toBe(true);
     expect(processFacts(group)?.state).toBe('Z');
   } finally {
     signalGroup(group, 'SIGKILL');

@@ -458,7 +458,7 @@ describe('shutdown', () => {
     deadline.abort(new DOMException('1 s is over', 'TimeoutError'));
     const error = (await down) as ShutdownIncompleteError;
     expect(error).toBeInstanceOf(ShutdownIncompleteError);
-    expect(error).toMatchObject({ left: ['slow'], cause: { name: 'TimeoutError' } });
+    expect(error).toMatchObject({ left: [{ name: 'slow', why: 'its phase is Terminating' }], cause: { name: 'TimeoutError' } });
     await clock.flush();
     expect([told, supervisor.isFinished('slow')]).toEqual([true, true]);
     await supervisor.shutdown();

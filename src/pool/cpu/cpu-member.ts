@@ -14,6 +14,7 @@ import type { Usage } from '../../runtime/protocol.js';
 import { ratesBetween, type Rates } from '../../runtime/usage.js';
 import { within } from '../../runtime/within.js';
 import { Emitter } from '../../supervisor/emitter.js';
+import { noteStatusStep } from '../../supervisor/process-status.js';
 import { RestartTracker } from '../../supervisor/restart-policy.js';
 import type { CallOptions, HealthCheckResult, HealthStatus, ProcessInfo, ProcessMetrics, ProcessStatus } from '../../types.js';
 import { MAX_TIMEOUT, parseDuration } from '../../units.js';
@@ -31,6 +32,8 @@ const SLACK_MS = 500;
 const BUSY_MS = 50;
 const USAGE_TIMEOUT = 1_000;
 const OUTPUT_GRACE_MS = 15;
+/** Of the grace that is left, for shutdown hooks: the thread needs some time to answer. */
+const HOOKS_SHARE = 0.85;
 
 interface Given {
   readonly method: string;
@@ -54,11 +57,14 @@ export class CpuMember implements Member {
   #thread: Thread | undefined;
   /** It threw, and is about to end. */
   #dying: Thread | undefined;
+  /** The last one that is none of ours any more. */
+  #left: Thread | undefined;
   #methods = new Map<string, MethodInfo>();
   #methodNames: readonly string[] = [];
   #current: Given | undefined;
   #idle: (() => void)[] = [];
   #stopping: Promise<void> | undefined;
+  #reviving: Promise<void> | undefined;
   #startedAt = 0;
   #version: string | undefined;
   #usage: { last: Usage; rates: Rates } | undefined;
@@ -103,9 +109,7 @@ export class CpuMember implements Member {
   methodNames(): readonly string[] {
     return this.#methodNames;
   }
-  methods(): readonly string[] {
-    return this.#methodNames;
-  }
+  readonly methods = () => this.#methodNames;
   methodInfo(name: string): MethodInfo | undefined {
     return this.#methods.get(name);
   }
@@ -184,7 +188,8 @@ export class CpuMember implements Member {
       given.reason = { value: reason };
       // The method may compute for ever: only the end of its thread ends it. That says nothing against the thread.
       this.#leave(thread);
-      void this.#revive();
+      thread.kill();
+      this.#revive();
     });
   }
 
@@ -207,7 +212,7 @@ export class CpuMember implements Member {
     // Piscina knows of its end before this side hears of it, and a loop that was blocked hears of it later still: it gets no more calls.
     if (this.#leave(thread)) this.#dying = thread;
     const end = (await within(thread.ended, SLACK_MS)) ? await thread.ended : undefined;
-    if (!end) void thread.worker.terminate();
+    if (!end) thread.kill();
     await thread.output.ended(OUTPUT_GRACE_MS);
     return this.#deathError(end, method, thread);
   }
@@ -230,7 +235,7 @@ export class CpuMember implements Member {
       const packed = pack(codec.encode(dependencies, { root: 'dependencies', standalone: true }));
       const { thread, reply } = await this.threads.boot({ file, name, caller, dependencies: packed, progress }, controller.signal);
       if (Array.isArray(reply)) {
-        void thread.worker.terminate();
+        thread.kill();
         const [tag, payload, attachments] = reply as Packed;
         throw codec.decode(tag - FAILED, payload, attachments);
       }
@@ -267,6 +272,7 @@ export class CpuMember implements Member {
   #leave(thread: Thread): boolean {
     if (this.#thread !== thread) return false;
     this.#thread = undefined;
+    this.#left = thread;
     clearInterval(this.#healthTimer);
     if (!this.#stopping) this.#setStatus('restarting');
     return true;
@@ -283,52 +289,53 @@ export class CpuMember implements Member {
   /** By the restart policy. */
   #again(error: Error, clean: boolean): void {
     const decision = this.#tracker.onExit({ now: Date.now(), clean });
-    if (decision.action === 'restart') {
-      this.#retry = setTimeout(() => void this.#revive(), Math.min(decision.delay, MAX_TIMEOUT));
-      return;
-    }
+    if (decision.action === 'restart') return void (this.#retry = setTimeout(() => this.#revive(), Math.min(decision.delay, MAX_TIMEOUT)));
     this.failure = new RestartsExhaustedError(`${this.#name}: ${error.message} (${decision.reason})`, { process: this.#name, restarts: this.restarts, cause: error });
     this.#setStatus('failed');
   }
 
-  async #revive(): Promise<void> {
-    if (this.#stopping) return;
+  #revive(): void {
+    if (!this.#stopping) this.#reviving = this.#bootAgain();
+  }
+
+  async #bootAgain(): Promise<void> {
     this.restarts++;
     try {
       await this.#boot();
-      if (this.#stopping) this.#thread?.worker.terminate();
     } catch (error) {
       if (!this.#stopping) this.#again(error as Error, false);
     }
   }
 
   stop({ reason, timeout }: { reason: string; timeout?: number | undefined }): Promise<void> {
-    this.#stopping ??= this.#shutDown(reason, timeout ?? this.options.gracePeriod);
-    return this.#stopping;
+    return (this.#stopping ??= this.#shutDown(reason, timeout ?? this.options.gracePeriod));
   }
 
   async #shutDown(reason: string, grace: number): Promise<void> {
     const thread = this.#thread;
     clearTimeout(this.#retry);
     clearInterval(this.#healthTimer);
-    if (!thread) this.#stop.abort(new ProcessStoppedError(`${this.#name}: the thread was stopped`, { process: this.#name }));
-    this.#setStatus('stopping');
     if (thread) {
+      this.#setStatus('stopping');
       const end = performance.now() + grace;
-      const left = () => Math.max(0, end - performance.now());
+      const left = (share = 1) => Math.max(0, (end - performance.now()) * share);
       if (this.#current) await within(new Promise<void>((resolve) => this.#idle.push(resolve)), left());
       if (!this.#current && grace > 0) {
-        const hooks = this.threads.run(thread, 'stop', { reason, hooks: left() }).then(
+        const hooks = this.threads.run(thread, 'stop', { reason, hooks: left(HOOKS_SHARE) }).then(
           (failed) => failed.forEach((message) => process.emitWarning(`shutdown hook of ${this.#name}: ${message}`, 'MimasWarning')),
           () => {},
         );
-        await within(Promise.race([hooks, thread.ended]), left() + SLACK_MS);
+        await within(Promise.race([hooks, thread.ended]), left());
       }
       this.#thread = undefined;
-      void thread.worker.terminate();
-      await thread.ended;
+      thread.kill();
+      await thread.gone();
+    } else {
+      this.#stop.abort(new ProcessStoppedError(`${this.#name}: the thread was stopped`, { process: this.#name }));
+      this.#left?.kill();
+      await Promise.all([this.#reviving, this.#left?.gone()]);
     }
-    this.#setStatus('stopped');
+    if (this.#status !== 'failed') this.#setStatus('stopped');
   }
 
   // ── how it is ──
@@ -344,7 +351,7 @@ export class CpuMember implements Member {
     if (answer) return answer;
     const busy = this.#current;
     if (this.#thread === thread && busy) return report('healthy', { name: 'busy', status: 'pass', message: `runs ${busy.method}() for ${Math.round(performance.now() - busy.since)} ms` });
-    if (!inTime && this.#thread === thread) void thread.worker.terminate();
+    if (!inTime && this.#leave(thread)) (this.#dying = thread).kill();
     return report('unhealthy', { name: 'responsive', status: 'fail', message: `${this.#name} gave no answer within ${healthTimeout + SLACK_MS} ms` });
   }
 
@@ -375,6 +382,7 @@ export class CpuMember implements Member {
 
   #setStatus(status: ProcessStatus): void {
     if (this.#status === status) return;
+    noteStatusStep(this.#name, this.#status, status);
     this.#status = status;
     this.#events.emit('status', status);
   }

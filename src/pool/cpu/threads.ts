@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { Worker, type ResourceLimits } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { InvalidOptionError } from '../../errors.js';
+import { Ending, THREAD_END_MS } from '../../runtime/ending.js';
 import { Output, type LineListener } from '../../runtime/output.js';
+import { within } from '../../runtime/within.js';
 import { Pacer } from '../../transport/pacer.js';
 import { ALONE, CROWDED } from './patience.js';
 import type { BootOrder, Booted, Packed, ThreadTasks } from './protocol.js';
@@ -17,11 +19,20 @@ const CORES = availableParallelism();
 
 type LoadBalancer = NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>['loadBalancer']>;
 
+/** A thread, for those who want to know of the ones that do not end. */
+export interface WatchedThread {
+  readonly pid: number;
+  readonly threadId: number;
+  readonly ended: Promise<void>;
+  readonly abandoned: Promise<string>;
+}
+
 export interface ThreadsOptions {
   readonly env: NodeJS.ProcessEnv | undefined;
   readonly argv: readonly string[] | undefined;
   readonly execArgv: readonly string[] | undefined;
   readonly resourceLimits: ResourceLimits | undefined;
+  onThread?(thread: WatchedThread): void;
 }
 
 /** A task never got to its thread; `cause` says why. */
@@ -35,6 +46,9 @@ export class NotSentError extends Error {
   }
 }
 
+/** From the kill of all threads of a pool to the moment when the pool is over, ms. */
+const CLOSE_MS = 2 * THREAD_END_MS;
+
 /** How a thread ended. */
 export interface ThreadEnd {
   readonly code: number;
@@ -45,8 +59,12 @@ export interface Thread {
   readonly worker: Worker;
   readonly threadId: number;
   readonly output: Output;
-  /** Resolves once, when it runs no more. */
+  /** Resolves once, when it runs no more, or a moment after `kill`. */
   readonly ended: Promise<ThreadEnd>;
+  /** Ends it. Its calls are rejected at once, whatever it still does. */
+  kill(): void;
+  /** Resolves when it has ended, or was killed and is waited for no longer. */
+  gone(): Promise<void>;
   /** Hears each line that it prints, those before among them. */
   listen(onLine: LineListener): void;
 }
@@ -56,14 +74,21 @@ export class Threads {
   /** Threads that a boot was given to, or that have booted. */
   readonly #claimed: Set<number>;
   readonly #target: { id: number };
-  readonly #known = new WeakMap<Worker, Thread>();
+  readonly #known = new WeakSet<Worker>();
+  /** By id, those that run. */
+  readonly #alive = new Map<number, Thread>();
   readonly #alone = new Pacer(ALONE, undefined);
   readonly #crowded = new Pacer(CROWDED, undefined);
   /** Calls that threads have. */
   #calls = 0;
   readonly #booting = new Set<AbortController>();
 
-  private constructor(piscina: Piscina, claimed: Set<number>, target: { id: number }) {
+  private constructor(
+    piscina: Piscina,
+    claimed: Set<number>,
+    target: { id: number },
+    private readonly onThread: ThreadsOptions['onThread'],
+  ) {
     this.#piscina = piscina;
     this.#claimed = claimed;
     this.#target = target;
@@ -102,23 +127,26 @@ export class Threads {
       ...(options.execArgv ? { execArgv: [...options.execArgv] } : {}),
       ...(options.resourceLimits ? { resourceLimits: options.resourceLimits } : {}),
     });
-    return new Threads(piscina, claimed, target);
+    return new Threads(piscina, claimed, target, options.onThread);
   }
 
-  /** Starts a thread and has it load the process. Rejects when it dies meanwhile, or with the signal's reason. */
+  /** Starts a thread and has it load the process. Rejects, with nothing left of it, when it dies meanwhile, or with the signal's reason. */
   async boot(order: BootOrder, signal: AbortSignal): Promise<{ thread: Thread; reply: Booted | Packed }> {
     const controller = new AbortController();
     const giveUp = () => controller.abort(signal.reason);
     signal.addEventListener('abort', giveUp, { once: true });
     this.#booting.add(controller);
+    const thread = () => this.#alive.get(Atomics.load(order.progress, 1));
     try {
       signal.throwIfAborted();
       const booted = this.#begin(order, controller);
       const reply = await booted;
-      const thread = this.#thread(Atomics.load(order.progress, 1));
-      if (!thread) throw new Error('the thread ended as it became ready');
-      return { thread, reply };
+      const up = thread();
+      if (!up) throw new Error('the thread ended as it became ready');
+      return { thread: up, reply };
     } catch (error) {
+      // Piscina has told it to end, and waits for that for ever.
+      thread()?.kill();
       throw controller.signal.aborted ? controller.signal.reason : error;
     } finally {
       this.#booting.delete(controller);
@@ -165,13 +193,10 @@ export class Threads {
     return this.#calls < CORES ? this.#alone : this.#crowded;
   }
 
-  close(): Promise<void> {
-    return this.#piscina.destroy();
-  }
-
-  #thread(threadId: number): Thread | undefined {
-    const worker = this.#piscina.threads.find((candidate) => candidate.threadId === threadId);
-    return worker && this.#known.get(worker);
+  /** Ends all threads; those that do not end are waited for no longer than any that was killed. */
+  async close(): Promise<void> {
+    for (const thread of this.#alive.values()) thread.kill();
+    await within(this.#piscina.destroy(), CLOSE_MS);
   }
 
   /** A thread that ends before any file of ours was read: whoever waits for one hears of it. */
@@ -199,14 +224,30 @@ export class Threads {
       error = thrown instanceof Error ? thrown : new Error(String(thrown));
       this.#unborn(threadId, error);
     });
-    const ended = new Promise<ThreadEnd>((resolve) =>
-      worker.once('exit', (code) => {
-        this.#unborn(threadId, new Error(`it exited with code ${code}`));
-        this.#claimed.delete(threadId);
-        resolve({ code, error });
-      }),
-    );
-    this.#known.set(worker, { worker, threadId, output, ended, listen });
+    const ending = new Ending({
+      limit: THREAD_END_MS,
+      killed: { code: 1, signal: null, outOfMemory: false },
+      why: 'it is stuck in native code and ends when that returns',
+      onOver: () => void this.#alive.delete(threadId),
+    });
+    worker.on('exit', (code) => {
+      if (runs(worker)) return;
+      this.#unborn(threadId, new Error(`it exited with code ${code}`));
+      this.#claimed.delete(threadId);
+      ending.end({ code, signal: null, outOfMemory: false });
+    });
+    void ending.abandoned.then(() => worker.unref());
+    const ended = ending.exited.then(({ code }) => {
+      // Piscina is to hear it, too: until then it keeps the calls of the thread.
+      if (runs(worker)) worker.emit('exit', code);
+      return { code: code ?? 1, error };
+    });
+    const kill = () => {
+      if (ending.killed()) void worker.terminate();
+    };
+    this.#known.add(worker);
+    this.#alive.set(threadId, { worker, threadId, output, ended, listen, kill, gone: () => ending.gone() });
+    this.onThread?.({ pid: process.pid, threadId, ended: ending.ended, abandoned: ending.abandoned });
   }
 }
 
@@ -217,6 +258,8 @@ const refused = async <T>(answer: Promise<T>): Promise<T> => {
     throw new NotSentError(error, false);
   }
 };
+
+const runs = (worker: Worker): boolean => worker.threadId !== -1;
 
 /** A task whose thread cannot be made would be lost in Piscina, so that flags are tried before. @throws InvalidOptionError */
 async function checkFlags(execArgv: readonly string[]): Promise<void> {
