@@ -5,12 +5,12 @@
 export const ERROR_CODES = {
   PROCESS_START_FAILED: 'a process could not be brought up; `phase` says how far it came: resolve, load, construct, init or ready',
   INIT_FAILED: 'the `init()` of a process threw; `cause` is what it threw',
-  PROCESS_CRASHED: 'a process died with the call in flight; `maybeExecuted` says whether the method may have run',
+  PROCESS_CRASHED: 'a process died with the call in flight',
   PROCESS_STOPPED: 'the process was stopped (or is stopping) and takes no more calls',
   RESTARTS_EXHAUSTED: 'a process failed more often than its restart policy allows; an explicit restart clears it',
   MEMORY_LIMIT: 'a process went over `resources.maxMemory` and was ended',
   CALL_TIMEOUT: 'the method did not settle within its `timeout` (run time, not queue time)',
-  QUEUE_TIMEOUT: 'the call waited longer than `queueTimeout` for a process that could take it; it never ran',
+  QUEUE_TIMEOUT: 'the call waited longer than `queueTimeout` for a process that could take it',
   QUEUE_FULL: 'too many calls wait already; `retryAfter` is an estimate in milliseconds',
   CIRCUIT_OPEN: 'the circuit breaker of a pool is open; `retryAfter` says for how long, in milliseconds',
   CALL_CANCELLED: 'the call was cancelled',
@@ -42,6 +42,11 @@ const BRAND = Symbol.for('mimas.error');
 /** What all errors of Mimas share: a stable `code`, and own fields that say where. */
 export class MimasError extends Error {
   readonly code: ErrorCode;
+  /**
+   * Of an error that ended a call: true when the method may have begun, false when it never did, so that the call can be made again.
+   * Not set on an error that ended none, as one of `spawn`.
+   */
+  declare readonly maybeExecuted?: boolean;
 
   constructor(code: ErrorCode, message: string, fields: { cause?: unknown; [field: string]: unknown } = {}) {
     const { cause, ...own } = fields;
@@ -89,10 +94,10 @@ interface Start { file: string; phase: StartPhase; stderrTail?: string; exitCode
 
 export class ProcessStartError extends coded<'PROCESS_START_FAILED', Start>('PROCESS_START_FAILED') {}
 export class InitError extends coded<'INIT_FAILED', Start>('INIT_FAILED') {}
-export class ProcessCrashedError extends coded<'PROCESS_CRASHED', { process: string; method: string; maybeExecuted: boolean; exitCode: number | null; signal: string | null; stderrTail: string }>('PROCESS_CRASHED') {}
-export class ProcessStoppedError extends coded<'PROCESS_STOPPED', { process: string; method?: string; maybeExecuted?: boolean }>('PROCESS_STOPPED') {}
+export class ProcessCrashedError extends coded<'PROCESS_CRASHED', { process: string; method: string; exitCode: number | null; signal: string | null; stderrTail: string }>('PROCESS_CRASHED') {}
+export class ProcessStoppedError extends coded<'PROCESS_STOPPED', { process: string; method?: string }>('PROCESS_STOPPED') {}
 export class RestartsExhaustedError extends coded<'RESTARTS_EXHAUSTED', { process: string; restarts: number }>('RESTARTS_EXHAUSTED') {}
-export class MemoryLimitError extends coded<'MEMORY_LIMIT', { process: string; limit: number; method: string; maybeExecuted: boolean }>('MEMORY_LIMIT') {}
+export class MemoryLimitError extends coded<'MEMORY_LIMIT', { process: string; limit: number; method: string }>('MEMORY_LIMIT') {}
 export class CallTimeoutError extends coded<'CALL_TIMEOUT', { method: string; process: string; timeout: number }>('CALL_TIMEOUT') {}
 export class QueueTimeoutError extends coded<'QUEUE_TIMEOUT', { method: string; process: string; queueTimeout: number }>('QUEUE_TIMEOUT') {}
 export class QueueFullError extends coded<'QUEUE_FULL', { process: string; maxQueue: number; retryAfter: number }>('QUEUE_FULL') {}
@@ -102,7 +107,7 @@ export class MethodNotFoundError extends coded<'METHOD_NOT_FOUND', { method: str
 export class NotCloneableError extends coded<'NOT_CLONEABLE', { path: string; method?: string }>('NOT_CLONEABLE') {}
 export class FrameTooLargeError extends coded<'FRAME_TOO_LARGE', { size: number; limit: number }>('FRAME_TOO_LARGE') {}
 export class ProtocolError extends coded<'PROTOCOL_ERROR'>('PROTOCOL_ERROR') {}
-export class LinkClosedError extends coded<'LINK_CLOSED', { process?: string; method?: string; maybeExecuted?: boolean }>('LINK_CLOSED') {}
+export class LinkClosedError extends coded<'LINK_CLOSED', { process?: string; method?: string }>('LINK_CLOSED') {}
 export class CallbackReleasedError extends coded<'CALLBACK_RELEASED'>('CALLBACK_RELEASED') {}
 export class UnauthorizedError extends coded<'UNAUTHORIZED'>('UNAUTHORIZED') {}
 export class UnknownOptionError extends coded<'UNKNOWN_OPTION', { option: string; suggestion?: string }>('UNKNOWN_OPTION') {}

@@ -1,7 +1,10 @@
 // The launcher: patterns by name, one supervised process for each isolation key, on demand.
 // Invariant: for one id there is at most one process, however many ask for it at once.
 import { nanoid } from 'nanoid';
+import { ProcessStoppedError } from '../errors.js';
 import { createProcessManager, type ProcessManager } from '../manager/process-manager.js';
+import { asResult } from '../rpc/iterate-result.js';
+import { told } from '../rpc/maybe-executed.js';
 import { createRemote } from '../rpc/remote.js';
 import { createPrometheusCollector, type PrometheusCollector } from '../supervisor/prometheus.js';
 import { Supervisor } from '../supervisor/supervisor.js';
@@ -178,7 +181,14 @@ export class Launcher {
       name: client.name,
       id,
       methods: () => client.methods(),
-      invoke: (method, args, options) => (client = unit().client).invoke(method, args, options),
+      invoke: (method, args, options) => {
+        try {
+          ({ client } = unit());
+        } catch (cause) {
+          return asResult(Promise.reject(told(new ProcessStoppedError(`${id}.${method}(): the process does not run now and takes no calls`, { process: id, method, cause }), false)));
+        }
+        return client.invoke(method, args, options);
+      },
       get handle() {
         return unit();
       },

@@ -174,7 +174,7 @@ export class ManagedConnection implements Unit, ConnectionHandle {
     if (this.#session !== session) return;
     this.#session = undefined;
     this.status = 'connecting';
-    const lost = (method: string) => new LinkClosedError(`${this.name}${method && `.${method}()`}: the connection was lost${error ? `: ${error.message}` : ''}`, { process: this.name, method, maybeExecuted: true, cause: error });
+    const lost = (method: string) => new LinkClosedError(`${this.name}${method && `.${method}()`}: the connection was lost${error ? `: ${error.message}` : ''}`, { process: this.name, method, cause: error });
     this.client.detach(session, lost, `${this.address} to answer again`);
     this.supervisor.notifyExit(this.id, { error: lost(''), failed: false });
   }

@@ -21,14 +21,13 @@ export interface Death {
 export function deathError({ name, maxMemory, running, exit, why }: Death, method: string): Error {
   const where = method ? `${name}.${method}()` : name;
   if (exit.outOfMemory) {
-    return new MemoryLimitError(`${where}: the process went over its memory limit of ${maxMemory ?? 'Node’s default'} bytes and was ended`, { process: name, limit: maxMemory ?? 0, method, maybeExecuted: true });
+    return new MemoryLimitError(`${where}: the process went over its memory limit of ${maxMemory ?? 'Node’s default'} bytes and was ended`, { process: name, limit: maxMemory ?? 0, method });
   }
   const how = why ? why.message : exit.error ? `it threw ${exit.error.name}: ${exit.error.message}` : exit.signal ? `it was ended by ${exit.signal}` : `it exited with code ${exit.code}`;
   const stderrTail = running.incarnation.stderrTail();
   return new ProcessCrashedError(`${where}: the process died${method ? ' while the call ran' : ''}: ${how}${stderrTail ? `\n${indent(stderrTail)}` : ''}`, {
     process: name,
     method,
-    maybeExecuted: true,
     exitCode: exit.code,
     signal: exit.signal,
     stderrTail,
@@ -42,11 +41,11 @@ export const stoppedError = (name: string, status: ProcessStatus, cause: unknown
 
 /** Of a call that was running when its process was stopped. */
 export const cutOffError = (name: string, method: string): Error =>
-  new ProcessStoppedError(`${name}.${method}(): the process was stopped while the call ran`, { process: name, method, maybeExecuted: true });
+  new ProcessStoppedError(`${name}.${method}(): the process was stopped while the call ran`, { process: name, method });
 
 /** Of a call whose link was lost while its process lives on. */
 export const lostError = (name: string, method: string, cause: Error | undefined): Error =>
-  new LinkClosedError(`${name}${method && `.${method}()`}: the link to the process was lost${cause ? `: ${cause.message}` : ''}`, { process: name, method, maybeExecuted: true, cause });
+  new LinkClosedError(`${name}${method && `.${method}()`}: the link to the process was lost${cause ? `: ${cause.message}` : ''}`, { process: name, method, cause });
 
 /** Of a call of a process that its restart policy has given up. */
 export const exhaustedError = (name: string, restarts: number, last: Error, cause: Error | undefined): Error =>

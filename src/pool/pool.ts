@@ -3,6 +3,7 @@
 // waits while a replica could take it does not exist: each change that frees a place looks at the queue at once.
 import { InvalidOptionError, ProcessStoppedError, QueueFullError, RestartsExhaustedError } from '../errors.js';
 import { asResult } from '../rpc/iterate-result.js';
+import { mayHaveRun, told } from '../rpc/maybe-executed.js';
 import { methodNotFound, type RemoteTarget } from '../rpc/remote.js';
 import type { MethodInfo } from '../rpc/service.js';
 import { systemClock, type Clock } from '../supervisor/clock.js';
@@ -113,7 +114,7 @@ export class Pool implements RemoteTarget, WaitingRoom {
 
   async #invoke(method: string, info: MethodInfo | undefined, args: unknown[], options: CallOptions, idempotent: boolean): Promise<unknown> {
     this.#accepted++;
-    const progress: Progress = { ran: false };
+    const progress: Progress = { ran: false, begun: false };
     try {
       this.#assertOpen(method);
       if (!info) throw methodNotFound(this, method);
@@ -131,6 +132,7 @@ export class Pool implements RemoteTarget, WaitingRoom {
           return result;
         } catch (error) {
           const cancelled = options.signal?.aborted === true;
+          progress.begun ||= progress.ran && mayHaveRun(error);
           this.breaker?.leave(cancelled || !isFailure(error) ? undefined : false);
           if (attempt >= attempts || cancelled || this.#state === 'stopped' || !(retry ? isRetryable(error) : isDeath(error))) throw error;
           if (this.breaker?.state === 'open') throw error;
@@ -141,7 +143,7 @@ export class Pool implements RemoteTarget, WaitingRoom {
       }
     } catch (error) {
       if (!progress.ran) this.rejected++;
-      throw error;
+      throw error === options.signal?.reason ? error : told(error, progress.begun);
     } finally {
       this.#accepted--;
       this.#checkIdle();
@@ -179,7 +181,7 @@ export class Pool implements RemoteTarget, WaitingRoom {
         this.population.loadChanged();
       } catch (error) {
         if (!progress) this.rejected++;
-        reject(error);
+        reject(told(error, false));
       }
     });
   }
@@ -259,10 +261,25 @@ export class Pool implements RemoteTarget, WaitingRoom {
 
   /** Calls the method on every replica that runs; all results in the order of the places. */
   async broadcast(method: string, args: unknown[]): Promise<unknown[]> {
-    this.#assertOpen(method);
-    const info = this.population.anyMember()?.methodInfo(method);
-    if (!info) throw methodNotFound(this, method);
-    return Promise.all(this.population.ready().map((replica) => this.#run(replica, info, args, {})));
+    /** Replicas that may run it, or have. */
+    let begun = 0;
+    const run = async (replica: Replica, info: MethodInfo) => {
+      begun++;
+      try {
+        return await this.#run(replica, info, args, {});
+      } catch (error) {
+        if (!mayHaveRun(error)) begun--;
+        throw error;
+      }
+    };
+    try {
+      this.#assertOpen(method);
+      const info = this.population.anyMember()?.methodInfo(method);
+      if (!info) throw methodNotFound(this, method);
+      return await Promise.all(this.population.ready().map((replica) => run(replica, info)));
+    } catch (error) {
+      throw told(error, begun > 0);
+    }
   }
 
   // ── the end ──

@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { QueueTimeoutError } from '../errors.js';
 import { addDeadline, removeDeadline, type Due } from '../rpc/deadlines.js';
+import { told } from '../rpc/maybe-executed.js';
 import type { MethodInfo } from '../rpc/service.js';
 import type { CallOptions } from '../types.js';
 import type { Replica } from './replica.js';
@@ -11,6 +12,8 @@ import type { CallToPlace } from './strategy.js';
 export interface Progress {
   /** It has reached a replica. */
   ran: boolean;
+  /** One of its attempts may have run the method. */
+  begun: boolean;
 }
 
 export interface WaitingCallOptions {
@@ -77,14 +80,14 @@ export class WaitingCall implements Due {
   expire(): void {
     const { method } = this.call;
     const { name } = this.room;
-    this.leave(new QueueTimeoutError(`${name}.${method}(): waited ${this.#queueTimeout} ms for a free place in the pool; it never ran`, { method, process: name, queueTimeout: this.#queueTimeout }));
+    this.leave(new QueueTimeoutError(`${name}.${method}(): waited ${this.#queueTimeout} ms for a free place in the pool${this.progress?.begun ? '' : '; it never ran'}`, { method, process: name, queueTimeout: this.#queueTimeout }));
   }
 
   leave(error: unknown): void {
     if (this.done) return;
     this.#finish();
     this.room.leftWaiting(this);
-    this.reject(error);
+    this.reject(error === this.options.signal?.reason ? error : told(error, false));
   }
 
   #finish(): void {

@@ -6,10 +6,12 @@ import type { Client, MethodState } from './client.js';
 import type { Headers } from './meta.js';
 import { now } from './now.js';
 import type { Scope } from './references.js';
-import type { Session, PendingCall } from './session.js';
+import type { PendingCall } from './pending-call.js';
+import type { Session } from './session.js';
 import type { Snapshot } from './snapshot.js';
 import type { IncomingStream } from './streams.js';
 import type { CallOptions } from '../types.js';
+import { told } from './maybe-executed.js';
 import { thrown } from './thrown.js';
 
 export type Stage = 'new' | 'queued' | 'sent' | 'settled';
@@ -24,6 +26,7 @@ export class Call implements PendingCall, Due {
   headers: Headers | undefined;
   session: Session | undefined;
   id = 0;
+  /** How often it was handed to a link, without those times that are known to have begun nothing. */
   attempts = 0;
   sentAt = 0;
   scope: Scope | undefined = undefined;
@@ -95,7 +98,7 @@ export class Call implements PendingCall, Due {
     const { name } = this.client;
     const late = this.deadline !== undefined && now() >= this.deadline ? this.pastDeadline() : undefined;
     if (this.stage === 'queued') {
-      this.fail(late ?? new QueueTimeoutError(`${name}.${this.label}(): waited ${this.queueTimeout} ms for ${this.client.waitingFor()}; it never ran`, { method: this.label, process: name, queueTimeout: this.queueTimeout }));
+      this.fail(late ?? new QueueTimeoutError(`${name}.${this.label}(): waited ${this.queueTimeout} ms for ${this.client.waitingFor()}${this.attempts > 0 ? '' : '; it never ran'}`, { method: this.label, process: name, queueTimeout: this.queueTimeout }));
     } else if (this.stage === 'sent') {
       this.#leave(late ?? new CallTimeoutError(`${name}.${this.label}(): no answer within its timeout of ${Math.round(this.timeout!)} ms`, { method: this.label, process: name, timeout: this.timeout! }));
     }
@@ -127,7 +130,12 @@ export class Call implements PendingCall, Due {
     this.failed = true;
     this.#settled();
     // The caller's own reason is the caller's own object.
-    this.resolve(thrown(error, error === this.options.signal?.reason ? undefined : this.from));
+    const own = error === this.options.signal?.reason;
+    this.resolve(own ? thrown(error, undefined) : thrown(told(error, this.attempts > 0), this.from));
+  }
+
+  unsent(): void {
+    this.attempts--;
   }
 
   #leave(reason: unknown): void {

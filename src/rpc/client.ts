@@ -10,6 +10,7 @@ import { currentContext, nextTraceparent } from './context.js';
 import { DEFAULT_LIMITS } from './frames.js';
 import { asResult } from './iterate-result.js';
 import { encodeMeta, inheritHeaders, timeLeft, type Headers } from './meta.js';
+import { told } from './maybe-executed.js';
 import { now } from './now.js';
 import type { Meter, MethodMeter } from './meter.js';
 import { methodNotFound, type RemoteTarget } from './remote.js';
@@ -185,7 +186,7 @@ export class Client implements RemoteTarget {
 
   invoke(name: string, args: unknown[], options: CallOptions): Promise<unknown> {
     const method = this.#methods.get(name);
-    if (method === undefined) return asResult(Promise.reject(this.#state.kind === 'refused' ? this.#state.error() : methodNotFound(this, name)));
+    if (method === undefined) return asResult(Promise.reject(told(this.#state.kind === 'refused' ? this.#state.error() : methodNotFound(this, name), false)));
     const call = new Call(this, method, options, this.#order++);
     const answer = new Promise(capture);
     call.resolve = captured!;

@@ -27,6 +27,8 @@ export class CallContext implements CurrentCall {
   brought: { release(): void; interrupt(reason: unknown): void } | undefined;
   /** It is passed on to another process: that one is told who really calls. */
   relayed = false;
+  /** It is not run here: the method that the caller means is elsewhere. */
+  declare passedOn?: true;
   /** Options for the process it is passed on to, as they came. */
   options: string | undefined;
   /** What its arguments take while it is under way. */

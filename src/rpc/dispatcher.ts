@@ -5,6 +5,7 @@ import { runInContext, type CallContext } from './context.js';
 import { isReference, Kind } from './frames.js';
 import { IdTable } from './id-table.js';
 import type { Imports } from './imports.js';
+import { isRefusal } from './maybe-executed.js';
 import { readMeta } from './meta.js';
 import type { ServiceMethod } from './service.js';
 import type { Session } from './session.js';
@@ -46,7 +47,7 @@ export class Dispatcher {
     const context = this.#contextOf(service?.name ?? '', method?.name ?? nameOf(number), meta, imports);
     const list = this.#checked(id, args);
     if (!service || !method) {
-      this.#fail(id, context, new MethodNotFoundError(`${service?.name ?? 'the peer'} has no method number ${nameOf(number)}`, { method: nameOf(number), methods: service?.methods.map(({ name }) => name) ?? [] }));
+      this.#refuse(id, context, new MethodNotFoundError(`${service?.name ?? 'the peer'} has no method number ${nameOf(number)}`, { method: nameOf(number), methods: service?.methods.map(({ name }) => name) ?? [] }));
       return;
     }
     if (this.#refused(id, context, bytes)) return;
@@ -76,8 +77,9 @@ export class Dispatcher {
     const exported = this.session.exports.get(reference);
     const context = this.#contextOf(this.session.options.self, member || 'callback', meta, imports);
     const list = this.#checked(id, args);
-    if (!exported) this.#fail(id, context, new CallbackReleasedError(`what ${this.session.options.self} had lent${member ? ` (called for ${member}())` : ''} was released: its call has settled, or it was let go; keep(fn) holds a function longer`));
+    if (!exported) this.#refuse(id, context, new CallbackReleasedError(`what ${this.session.options.self} had lent${member ? ` (called for ${member}())` : ''} was released: its call has settled, or it was let go; keep(fn) holds a function longer`));
     else if (!this.#refused(id, context, bytes)) {
+      if (exported.passesOn) context.passedOn = true;
       // A callback that brings no context runs without one: an AsyncLocalStorage in use slows down every promise of the caller's thread.
       this.#run(id, context, (given) => exported.invoke(member, given, context), list, bytes, meta !== undefined);
     }
@@ -122,7 +124,7 @@ export class Dispatcher {
     const { maxServed, maxServedBytes } = this.session.limits;
     const crowd = this.active >= maxServed ? `${maxServed} calls` : this.#held + bytes > maxServedBytes ? `calls with ${maxServedBytes} bytes of arguments` : undefined;
     if (!crowd) return false;
-    this.#fail(id, context, new QueueFullError(`${context.process}.${context.method}(): ${crowd} of ${context.caller} run already`, { process: context.process, maxQueue: maxServed, retryAfter: 100 }));
+    this.#refuse(id, context, new QueueFullError(`${context.process}.${context.method}(): ${crowd} of ${context.caller} run already`, { process: context.process, maxQueue: maxServed, retryAfter: 100 }));
     return true;
   }
 
@@ -165,7 +167,7 @@ export class Dispatcher {
       this.session.sendResult(id, value, transferOf(value));
     } catch (error) {
       discard(value);
-      this.#fail(id, context, nameMethod(error, context.process, context.method));
+      this.#answerFailure(Kind.ERROR, id, context, nameMethod(error, context.process, context.method));
       return;
     }
     const streams = this.session.started;
@@ -194,7 +196,18 @@ export class Dispatcher {
   }
 
   #fail(id: number, context: CallContext, error: unknown): void {
-    if (!context.abandoned && !this.session.closed) this.sendFailure([Kind.ERROR, id], error);
+    // The method that the caller named is the one that the call is passed on to.
+    if (context.passedOn && isRefusal(error)) this.#refuse(id, context, error);
+    else this.#answerFailure(Kind.ERROR, id, context, error);
+  }
+
+  /** Nothing of it has run. */
+  #refuse(id: number, context: CallContext, error: unknown): void {
+    this.#answerFailure(Kind.REFUSED, id, context, error);
+  }
+
+  #answerFailure(kind: number, id: number, context: CallContext, error: unknown): void {
+    if (!context.abandoned && !this.session.closed) this.sendFailure([kind, id], error);
     this.#finished(id, context);
   }
 

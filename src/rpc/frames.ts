@@ -39,12 +39,17 @@ export const Kind = {
   /** number, echoed by PONG */
   PING: 16,
   PONG: 17,
+  /** id, value: the error; the method did not run */
+  REFUSED: 18,
   /** reference of a signal: it will not abort any more */
   FORGET: 19,
 } as const;
 
 /** What numbers of calls, streams and references are: whole, and exact in a double. */
 export const isReference = (slot: unknown): slot is number => Number.isSafeInteger(slot) && (slot as number) >= 0;
+
+/** Slots of an entry of each kind, itself included. */
+export const SLOTS: readonly number[] = [2, 5, 7, 8, 4, 5, 5, 5, 6, 5, 5, 3, 2, 2, 2, 5, 2, 2, 5, 2];
 
 /** Slots of a common call. */
 export const CALL_SLOTS = 5;

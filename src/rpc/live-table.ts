@@ -5,6 +5,7 @@ import type { LiveKind, LiveReferences } from './codec.js';
 import { isReference, Kind } from './frames.js';
 import { Imports } from './imports.js';
 import { asResult } from './iterate-result.js';
+import { told } from './maybe-executed.js';
 import { inheritedMeta, metaOf, relayedOptions } from './meta.js';
 import { LiveSignals } from './live-signals.js';
 import { borrow, expiredCallback, isBorrowed, keep, keptReleases, type Borrowed, type Exported, type Scope } from './references.js';
@@ -183,7 +184,7 @@ export class LiveTable implements LiveReferences, StreamWires {
     const letGo = () => this.session.exports.release(reference);
     const reference = this.#lend({
       invoke: (_member, args) => fn(...args),
-      ...(isBorrowed(fn) ? { retain: () => void (held = keep(fn)) } : {}),
+      ...(isBorrowed(fn) ? { passesOn: true, retain: () => void (held = keep(fn)) } : {}),
       release: () => {
         held?.[Symbol.dispose]();
         kept?.delete(letGo);
@@ -195,6 +196,7 @@ export class LiveTable implements LiveReferences, StreamWires {
 
   #exportProxy(target: RemoteTarget): unknown {
     const reference = this.#lend({
+      passesOn: true,
       invoke: (member, args, context) => {
         context.relayed = true;
         return target.invoke(member, args, { ...relayedOptions(context), signal: context.signal });
@@ -260,7 +262,7 @@ export class LiveTable implements LiveReferences, StreamWires {
     const stub = (...args: unknown[]): Promise<unknown> => {
       // A listener that is told something and not waited for must not end the process when its caller is gone by then.
       const hear = () => void result.catch(() => {});
-      const result: Promise<unknown> = state.expired ? Promise.reject(expiredCallback(session.options.self)) : session.callReference(reference, '', args, { meta: inheritedMeta(), transfer: transferOfArguments(args, undefined), onFailed: hear });
+      const result: Promise<unknown> = state.expired ? Promise.reject(told(expiredCallback(session.options.self), false)) : session.callReference(reference, '', args, { meta: inheritedMeta(), transfer: transferOfArguments(args, undefined), onFailed: hear });
       if (state.expired) hear();
       return asResult(result);
     };
@@ -278,9 +280,13 @@ export class LiveTable implements LiveReferences, StreamWires {
       id,
       methods: () => methods,
       invoke: (method, args, options) => {
-        if (session.closed) return Promise.reject(new LinkClosedError(`${name}.${method}(): the link that brought this proxy is closed`, { process: name, method }));
-        const transfer = transferOfArguments(args, options.transfer);
-        return asResult(session.callReference(reference, method, args, { meta: metaOf(options), signal: options.signal, transfer }));
+        try {
+          if (session.closed) throw new LinkClosedError(`${name}.${method}(): the link that brought this proxy is closed`, { process: name, method });
+          const transfer = transferOfArguments(args, options.transfer);
+          return asResult(session.callReference(reference, method, args, { meta: metaOf(options), signal: options.signal, transfer }));
+        } catch (error) {
+          return asResult(Promise.reject(told(error, false)));
+        }
       },
     };
     // The target, not this proxy: those that `$with` makes stand on it as well.

@@ -2,13 +2,15 @@
 // Flushes at the end of the tick, or early once enough is gathered so that both sides work at the same time.
 import { types } from 'node:util';
 import { NotCloneableError, ProtocolError } from '../errors.js';
-import { BATCH_ENTRIES } from './frames.js';
+import { BATCH_ENTRIES, Kind, SLOTS } from './frames.js';
 import type { Link } from './link.js';
 import { now } from './now.js';
 import type { Transferable } from '../types.js';
 
 /** A batch with more than this is sent without waiting for the end of the tick. */
 export const MAX_BATCH_BYTES = 65_536;
+
+const NONE: readonly never[] = Object.freeze([]);
 
 export class Outbox {
   /** Push the slots of one entry here, then call `commit`. */
@@ -26,6 +28,9 @@ export class Outbox {
   begunAt = 0;
   /** Early-flush threshold; the session raises it when many calls are in flight. */
   limit = BATCH_ENTRIES;
+
+  /** The numbers of the calls that had not left when the link ended. */
+  unsent: readonly number[] = NONE;
 
   constructor(private readonly link: Link) {}
 
@@ -59,6 +64,17 @@ export class Outbox {
       this.#scheduled = true;
       process.nextTick(this.#flushScheduled);
     }
+  }
+
+  /** The link has ended: what is here will not leave. */
+  ended(): void {
+    const { entries } = this;
+    const calls: number[] = [];
+    for (let at = 0; at < entries.length; at += SLOTS[entries[at] as number]!) {
+      const kind = entries[at];
+      if (kind === Kind.CALL || kind === Kind.CALL_FULL || kind === Kind.CALL_REFERENCE) calls.push(entries[at + 1] as number);
+    }
+    this.unsent = calls;
   }
 
   readonly #flushScheduled = () => {

@@ -182,6 +182,12 @@ export class EntryReader implements TurnReader {
         session.failed(id, error);
         break;
       }
+      case Kind.REFUSED: {
+        const error = this.#value(batch, at + 2);
+        this.#drop();
+        session.failed(id, error, true);
+        break;
+      }
       case Kind.CANCEL: {
         const reason = this.#value(batch, at + 2);
         this.#drop();

@@ -2,8 +2,10 @@
 // Invariant: settles once, by its answer, the end of the link, or the caller's signal.
 import type { Transferable } from '../types.js';
 import type { Scope } from './references.js';
-import type { PendingCall, Session } from './session.js';
+import type { PendingCall } from './pending-call.js';
+import type { Session } from './session.js';
 import type { IncomingStream } from './streams.js';
+import { told } from './maybe-executed.js';
 import { thrown } from './thrown.js';
 
 export interface ReferenceOptions {
@@ -15,7 +17,7 @@ export interface ReferenceOptions {
 }
 
 export class ReferenceCall implements PendingCall {
-  /** Set once it was sent. */
+  /** 0 while it has not been sent, and when that began nothing. */
   id = 0;
   scope: Scope | undefined = undefined;
   #settled = false;
@@ -47,7 +49,12 @@ export class ReferenceCall implements PendingCall {
     if (this.#settled) return;
     this.#settled = true;
     this.#unwatch();
-    this.resolve(thrown(error, error === this.options.signal?.reason ? undefined : this.from, this.options.onFailed));
+    const own = error === this.options.signal?.reason;
+    this.resolve(own ? thrown(error, undefined, this.options.onFailed) : thrown(told(error, this.id > 0), this.from, this.options.onFailed));
+  }
+
+  unsent(): void {
+    this.id = 0;
   }
 
   readonly #onAbort = () => {

@@ -6,6 +6,8 @@ import type { CallContext } from './context.js';
 /** What a peer may call through a reference. */
 export interface Exported {
   invoke(member: string, args: unknown[], context: CallContext): unknown;
+  /** It stands for something of another process: calls go there. */
+  readonly passesOn?: true;
   /** The peer holds it beyond its call. */
   retain?(): void;
   /** Detaches listeners; runs once. */

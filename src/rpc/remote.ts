@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { closest, MethodNotFoundError } from '../errors.js';
 import type { CallOptions } from '../types.js';
 import { checkCallOptions } from './call-options.js';
+import { told } from './maybe-executed.js';
 
 /** What a proxy stands for. Everything that can be called (a process, a pool, a lent proxy) implements this one verb. */
 export interface RemoteTarget {
@@ -30,7 +31,7 @@ export function createRemote(target: RemoteTarget, options: CallOptions = NONE):
         // What any object has: `${proxy}` and a debugger call these without asking.
         if (name in Object.prototype) return Reflect.get(Object.prototype, name, receiver);
         if (name.startsWith('$') || name.startsWith('__')) return undefined;
-        return (..._args: unknown[]) => Promise.reject(methodNotFound(target, name));
+        return (..._args: unknown[]) => Promise.reject(told(methodNotFound(target, name), false));
       }
       const method = methodOf(target, name, options);
       Object.defineProperty(receiver as object, name, { value: method, enumerable: true, configurable: true });

@@ -11,22 +11,12 @@ import type { Link } from './link.js';
 import { LiveTable, type Made } from './live-table.js';
 import { Outbox } from './outbox.js';
 import { EntryReader } from './reader.js';
+import type { PendingCall } from './pending-call.js';
 import { ReferenceCall, type ReferenceOptions } from './reference-call.js';
 import { Exports, isUsed, newScope, type Scope } from './references.js';
 import { describeService, readService, type MethodInfo, type Service } from './service.js';
-import { BYTES_PER_CREDIT, type IncomingStream, type OutgoingStream } from './streams.js';
+import { BYTES_PER_CREDIT, type OutgoingStream } from './streams.js';
 import { transferOf } from './transfer.js';
-
-/** A call as the session sees it. The client's own object implements it, so that a call costs one allocation. */
-export interface PendingCall {
-  readonly label: string;
-  /** Where its errors come from, for stacks. */
-  readonly from: string;
-  /** What its arguments lent, if anything. The session's to set. */
-  scope?: Scope | undefined;
-  settle(value: unknown, streams: readonly IncomingStream[]): void;
-  fail(error: unknown): void;
-}
 
 export interface SessionOptions {
   readonly link: Link;
@@ -205,6 +195,7 @@ export class Session {
         if (attachments) this.outbox.attach(attachments, transfer);
         this.#await(call.id, call, scope, size);
       } catch (error) {
+        call.unsent();
         call.fail(error);
       }
     });
@@ -231,6 +222,7 @@ export class Session {
   /** Takes every call that has no answer out of the table, and ends every stream: the link is gone or given up. */
   abandon(explain: (method: string) => Error): PendingCall[] {
     this.#reader.finish();
+    for (const id of this.outbox.unsent) this.#pending.get(id)?.unsent();
     this.#abandoned = explain;
     const calls = this.#pending.values();
     this.#pending.clear();
@@ -353,9 +345,11 @@ export class Session {
     this.#pings.delete(id);
   }
 
-  failed(id: number, error: unknown): void {
+  /** `refused`: the peer did not run it. */
+  failed(id: number, error: unknown, refused = false): void {
     const call = this.#pending.take(id);
     if (call?.scope) this.exports.settle(call.scope);
+    if (refused) call?.unsent();
     call?.fail(error);
   }
 
@@ -388,6 +382,7 @@ export class Session {
     if (this.closed) return;
     this.#reader.finish();
     this.closed = true;
+    this.outbox.ended();
     const reason = error ?? new LinkClosedError(`the link to ${this.peer} was closed`, { process: this.peer });
     for (const resolve of this.#pings.values()) resolve();
     this.#pings.clear();

@@ -3,6 +3,7 @@
 // breaks the protocol.
 import { ProtocolError } from '../errors.js';
 import { runInContext, type CallContext } from './context.js';
+import { told } from './maybe-executed.js';
 import { thrown } from './thrown.js';
 
 /** Credit a consumer gives at first. An item costs 1, and 1 more per 16 KB of it. */
@@ -225,7 +226,8 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
   }
 
   fail(error: unknown): void {
-    this.#settle({ kind: 'fail', error, own: false });
+    // Its call was answered, so the method has begun.
+    this.#settle({ kind: 'fail', error: told(error, true), own: false });
   }
 
   next(): Promise<IteratorResult<unknown>> {

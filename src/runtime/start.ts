@@ -1,6 +1,7 @@
 // Brings a process up in its place, and says precisely why when it does not come up. A failed start leaves nothing behind.
 import { InitError, ProcessStartError, LinkClosedError, MemoryLimitError, type StartPhase } from '../errors.js';
 import type { Client } from '../rpc/client.js';
+import { untold } from '../rpc/maybe-executed.js';
 import { Session, type SessionOptions } from '../rpc/session.js';
 import { connect } from '../transport/index.js';
 import { formatAddress } from '../transport/address.js';
@@ -78,7 +79,7 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
     for (const call of control.abandon(() => failure as Error)) call.fail(failure);
     incarnation.kill();
     await incarnation.gone();
-    throw failure;
+    throw untold(failure);
   } finally {
     clearTimeout(timer);
     if (onAbort) signal?.removeEventListener('abort', onAbort);

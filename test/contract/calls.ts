@@ -548,7 +548,7 @@ export function callContract(isolation: Isolation, transports: readonly Transpor
       it('lets no hand-made frame reach what is not public', async () => {
         const { session } = internalsOf(cell.calc) as unknown as { session: import('#mimas/rpc/session.js').Session };
         for (const number of ['secret', 'constructor', '__proto__', 'toString', -1, 1e9, 0.5, null]) {
-          const call = new Promise((resolve, reject) => session.call({ label: 'forged', from: 'a test', settle: resolve, fail: reject }, number as number, [], undefined, undefined));
+          const call = new Promise((resolve, reject) => session.call({ label: 'forged', from: 'a test', settle: resolve, fail: reject, unsent() {} }, number as number, [], undefined, undefined));
           expect(await errorOf(call)).toBeInstanceOf(MethodNotFoundError);
         }
         expect(await errorOf(session.callReference(12_345, 'constructor', []))).toBeInstanceOf(CallbackReleasedError);

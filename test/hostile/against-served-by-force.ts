@@ -75,7 +75,7 @@ function countAnswers(peer: RawPeer, wanted: number | undefined): Promise<void> 
   let count = 0;
   return new Promise((resolve) => {
     peer.onBatch(({ entries }) => {
-      for (const [kind] of entriesOf(entries)) if (kind === Kind.RESULT || kind === Kind.RESULT_FULL || kind === Kind.ERROR) count++;
+      for (const [kind] of entriesOf(entries)) if (kind === Kind.RESULT || kind === Kind.RESULT_FULL || kind === Kind.ERROR || kind === Kind.REFUSED) count++;
       if (count >= wanted) resolve();
     });
   });

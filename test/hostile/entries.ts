@@ -1,15 +1,9 @@
 // The entries of the protocol as a hostile peer sees them: a legal one of each kind, whose slots can then be spoilt one by one.
-import { Kind } from '#mimas/rpc/frames.js';
+import { Kind, SLOTS } from '#mimas/rpc/frames.js';
 import { Tag } from '#mimas/rpc/codec.js';
 import { pack } from './raw-bytes.js';
 
 export { Kind, Tag };
-
-/** Slots of an entry, its kind among them. */
-const SLOTS: Readonly<Record<number, number>> = {
-  [Kind.HELLO]: 2, [Kind.CALL]: 5, [Kind.CALL_FULL]: 7, [Kind.CALL_REFERENCE]: 8, [Kind.RESULT]: 4, [Kind.RESULT_FULL]: 5, [Kind.ERROR]: 5, [Kind.CANCEL]: 5, [Kind.NEXT]: 6,
-  [Kind.END]: 5, [Kind.FAIL]: 5, [Kind.CREDIT]: 3, [Kind.STOP]: 2, [Kind.RETAIN]: 2, [Kind.RELEASE]: 2, [Kind.ABORT]: 5, [Kind.PING]: 2, [Kind.PONG]: 2,
-};
 
 /** The entries of a batch, one by one; what cannot be told apart any more comes as the last. */
 export function entriesOf(batch: readonly unknown[]): unknown[][] {

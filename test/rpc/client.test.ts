@@ -353,7 +353,7 @@ describe('many calls of a full method', () => {
     await attach();
     // Past the client, which would hold them back itself.
     const ids: number[] = [];
-    for (let i = 0; i < 20_000; i++) ids.push(session.call({ label: 'narrow', from: 'a test', settle: () => {}, fail: () => {} }, 0, [], undefined, undefined));
+    for (let i = 0; i < 20_000; i++) ids.push(session.call({ label: 'narrow', from: 'a test', settle: () => {}, fail: () => {}, unsent: () => {} }, 0, [], undefined, undefined));
     await expect.poll(() => server.dispatcher.active).toBe(20_000);
     for (const id of ids.slice(1)) session.cancel(id, 'off');
     open();

@@ -62,7 +62,7 @@ describe('numbers of calls', () => {
 
 describe('slots', () => {
   const NOT_NUMBERS = [undefined, null, NaN, -1, 0.5, 2 ** 53, Infinity, '1', true, {}, [], { a: 1 }, 1n];
-  it.each([Kind.CALL, Kind.CALL_FULL, Kind.CALL_REFERENCE, Kind.RESULT, Kind.RESULT_FULL, Kind.ERROR, Kind.CANCEL, Kind.NEXT, Kind.END, Kind.FAIL, Kind.CREDIT, Kind.STOP, Kind.RETAIN, Kind.RELEASE, Kind.ABORT, Kind.PING, Kind.PONG, Kind.FORGET])('an entry of kind %i needs a number', async (kind) => {
+  it.each([Kind.CALL, Kind.CALL_FULL, Kind.CALL_REFERENCE, Kind.RESULT, Kind.RESULT_FULL, Kind.ERROR, Kind.REFUSED, Kind.CANCEL, Kind.NEXT, Kind.END, Kind.FAIL, Kind.CREDIT, Kind.STOP, Kind.RETAIN, Kind.RELEASE, Kind.ABORT, Kind.PING, Kind.PONG, Kind.FORGET])('an entry of kind %i needs a number', async (kind) => {
     for (const id of NOT_NUMBERS) {
       const peer = rawPeer({ add: () => 1 });
       peer.send([kind, id, 0, INLINE, [], 0, undefined, undefined]);
@@ -92,7 +92,7 @@ describe('arguments', () => {
     const ran: number[] = [];
     const peer = rawPeer({ hold: (n: number) => (ran.push(n), new Promise(() => {})) }, { limits: { maxServedBytes: 1_000 } });
     peer.send([1, 2, 3].flatMap((n) => [Kind.CALL, n, 0, INLINE, [n, 'x'.repeat(450)]]));
-    await expect.poll(() => peer.received.slice(2, 4)).toEqual([Kind.ERROR, 3]);
+    await expect.poll(() => peer.received.slice(2, 4)).toEqual([Kind.REFUSED, 3]);
     expect(ran).toEqual([1, 2]);
     expect(peer.fault()).toBeUndefined();
   });

@@ -67,11 +67,11 @@ describe.each(LEVELS)('%s link', (level) => {
   });
 
   it("restores Mimas's own errors by code", () => {
-    const error = new ProcessCrashedError('died', { process: 'calc', maybeExecuted: true, exitCode: null, cause: new CallTimeoutError('late', { timeout: 5 }) });
+    const error = new ProcessCrashedError('died', { process: 'calc', exitCode: null, cause: new CallTimeoutError('late', { timeout: 5 }) });
     const arrived = send(error);
     expect(arrived).toBeInstanceOf(ProcessCrashedError);
     expect(arrived).toBeInstanceOf(MimasError);
-    expect(arrived).toMatchObject({ name: 'ProcessCrashedError', code: 'PROCESS_CRASHED', process: 'calc', maybeExecuted: true, exitCode: null });
+    expect(arrived).toMatchObject({ name: 'ProcessCrashedError', code: 'PROCESS_CRASHED', process: 'calc', exitCode: null });
     expect(arrived.cause).toBeInstanceOf(CallTimeoutError);
   });
 

@@ -1,5 +1,5 @@
 // What the typed proxy says about a class. Checked by the compiler; nothing here runs.
-import type { Remote } from 'mimas';
+import type { CallTimeoutError, MimasError, Remote } from 'mimas';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 type IsAny<T> = 0 extends 1 & T ? true : false;
@@ -126,3 +126,7 @@ no<IsAny<Awaited<ReturnType<R['generic']>>>>();
 no<IsAny<R['$handle']>>();
 no<IsAny<ReturnType<R['$with']>>>();
 yes<IsAny<Awaited<ReturnType<R['loose']>>>>();
+
+// Whether the method may have begun stands on every error of Mimas that ends a call.
+yes<Equal<MimasError['maybeExecuted'], boolean | undefined>>();
+yes<Equal<CallTimeoutError['maybeExecuted'], boolean | undefined>>();

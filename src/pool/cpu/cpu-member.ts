@@ -5,11 +5,11 @@ import { CallTimeoutError, NotCloneableError, ProcessStartError, ProcessStoppedE
 import { Tag } from '../../rpc/codec.js';
 import { currentContext, nextTraceparent } from '../../rpc/context.js';
 import { Meter } from '../../rpc/meter.js';
+import { told } from '../../rpc/maybe-executed.js';
 import { methodNotFound } from '../../rpc/remote.js';
 import type { MethodInfo } from '../../rpc/service.js';
 import { nameMethod } from '../../rpc/uncloneable.js';
 import { transferOfArguments } from '../../rpc/transfer.js';
-import { joinStacks } from '../../rpc/wire-error.js';
 import type { Usage } from '../../runtime/protocol.js';
 import { ratesBetween, type Rates } from '../../runtime/usage.js';
 import { within } from '../../runtime/within.js';
@@ -21,9 +21,10 @@ import { MAX_TIMEOUT, parseDuration } from '../../units.js';
 import type { Member } from '../member.js';
 import { Bound } from './bound.js';
 import type { CpuOptions } from './options.js';
-import { FAILED, newCodec, own, pack, PHASES, type Booted, type Packed, type Reply } from './protocol.js';
+import { FAILED, own, pack, PHASES, type Booted, type Packed } from './protocol.js';
+import { codec, readReply, Thrown } from './reply.js';
 import { threadDeath, threadStartError } from './thread-death.js';
-import type { Thread, ThreadEnd, Threads } from './threads.js';
+import { NotSentError, type Thread, type ThreadEnd, type Threads } from './threads.js';
 
 /** Answers may need this much longer than what is asked for, ms. */
 const SLACK_MS = 500;
@@ -39,11 +40,11 @@ interface Given {
   readonly since: number;
   /** The thread has it, and has not answered. */
   away: boolean;
+  /** The thread was given it. */
+  sent: boolean;
   /** Why the call was given up, and the thread with it. */
   reason?: { value: unknown };
 }
-
-const codec = newCodec();
 
 export class CpuMember implements Member {
   readonly id: string;
@@ -127,9 +128,9 @@ export class CpuMember implements Member {
   async invoke(name: string, args: unknown[], options: CallOptions): Promise<unknown> {
     const method = this.#methods.get(name);
     const thread = this.#thread;
-    if (!method) throw methodNotFound(this, name);
-    if (!thread || this.#stopping) throw new ProcessStoppedError(`${this.#name}.${name}(): the thread is ${this.#status} and takes no calls`, { process: this.#name, method: name });
-    const given: Given = (this.#current = { method: name, since: performance.now(), away: false });
+    if (!method) throw told(methodNotFound(this, name), false);
+    if (!thread || this.#stopping) throw told(new ProcessStoppedError(`${this.#name}.${name}(): the thread is ${this.#status} and takes no calls`, { process: this.#name, method: name }), false);
+    const given: Given = (this.#current = { method: name, since: performance.now(), away: false, sent: false });
     let failed = true;
     let bound: Bound | undefined;
     try {
@@ -139,22 +140,34 @@ export class CpuMember implements Member {
       const headers = this.#headers(options);
       const { tag, payload, attachments } = encoded;
       const plain = tag === Tag.INLINE && bound?.timeLeft === undefined && headers === undefined;
-      given.away = true;
+      given.sent = given.away = true;
       const reply = await this.threads.run(thread, 'call', plain ? [method.number, payload as unknown[]] : [method.number, tag, own(payload), attachments, bound?.timeLeft, headers], encoded.transfer, bound?.signal);
-      given.away = false;
-      this.threads.settled();
-      const value = this.#read(reply);
+      this.#takenBack(given);
+      const value = readReply(reply, this.#name);
       failed = false;
       return value;
     } catch (error) {
-      throw await this.#explain(error, name, given, thread, options);
+      // How it ends is decided. What Piscina did not take it may still reject when the signal aborts, with nobody to hear of it.
+      bound?.release();
+      const unsent = error instanceof NotSentError ? error : undefined;
+      if (unsent && !unsent.threadLost) this.#takenBack(given);
+      const whole = await this.#explain(unsent ? unsent.cause : error, name, given, thread, options);
+      const begun = given.sent && !unsent && (error as Error | undefined)?.name !== 'DataCloneError';
+      throw whole === options.signal?.reason ? whole : told(whole, begun);
     } finally {
-      if (given.away) this.threads.settled();
+      this.#takenBack(given);
       bound?.release();
       if (this.#current === given) this.#current = undefined;
       this.#measure(name, given, failed);
       if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve();
     }
+  }
+
+  /** The thread does not have it any more. */
+  #takenBack(given: Given): void {
+    if (!given.away) return;
+    given.away = false;
+    this.threads.settled();
   }
 
   #measure(name: string, { since }: Given, failed: boolean): void {
@@ -168,6 +181,7 @@ export class CpuMember implements Member {
     let ms = timeout === undefined ? Infinity : parseDuration(timeout, 'timeout');
     const context = currentContext();
     if (context?.deadline !== undefined) ms = Math.min(ms, Math.max(0, context.deadline - Date.now()));
+    if (ms <= 0 && context) throw new CallTimeoutError(`${this.#name}.${method.name}(): the deadline of ${context.process}.${context.method} has passed`, { method: method.name, process: this.#name, timeout: 0 });
     if (ms === Infinity && !signal) return undefined;
     return new Bound(ms, signal, (cause) => {
       const reason = cause ? cause.value : new CallTimeoutError(`${this.#name}.${method.name}(): no answer within its timeout of ${Math.round(ms)} ms; its thread was ended`, { method: method.name, process: this.#name, timeout: ms });
@@ -185,22 +199,6 @@ export class CpuMember implements Member {
     return this.options.tracing ? { ...own, traceparent: nextTraceparent(own?.['traceparent']) } : own;
   }
 
-  #read(reply: Reply): unknown {
-    if (typeof reply !== 'object' || reply === null) return reply;
-    const [tag, payload, attachments] = reply;
-    // As it is: what the thread sent is a copy of our own.
-    if (tag === Tag.INLINE) return payload;
-    if (tag < FAILED) return codec.decode(tag, payload, attachments);
-    const error = codec.decode(tag - FAILED, payload, attachments);
-    if (error instanceof Error) {
-      const caller: { stack?: string } = {};
-      Error.captureStackTrace(caller);
-      const stack = joinStacks(error.stack ?? String(error), caller.stack, `${this.#name} (cpu pool)`);
-      Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
-    }
-    throw new Thrown(error);
-  }
-
   /** The error that the caller gets. */
   async #explain(error: unknown, method: string, given: Given, thread: Thread, { signal }: CallOptions): Promise<unknown> {
     if (error instanceof Thrown) return error.error;
@@ -210,16 +208,16 @@ export class CpuMember implements Member {
     if (error instanceof NotCloneableError) return nameMethod(error, this.#name, method);
     // Thrown on this side, by an option or a getter: the thread had no part in it and lives on.
     if (!given.away) return error;
-    if (this.#stopping) return new ProcessStoppedError(`${this.#name}.${method}(): the pool was stopped while the call ran`, { process: this.#name, method, maybeExecuted: true });
-    // A message that could not be sent ends no thread.
-    const gone = this.#thread !== thread || thread.worker.threadId === -1 || (await within(thread.ended, SLACK_MS));
-    if (!gone) return error;
-    const end = await thread.ended;
+    if (this.#stopping) return new ProcessStoppedError(`${this.#name}.${method}(): the pool was stopped while the call ran`, { process: this.#name, method });
+    // Piscina knows of its end before this side hears of it, and a loop that was blocked hears of it later still: it gets no more calls.
+    if (this.#leave(thread)) this.#dying = thread;
+    const end = (await within(thread.ended, SLACK_MS)) ? await thread.ended : undefined;
+    if (!end) thread.kill();
     await thread.output.ended(OUTPUT_GRACE_MS);
     return this.#deathError(end, method, thread);
   }
 
-  #deathError(end: ThreadEnd, method: string, thread: Thread): Error {
+  #deathError(end: ThreadEnd | undefined, method: string, thread: Thread): Error {
     return threadDeath(end, { name: this.#name, method, thread, maxMemory: this.options.maxMemory });
   }
 
@@ -388,11 +386,6 @@ export class CpuMember implements Member {
     this.#status = status;
     this.#events.emit('status', status);
   }
-}
-
-/** What the method threw, told apart from what went wrong around it. */
-class Thrown {
-  constructor(readonly error: unknown) {}
 }
 
 const ARGS = { root: 'args', standalone: true } as const;

@@ -10,13 +10,15 @@ export interface ThreadDeath {
   readonly maxMemory: number | undefined;
 }
 
-export function threadDeath({ code, error }: ThreadEnd, { name, method, thread, maxMemory }: ThreadDeath): Error {
+/** `end`: undefined when it is not known yet. */
+export function threadDeath(end: ThreadEnd | undefined, { name, method, thread, maxMemory }: ThreadDeath): Error {
+  const error = end?.error;
   const where = method ? `${name}.${method}()` : name;
-  const fields = { process: name, method, maybeExecuted: true };
+  const fields = { process: name, method };
   if (isOutOfMemory(error)) return new MemoryLimitError(`${where}: the thread went over its memory limit of ${maxMemory ?? 'Node’s default'} bytes and was ended`, { ...fields, limit: maxMemory ?? 0 });
   const stderrTail = thread.output.stderrTail();
-  const how = error ? `it threw ${error.name}: ${error.message}` : `it exited with code ${code}`;
-  return new ProcessCrashedError(`${where}: the thread died${method ? ' while the call ran' : ''}: ${how}`, { ...fields, exitCode: code, signal: null, stderrTail, ...(error ? { cause: error } : {}) });
+  const how = error ? `it threw ${error.name}: ${error.message}` : end ? `it exited with code ${end.code}` : 'it is ending';
+  return new ProcessCrashedError(`${where}: the thread died${method ? ' while the call ran' : ''}: ${how}`, { ...fields, exitCode: end?.code ?? null, signal: null, stderrTail, ...(error ? { cause: error } : {}) });
 }
 
 export function threadStartError(error: unknown, { file, phase, maxMemory }: { file: string; phase: StartPhase; maxMemory: number | undefined }): Error {

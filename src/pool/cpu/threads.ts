@@ -35,6 +35,17 @@ export interface ThreadsOptions {
   onThread?(thread: WatchedThread): void;
 }
 
+/** A task never got to its thread; `cause` says why. */
+export class NotSentError extends Error {
+  constructor(
+    cause: unknown,
+    /** The thread has ended; else it is the message that cannot be sent. */
+    readonly threadLost: boolean,
+  ) {
+    super('not sent', { cause });
+  }
+}
+
 /** From the kill of all threads of a pool to the moment when the pool is over, ms. */
 const CLOSE_MS = 2 * THREAD_END_MS;
 
@@ -160,9 +171,13 @@ export class Threads {
       this.#pacer.sent();
     }
     try {
-      return this.#piscina.run(task, options) as Promise<Awaited<ReturnType<ThreadTasks[Name]>>>;
+      if (!options.transferList) return this.#piscina.run(task, options) as Promise<Awaited<ReturnType<ThreadTasks[Name]>>>;
+      const { completed } = this.#piscina;
+      const answer = this.#piscina.run(task, options) as Promise<Awaited<ReturnType<ThreadTasks[Name]>>>;
+      // Over before it was sent: the engine refused something in it.
+      return this.#piscina.completed === completed ? answer : refused(answer);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(new NotSentError(error, true));
     }
   }
 
@@ -235,6 +250,14 @@ export class Threads {
     this.onThread?.({ pid: process.pid, threadId, ended: ending.ended, abandoned: ending.abandoned });
   }
 }
+
+const refused = async <T>(answer: Promise<T>): Promise<T> => {
+  try {
+    return await answer;
+  } catch (error) {
+    throw new NotSentError(error, false);
+  }
+};
 
 const runs = (worker: Worker): boolean => worker.threadId !== -1;
 
