@@ -2,7 +2,7 @@
 import { entriesOf, Kind } from './entries.js';
 import type { Corpus } from './corpus.js';
 import type { Channel } from './liar.js';
-import { mutated } from './mutate.js';
+import { MutatedSession } from './mutate.js';
 import { chanceOf } from './random.js';
 import type { Batch } from './raw-peer.js';
 import { bodyOf, pack } from './raw-bytes.js';
@@ -11,6 +11,11 @@ const ANSWERS: ReadonlySet<unknown> = new Set([Kind.RESULT, Kind.RESULT_FULL, Ki
 
 /** What it says in one session, if that lasts so long. */
 const AT_MOST = 200;
+/** Of ten sessions so many break no rule that would end them at once. */
+const GENTLE = 5;
+
+/** Where a liar that is a process of its own tells how many frames it has said, when its answers stand in `file`. */
+export const tallyOf = (file: string): string => `${file}.said`;
 
 export class RichLiar {
   #spoken = false;
@@ -21,7 +26,8 @@ export class RichLiar {
     private readonly channel: Channel,
     answers: Corpus,
     private readonly seed: number,
-    private readonly onSaid: () => void = () => {},
+    private readonly onSaid: (changed: number) => void = () => {},
+    private readonly gentle = GENTLE,
   ) {
     this.#answers = answers;
   }
@@ -40,17 +46,20 @@ export class RichLiar {
   }
 
   async #speak(): Promise<void> {
-    const chance = chanceOf(this.seed);
+    const session = new MutatedSession(chanceOf(this.seed), this.#answers, this.gentle);
+    let changes = 0;
     for (let said = 0; said < AT_MOST && this.channel.open; said++) {
-      this.channel.body(mutated(withoutGreeting(this.#answers[said % this.#answers.length]!), chance, this.#answers));
-      this.onSaid();
-      if (said % 4 === 3) await new Promise((resolve) => setImmediate(resolve));
+      const { body, changed } = session.next();
+      this.channel.body(body);
+      if (changed) changes++;
+      if (said % 4 !== 3) continue;
+      this.onSaid(changes);
+      changes = 0;
+      await new Promise((resolve) => setImmediate(resolve));
     }
     this.channel.end();
   }
 }
-
-const withoutGreeting = (batch: Batch): Batch => ({ ...batch, entries: entriesOf(batch.entries).filter(([kind]) => kind !== Kind.HELLO).flat() });
 
 /** The same answers to calls whose numbers begin later. */
 function shifted(answers: Corpus, by: number): Corpus {
