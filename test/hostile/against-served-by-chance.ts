@@ -66,6 +66,7 @@ async function connection(victim: Victim, corpus: Corpus, seed: number, onSent: 
   } catch (error) {
     return `nobody could connect: ${(error as Error).message}`;
   }
+  peer.onBatch(({ entries }) => session.grammar.hear(entries));
   for (let i = 0; i < leavesAfter && !peer.closed; i++) {
     const { body, changed } = session.next();
     peer.sendBody(body);

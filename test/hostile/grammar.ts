@@ -21,6 +21,10 @@ export const VALUE_AT: Readonly<Record<number, number>> = { [Kind.CALL]: 3, [Kin
 export const isCall = (kind: unknown): boolean => kind === Kind.CALL || kind === Kind.CALL_FULL || kind === Kind.CALL_REFERENCE;
 
 const METHODS = 20;
+/** As many of the newest are remembered. */
+const HEARD = 30;
+/** Of lists with holes. */
+const LENGTHS: readonly number[] = [0, 3, 1_024, 1_025, 65_536, 2 ** 24, 2 ** 27, 2 ** 32 - 1];
 const LIVE = ['function', 'stream', 'signal', 'proxy', 'readable'] as const;
 
 /** The numbers in frames that were recorded, and the first few of each, which every link has. */
@@ -42,10 +46,13 @@ export class Grammar {
   #fresh = 70_000;
   /** Of streams and the like that it lends: each is new. */
   #lent = 1_000;
+  readonly #heard: Record<Owner, number[]> = { served: [], awaited: [], read: [], produced: [], lent: [], signal: [] };
 
   constructor(
     private readonly chance: Chance,
     private readonly numbers: Numbers,
+    /** Nothing that ends the link. */
+    private readonly gentle: boolean,
   ) {}
 
   /** Of a call that is not under way. */
@@ -54,7 +61,16 @@ export class Grammar {
   }
 
   number(owner: Owner): number {
-    return this.chance.of(this.numbers[owner]);
+    return this.chance.of([...this.numbers[owner], ...this.#heard[owner]]);
+  }
+
+  /** What the other side says is under way: with its own numbers a lie goes further. */
+  hear(entries: readonly unknown[]): void {
+    for (const [kind, id] of entriesOf(entries)) {
+      const owner = isCall(kind) ? 'awaited' : kind === Kind.NEXT ? 'produced' : kind === Kind.CREDIT ? 'read' : undefined;
+      if (!owner || typeof id !== 'number' || this.#heard[owner].includes(id)) continue;
+      if (this.#heard[owner].push(id) > HEARD) this.#heard[owner].shift();
+    }
   }
 
   /** One that belongs to something else, or to nothing. */
@@ -70,12 +86,12 @@ export class Grammar {
     const id = owner === undefined ? chance.below(1_000) : isCall(kind) ? this.fresh() : this.number(owner);
     switch (kind) {
       case Kind.HELLO: return [kind, [1, 'somebody', 'add', 0, -1, 0, 0, 'then', 1, 5, 1, 1]];
-      case Kind.CALL: return [kind, id, chance.below(METHODS), ...this.value([], true).slice(0, 2)];
+      case Kind.CALL: return [kind, id, chance.below(METHODS), ...this.value(undefined, true).slice(0, 2)];
       case Kind.CALL_FULL: return [kind, id, chance.below(METHODS), ...this.value(attachments, true), this.meta()];
       case Kind.CALL_REFERENCE: return [kind, id, this.number('lent'), chance.of(['', '', ...NAMES]), ...this.value(attachments, true), this.meta()];
-      case Kind.RESULT: return [kind, id, ...this.value([]).slice(0, 2)];
-      case Kind.NEXT: return [kind, id, 1 + chance.below(100), ...this.value(attachments)];
-      case Kind.CREDIT: return [kind, id, 1 + chance.below(50)];
+      case Kind.RESULT: return [kind, id, ...this.value(undefined).slice(0, 2)];
+      case Kind.NEXT: return [kind, id, this.gentle ? 1 : 1 + chance.below(100), ...(this.gentle ? ([Tag.INLINE, 1, 0] as const) : this.value(attachments))];
+      case Kind.CREDIT: return [kind, id, 1 + chance.below(this.gentle ? 2 : 50)];
       case Kind.STOP: case Kind.RETAIN: case Kind.RELEASE: case Kind.FORGET: case Kind.PING: case Kind.PONG: return [kind, id];
       default: return [kind, id, ...this.value(attachments)];
     }
@@ -90,17 +106,17 @@ export class Grammar {
     return meta;
   }
 
-  /** Tag, payload, number of attachments. `list`: as arguments have to be. */
-  value(attachments: Uint8Array[], list = false): [number, unknown, number] {
+  /** Tag, payload, number of attachments. `attachments`: takes them; without, there are none. `list`: as arguments have to be. */
+  value(attachments: Uint8Array[] | undefined, list = false): [number, unknown, number] {
     const { chance } = this;
     switch (chance.below(6)) {
       case 0: return [Tag.INLINE, list ? this.#several(() => this.primitive()) : this.primitive(), 0];
       case 1: return [Tag.STANDALONE, pack(list ? this.#several(() => this.#nested(4)) : this.#nested(4)), 0];
       case 2: return [Tag.PLAIN, pack(list ? [this.#record()] : this.#record()), 0];
       default: {
-        const from = attachments.length;
+        const from = attachments?.length ?? 0;
         const table = this.table(attachments, list);
-        return [Tag.GRAPH, pack(table), attachments.length - from];
+        return [Tag.GRAPH, pack(table), (attachments?.length ?? 0) - from];
       }
     }
   }
@@ -110,16 +126,17 @@ export class Grammar {
   }
 
   /** Nodes of all types that refer to each other; the root is the first. */
-  table(attachments: Uint8Array[], list = false): unknown[] {
+  table(attachments: Uint8Array[] | undefined, list = false): unknown[] {
     const { chance } = this;
     const count = 1 + chance.below(6);
     const table: unknown[] = [[0]];
     let attached = 0;
     for (let i = 0; i < count; i++) {
-      if (i === 0 && list) table.push([Node.ARRAY, ...Array.from({ length: count - 1 }, (_, at) => [at + 1])]);
+      if (i === 0 && list && chance.below(20) === 0) table.push([Node.SPARSE, chance.of(LENGTHS), 0, 1]);
+      else if (i === 0 && list) table.push([Node.ARRAY, ...Array.from({ length: count - 1 }, (_, at) => [at + 1])]);
       else {
-        const node = this.node(table, count, attached);
-        if (node[0] === Node.ATTACHED_BUFFER) {
+        const node = this.node(table, count, attachments && attached);
+        if (attachments && node[0] === Node.ATTACHED_BUFFER) {
           attachments.push(new Uint8Array(chance.of([1_024, 4_096, 70_000])));
           attached++;
         }
@@ -129,17 +146,18 @@ export class Grammar {
     return table;
   }
 
-  /** A node for a table that will have `count` of them. `attached`: attachments so far. */
-  node(table: readonly unknown[], count: number, attached: number): unknown[] {
+  /** A node for a table that will have `count` of them. `attached`: attachments so far, if there may be any. */
+  node(table: readonly unknown[], count: number, attached?: number): unknown[] {
     const { chance } = this;
     const item = (): unknown => (chance.below(2) === 0 ? [chance.below(count)] : this.primitive());
     const pairs = (key: () => unknown): unknown[] => this.#several(() => [key(), item()]).flat();
     const name = (): unknown => chance.of(NAMES);
-    const buffers = table.flatMap((node, at) => ((node as unknown[])[0] === Node.BUFFER || (at > 0 && (node as unknown[])[0] === Node.ATTACHED_BUFFER) ? [at - 1] : []));
-    const type = chance.below(15);
+    const buffers = table.flatMap((node, at) => (at > 0 && Array.isArray(node) && (node[0] === Node.BUFFER || node[0] === Node.ATTACHED_BUFFER) ? [at - 1] : []));
+    const made = chance.below(15);
+    const type = made === Node.ATTACHED_BUFFER && attached === undefined ? Node.BUFFER : made;
     switch (type) {
       case Node.OBJECT: return [type, ...pairs(name)];
-      case Node.SPARSE: return [type, chance.of([0, 3, 1_024, 1_025, 65_536, 2 ** 24]), ...pairs(() => chance.of<unknown>([0, 1, 'x', 'then', 'length']))];
+      case Node.SPARSE: return [type, chance.of(LENGTHS), ...pairs(() => chance.of<unknown>([0, 1, 'x', 'then', 'length']))];
       case Node.MAP: return [type, ...pairs(item)];
       case Node.SET: return [type, ...this.#several(item)];
       case Node.DATE: return [type, chance.of(NUMBERS)];
@@ -147,7 +165,7 @@ export class Grammar {
       case Node.BOX: return [type, chance.of<unknown>([1, 'x', true, 12n, NaN])];
       case Node.BUFFER: return [type, new Uint8Array(chance.below(64)), chance.of([undefined, 64, 4_096])];
       case Node.ATTACHED_BUFFER: return [type, attached, chance.of([undefined, 2 ** 17])];
-      case Node.VIEW: return buffers.length === 0 ? [Node.ARRAY] : [type, chance.below(13), [chance.of(buffers)], chance.of([0, 0, 8]), chance.of([undefined, 0, 1, 2])];
+      case Node.VIEW: return buffers.length === 0 ? [Node.ARRAY] : this.gentle ? [type, chance.below(4), [chance.of(buffers)], 0, chance.of([undefined, 0])] : [type, chance.below(13), [chance.of(buffers)], chance.of([0, 0, 8]), chance.of([undefined, 0, 1, 2])];
       case Node.ERROR: return this.#error(count);
       case Node.LIVE: case 14: return this.live();
       default: return [Node.ARRAY, ...this.#several(item)];
@@ -189,6 +207,6 @@ export class Grammar {
     const { chance } = this;
     const id = 0x40 + chance.below(4);
     const values = [pack(chance.below(60)), pack(chance.of(NAMES))];
-    return chance.below(3) === 0 ? new Raw(Buffer.of(id), ...values) : new Raw(Buffer.of(0xd4, 0x72, id), pack([chance.of(NAMES), 'b']), ...values);
+    return !this.gentle && chance.below(3) === 0 ? new Raw(Buffer.of(id), ...values) : new Raw(Buffer.of(0xd4, 0x72, id), pack([chance.of(NAMES), 'b']), ...values);
   }
 }

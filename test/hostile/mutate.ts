@@ -39,8 +39,8 @@ const GENTLE: readonly Mutation[] = [
   },
   function spliceValue(draft, session) {
     const found = entryWithValue(draft, session);
-    if (!found) return;
-    const [tag, payload] = session.grammar.value([], isCall(found.entry[0]));
+    if (!found || (session.gentle && found.entry[0] === Kind.NEXT)) return;
+    const [tag, payload] = session.grammar.value(undefined, isCall(found.entry[0]));
     found.entry.splice(found.at, 2, tag, payload);
   },
   function otherMeta(draft, session) {
@@ -58,6 +58,7 @@ const GENTLE: readonly Mutation[] = [
     for (let i = session.chance.below(4); i >= 0; i--) {
       const again = copyOf(entry);
       if (isCall(again[0]) && session.gentle) again[1] = session.grammar.fresh();
+      if (session.gentle && again[0] === Kind.NEXT) return;
       draft.entries.splice(session.chance.below(draft.entries.length + 1), 0, again);
     }
   },
@@ -75,9 +76,9 @@ const GENTLE: readonly Mutation[] = [
     draft.attachments.unshift(...attachments);
     if (draft.entries[0]?.[0] === Kind.HELLO && chance.below(10) > 0) draft.entries.shift();
   },
-  function costAndCredit(draft, { chance }) {
+  function costAndCredit(draft, { chance, gentle }) {
     const entry = draft.entries.find(([kind]) => kind === Kind.CREDIT || kind === Kind.NEXT);
-    if (entry) entry[2] = chance.of([1, 2, 1_000, 65_536, 2 ** 20]);
+    if (entry) entry[2] = gentle ? 1 : chance.of([1, 2, 1_000, 65_536, 2 ** 20]);
   },
 ];
 
@@ -149,12 +150,13 @@ export class MutatedSession {
   /** `gentler`: of ten sessions so many are gentle. `corpus`: what an honest peer said. */
   constructor(readonly chance: Chance, private readonly corpus: Corpus, gentler: number) {
     this.gentle = chance.below(10) < gentler;
-    this.grammar = new Grammar(chance, numbersOf(corpus));
+    this.grammar = new Grammar(chance, numbersOf(corpus), this.gentle);
   }
 
   /** The body of the next frame, and whether it was changed: what was recorded is sometimes said as it was, so that there is a state to lie about. */
   next(): { body: Buffer; changed: boolean } {
     const { chance } = this;
+    if (!this.gentle && chance.below(3) === 0) return { body: this.#spoilt(), changed: true };
     const asRecorded = chance.below(2) === 0 && this.#recorded < 2 * this.corpus.length;
     const draft = asRecorded ? this.#draftOf(this.corpus[this.#recorded++ % this.corpus.length]!) : this.#composed();
     if (asRecorded && chance.below(3) === 0) return { body: bodyOf(pack(draft.entries.flat()), draft.attachments), changed: false };
@@ -169,6 +171,15 @@ export class MutatedSession {
     const copies = entriesOf(copyOf(entries)).filter(([kind]) => kind !== Kind.HELLO);
     if (again) for (const entry of copies) if (isCall(entry[0])) entry[1] = this.grammar.fresh();
     return { entries: copies, attachments: [...attachments] };
+  }
+
+  /** A legal entry of any kind, of which one slot is what it must not be: each kind and each slot gets its turn. */
+  #spoilt(): Buffer {
+    const { chance, grammar } = this;
+    const attachments: Uint8Array[] = [];
+    const entry = grammar.entry(attachments);
+    entry[1 + chance.below(entry.length - 1)] = chance.of(chance.below(2) === 0 ? COMPOSITES : PRIMITIVES);
+    return bodyOf(pack(entry), attachments);
   }
 
   #composed(): Draft {

@@ -18,7 +18,7 @@ const GENTLE = 5;
 export const tallyOf = (file: string): string => `${file}.said`;
 
 export class RichLiar {
-  #spoken = false;
+  #session: MutatedSession | undefined;
   #answers: Corpus;
 
   /** `seed`: of all that it says. The first of `answers` is the greeting, which has to be right for a session to begin. */
@@ -38,15 +38,16 @@ export class RichLiar {
   }
 
   hear({ entries }: Batch): void {
+    this.#session?.grammar.hear(entries);
     const first = entriesOf(entries).find(([kind]) => kind === Kind.CALL || kind === Kind.CALL_FULL);
-    if (this.#spoken || !first) return;
-    this.#spoken = true;
+    if (this.#session || !first) return;
     this.#answers = shifted(this.#answers, (first[1] as number) - 1);
-    void this.#speak();
+    this.#session = new MutatedSession(chanceOf(this.seed), this.#answers, this.gentle);
+    this.#session.grammar.hear(entries);
+    void this.#speak(this.#session);
   }
 
-  async #speak(): Promise<void> {
-    const session = new MutatedSession(chanceOf(this.seed), this.#answers, this.gentle);
+  async #speak(session: MutatedSession): Promise<void> {
     let changes = 0;
     for (let said = 0; said < AT_MOST && this.channel.open; said++) {
       const { body, changed } = session.next();
