@@ -8,8 +8,8 @@ import type { Victim } from './victim.js';
 
 /** Frames of one connection, if it lives so long. */
 const AT_MOST = 150;
-/** Of ten connections so many break no rule that would end them at once. */
-const GENTLE = 5;
+/** Of ten connections so many break no rule that would end them at once; they say most of all frames. */
+const GENTLE = 1;
 /** Connections at once. */
 const LANES = 4;
 

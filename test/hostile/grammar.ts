@@ -24,7 +24,7 @@ const METHODS = 20;
 /** As many of the newest are remembered. */
 const HEARD = 30;
 /** Of lists with holes. */
-const LENGTHS: readonly number[] = [0, 3, 1_024, 1_025, 65_536, 2 ** 24, 2 ** 27, 2 ** 32 - 1];
+const LENGTHS: readonly number[] = [2, 3, 1_024, 1_025, 65_536, 1e8, 1.3e8, 2 ** 32 - 1];
 const LIVE = ['function', 'stream', 'signal', 'proxy', 'readable'] as const;
 
 /** The numbers in frames that were recorded, and the first few of each, which every link has. */
@@ -121,6 +121,12 @@ export class Grammar {
     }
   }
 
+  /** Of a property, or of a method; who awaits what has a `then` calls it, and a gentle peer has none. */
+  name(): string {
+    const name = this.chance.below(6) === 0 ? 'then' : this.chance.of(NAMES);
+    return this.gentle && name === 'then' ? 'than' : name;
+  }
+
   primitive(): unknown {
     return this.chance.of(PRIMITIVES);
   }
@@ -151,7 +157,7 @@ export class Grammar {
     const { chance } = this;
     const item = (): unknown => (chance.below(2) === 0 ? [chance.below(count)] : this.primitive());
     const pairs = (key: () => unknown): unknown[] => this.#several(() => [key(), item()]).flat();
-    const name = (): unknown => chance.of(NAMES);
+    const name = (): unknown => this.name();
     const buffers = table.flatMap((node, at) => (at > 0 && Array.isArray(node) && (node[0] === Node.BUFFER || node[0] === Node.ATTACHED_BUFFER) ? [at - 1] : []));
     const made = chance.below(15);
     const type = made === Node.ATTACHED_BUFFER && attached === undefined ? Node.BUFFER : made;
@@ -179,7 +185,7 @@ export class Grammar {
     switch (kind) {
       case 'function': return [Node.LIVE, kind, [id, chance.of(NAMES), chance.below(2)]];
       case 'signal': return [Node.LIVE, kind, chance.below(3) === 0 ? [0, ['AbortError', 'x']] : [chance.below(3) === 0 ? this.number('signal') : id]];
-      case 'proxy': return [Node.LIVE, kind, [id, 'victim', 'v', ...this.#several(() => chance.of(['add', 'echo', 'numbers', 'fail', 'a', 'b']))]];
+      case 'proxy': return [Node.LIVE, kind, [id, 'victim', 'v', ...this.#several(() => (!this.gentle && chance.below(8) === 0 ? this.name() : chance.of(['add', 'echo', 'numbers', 'fail', 'a', 'b'])))]];
       default: return [Node.LIVE, kind, [id]];
     }
   }
@@ -187,7 +193,7 @@ export class Grammar {
   #error(count: number): unknown[] {
     const { chance } = this;
     const [kind, name] = chance.of([[0, 'TypeError'], [1, 'AggregateError'], [2, 'AbortError'], [3, 'CALL_TIMEOUT'], [3, 'PROCESS_CRASHED'], [3, 'NO_SUCH_CODE'], [4, 'Mine'], [0, 'Function']] as const);
-    const fields = this.#several(() => [chance.of(NAMES), chance.below(2) === 0 ? [chance.below(count)] : this.primitive()]).flat();
+    const fields = this.#several(() => [this.name(), chance.below(2) === 0 ? [chance.below(count)] : this.primitive()]).flat();
     return [Node.ERROR, kind, name, chance.of([name, 'then', '']), chance.of(['no', '', 'x'.repeat(2_000)]), chance.of([undefined, 'Error: x\n    at y (z:1:1)']), chance.below(4), [chance.below(count)], [chance.below(count)], ...fields];
   }
 

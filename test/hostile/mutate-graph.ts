@@ -28,12 +28,12 @@ const GENTLE: readonly Surgery[] = [
     const node = someNode(table, chance, chance.of([Node.OBJECT, Node.ARRAY, Node.MAP, Node.SET]));
     if (node) node[1 + chance.below(node.length)] = chance.of(PRIMITIVES);
   },
-  function nameKey(table, chance) {
+  function nameKey(table, chance, grammar) {
     const node = someNode(table, chance, chance.of([Node.OBJECT, Node.ERROR]));
     if (!node) return;
     const from = node[0] === Node.ERROR ? 9 : 1;
     node.length = Math.max(node.length, from);
-    node.push(chance.of(NAMES), chance.below(2) === 0 ? [chance.below(table.length - 1)] : chance.of(PRIMITIVES));
+    node.push(grammar.name(), chance.below(2) === 0 ? [chance.below(table.length - 1)] : chance.of(PRIMITIVES));
   },
   function insertNode(table, _chance, grammar) {
     table.push(grammar.node(table, table.length));
@@ -44,13 +44,13 @@ const GENTLE: readonly Surgery[] = [
     const object = someNode(table, chance, Node.OBJECT);
     if (!object) return;
     table.push(grammar.live());
-    object.push(chance.of(NAMES), [table.length - 2]);
+    object.push(grammar.name(), [table.length - 2]);
   },
   function sparseLength(table, chance) {
     const node = someNode(table, chance, chance.of([Node.SPARSE, Node.ARRAY]));
     if (!node) return;
     if (node[0] === Node.ARRAY) node.splice(0, node.length, Node.SPARSE, 0);
-    node[1] = chance.of([0, 1_024, 1_025, 65_536, 1e8, 2 ** 27, 2 ** 32 - 1]);
+    node[1] = chance.of([2, 1_024, 1_025, 65_536, 1e8, 1.3e8, 2 ** 32 - 1]);
   },
 ];
 

@@ -141,11 +141,15 @@ const ON_BYTES: readonly ((body: Buffer, chance: Chance) => Buffer)[] = [
   (body, chance) => Buffer.concat([body, Buffer.alloc(1 + chance.below(20), chance.below(256))]),
 ];
 
+/** Items of a stream that its reader has asked for when it begins, at least. */
+const FEW = 4;
+
 /** One session of a peer that lies: what it says one after the other, all of it from one seed. */
 export class MutatedSession {
   readonly grammar: Grammar;
   readonly gentle: boolean;
   #recorded = 0;
+  readonly #items = new Map<unknown, number>();
 
   /** `gentler`: of ten sessions so many are gentle. `corpus`: what an honest peer said. */
   constructor(readonly chance: Chance, private readonly corpus: Corpus, gentler: number) {
@@ -157,13 +161,22 @@ export class MutatedSession {
   next(): { body: Buffer; changed: boolean } {
     const { chance } = this;
     if (!this.gentle && chance.below(3) === 0) return { body: this.#spoilt(), changed: true };
-    const asRecorded = chance.below(2) === 0 && this.#recorded < 2 * this.corpus.length;
+    const asRecorded = chance.below(2) === 0 && this.#recorded < (this.gentle ? 1 : 2) * this.corpus.length;
     const draft = asRecorded ? this.#draftOf(this.corpus[this.#recorded++ % this.corpus.length]!) : this.#composed();
+    if (this.gentle) draft.entries = draft.entries.filter((entry) => this.#isAskedFor(entry));
     if (asRecorded && chance.below(3) === 0) return { body: bodyOf(pack(draft.entries.flat()), draft.attachments), changed: false };
     const mutations = this.gentle ? GENTLE : chance.below(2) === 0 ? GENTLE : VIOLENT;
     for (let i = chance.below(3); i >= 0; i--) chance.of(mutations)(draft, this);
     const body = bodyOf(pack(draft.entries.flat()), draft.attachments);
     return { body: !this.gentle && chance.below(12) === 0 ? chance.of(ON_BYTES)(body, chance) : body, changed: true };
+  }
+
+  /** Few items of each stream: those beyond what its reader asked for end the link. */
+  #isAskedFor([kind, id]: readonly unknown[]): boolean {
+    if (kind !== Kind.NEXT) return true;
+    const items = (this.#items.get(id) ?? 0) + 1;
+    this.#items.set(id, items);
+    return items <= FEW;
   }
 
   #draftOf({ entries, attachments }: Corpus[number]): Draft {
