@@ -55,6 +55,16 @@ const GENTLE: readonly Surgery[] = [
 ];
 
 const VIOLENT: readonly Surgery[] = [
+  /** Who awaits such a value calls the peer, and waits for it. */
+  function thenIsLent(table, chance, grammar) {
+    const at = table.length - 1;
+    const id = grammar.fresh();
+    if (chance.below(2) === 0) table.push([Node.LIVE, 'proxy', [id, 'trap', 'id', 'then', 'add']]);
+    else table.push([Node.OBJECT, 'then', [at + 1]], [Node.LIVE, 'function', [id, 'then', 1]]);
+    const list = table[1];
+    if (Array.isArray(list) && list[0] === Node.ARRAY && chance.below(2) === 0) list.push([at]);
+    else table[0] = [at];
+  },
   function changeType(table, chance) {
     const node = someNode(table, chance);
     if (node) node[0] = chance.below(3) === 0 ? chance.of([...NUMBERS, ...COMPOSITES]) : chance.below(15);

@@ -28,7 +28,7 @@ const GENTLE: readonly Mutation[] = [
   },
   function otherNumber(draft, session) {
     const entry = someEntry(draft, session);
-    if (entry && OWNER[entry[0] as number] && !isCall(entry[0])) entry[1] = session.grammar.otherNumber();
+    if (entry && typeof entry[0] === 'number' && OWNER[entry[0]] && !isCall(entry[0])) entry[1] = session.grammar.otherNumber();
   },
   function otherPrimitive(draft, session) {
     const found = entryWithValue(draft, session);
@@ -186,12 +186,14 @@ export class MutatedSession {
     return { entries: copies, attachments: [...attachments] };
   }
 
-  /** A legal entry of any kind, of which one slot is what it must not be: each kind and each slot gets its turn. */
+  /** A legal entry of any kind, of which one slot, or one place in its table, is what it must not be: each kind and each slot gets its turn. */
   #spoilt(): Buffer {
     const { chance, grammar } = this;
     const attachments: Uint8Array[] = [];
     const entry = grammar.entry(attachments);
-    entry[1 + chance.below(entry.length - 1)] = chance.of(chance.below(2) === 0 ? COMPOSITES : PRIMITIVES);
+    const at = VALUE_AT[entry[0] as number];
+    if (at !== undefined && entry[at] === Tag.GRAPH && chance.below(2) === 0) entry[at + 1] = operated(entry[at + 1] as Uint8Array, chance, grammar, false);
+    else entry[1 + chance.below(entry.length - 1)] = chance.of(chance.below(2) === 0 ? COMPOSITES : PRIMITIVES);
     return bodyOf(pack(entry), attachments);
   }
 
