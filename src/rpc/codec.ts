@@ -19,6 +19,8 @@ export const MAX_DEPTH = 1000;
 const LONG_TEXT = 16_384;
 /** A larger payload goes with the message that carries it, bytes. */
 const KEPT = 16_384;
+/** A graph is unpacked twice: its table, and what that stands for. */
+const TABLE_AND_VALUE = 2;
 const INT64 = 2n ** 63n;
 const NONE: readonly never[] = [];
 
@@ -167,7 +169,7 @@ export class ValueCodec {
       throw error instanceof TooLarge ? tooLarge(error.weighed ? error : { size: error.size + graph.attachedBytes }, maxFrame) : error;
     }
     const size = this.writer.size + graph.attachedBytes;
-    const weight = this.writer.weight + graph.attachedBytes + graph.weight;
+    const weight = TABLE_AND_VALUE * this.writer.weight + graph.attachedBytes + graph.weight;
     if (size <= maxFrame && weight <= WEIGHT_PER_BYTE * maxFrame) return size;
     this.writer.release();
     throw tooLarge(size > maxFrame ? { size } : { size: weight, weighed: true }, maxFrame);
@@ -177,8 +179,8 @@ export class ValueCodec {
     const { level, maxFrame, live } = this.options;
     const { maxWeight } = this;
     try {
-      const table = this.single.unpack(payload, false, maxWeight);
-      return rebuild(table, { attachments, level, maxFrame, maxWeight: maxWeight - weigh(payload as Uint8Array), live });
+      const table = this.single.unpack(payload, false, maxWeight / TABLE_AND_VALUE);
+      return rebuild(table, { attachments, level, maxFrame, maxWeight: maxWeight - TABLE_AND_VALUE * weigh(payload as Uint8Array), live });
     } catch (error) {
       throw error instanceof ProtocolError ? error : new ProtocolError(`malformed value: ${(error as Error).message}`, { cause: error });
     }

@@ -38,7 +38,7 @@ class Rebuilder {
     const late: number[] = [];
     this.nodes.forEach((node, index) => {
       if (!Array.isArray(node)) throw bad('not a node');
-      this.reserve(weightOfNode(node[0]));
+      this.reserve(weightOfNode(node));
       if (node[0] === Node.VIEW || node[0] === Node.LIVE) late.push(index);
       else this.objects[index] = this.shell(node);
     });

@@ -48,7 +48,7 @@ export class GraphEncoder {
   /** What its nodes take beside the lists that they are made of. */
   get weight(): number {
     let weight = 0;
-    for (let index = 1; index < this.table.length; index++) weight += weightOfNode((this.table[index] as unknown[])[0]);
+    for (let index = 1; index < this.table.length; index++) weight += weightOfNode(this.table[index] as unknown[]);
     return weight;
   }
 

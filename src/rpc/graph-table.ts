@@ -36,8 +36,8 @@ export const Node = {
 } as const;
 
 const HEAVY: ReadonlySet<unknown> = new Set([Node.MAP, Node.SET, Node.REGEXP, Node.BOX, Node.BUFFER, Node.ATTACHED_BUFFER, Node.VIEW, Node.ERROR]);
-/** What a node of that type stands for takes beside the lists that it is made of, bytes. */
-export const weightOfNode = (type: unknown): number => (HEAVY.has(type) ? HEAVY_BYTES : type === Node.LIVE ? LIVE_BYTES : 0);
+/** What a node stands for takes beside the lists that it is made of, bytes. Holes of a list take nothing. */
+export const weightOfNode = ([type]: readonly unknown[]): number => (HEAVY.has(type) ? HEAVY_BYTES : type === Node.LIVE ? LIVE_BYTES : 0);
 /** A function, a stream or a proxy with what keeps account of it. */
 const LIVE_BYTES = 1024;
 

@@ -10,7 +10,7 @@ import { inheritedMeta, metaOf, relayedOptions } from './meta.js';
 import { LiveSignals } from './live-signals.js';
 import { borrow, expiredCallback, isBorrowed, keep, keptReleases, type Borrowed, type Exported, type Scope } from './references.js';
 import { createRemote, remoteTargetOf, type RemoteTarget } from './remote.js';
-import { checkMethodName, readWithheld } from './service.js';
+import { readMethodNames, readWithheld } from './service.js';
 import type { Session } from './session.js';
 import { IncomingStream, OutgoingStream, type StreamWires } from './streams.js';
 import { transferOfArguments } from './transfer.js';
@@ -274,7 +274,7 @@ export class LiveTable implements LiveReferences, StreamWires {
 
   #importProxy(reference: number, [first, second, third, ...others]: unknown[]): object {
     const { session } = this;
-    const [name, id, withheld, methods] = [textOf(first), textOf(second), readWithheld(third), others.map(checkMethodName)];
+    const [name, id, withheld, methods] = [textOf(first), textOf(second), readWithheld(third), readMethodNames(others)];
     const target: RemoteTarget = {
       name,
       id,

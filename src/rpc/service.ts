@@ -8,6 +8,8 @@ import { isReference } from './frames.js';
 const RESERVED = /^(?:\$|__|(?:constructor|init|then)$)/;
 /** More names than a person looks through. */
 const MAX_WITHHELD = 1_000;
+/** More than any class has: each becomes a property of a proxy. */
+const MAX_METHODS = 10_000;
 
 export interface ServiceMethod {
   readonly name: string;
@@ -75,7 +77,7 @@ export function describeService(service: Service): unknown[] {
 
 /** @throws ProtocolError when it is no list of methods as `describeService` gives it */
 export function readService(slots: readonly unknown[]): MethodInfo[] {
-  if (slots.length % SLOTS !== 0) throw new ProtocolError('a description of methods that is cut short');
+  if (slots.length % SLOTS !== 0 || slots.length > SLOTS * MAX_METHODS) throw new ProtocolError('a description of methods that is cut short, or of too many');
   const methods: MethodInfo[] = [];
   const names = new Set<string>();
   for (let i = 0; i < slots.length; i += SLOTS) {
@@ -87,6 +89,12 @@ export function readService(slots: readonly unknown[]): MethodInfo[] {
     methods.push({ name, number: methods.length, stream: stream === 1, timeout: timeout >= 0 ? timeout : undefined, idempotent: idempotent === 1, concurrency: concurrency || undefined });
   }
   return methods;
+}
+
+/** The names of the methods of a proxy. @throws ProtocolError */
+export function readMethodNames(names: readonly unknown[]): string[] {
+  if (names.length > MAX_METHODS) throw new ProtocolError(`a proxy of more than ${MAX_METHODS} methods`);
+  return names.map(checkMethodName);
 }
 
 /** The names of methods that are not public. @throws ProtocolError */

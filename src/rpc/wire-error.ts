@@ -69,11 +69,22 @@ export function errorToWire(error: Error, { encode, redact }: ErrorContext): unk
 export function errorShell(wire: readonly unknown[]): Error {
   const [kind, className, name, message, stack] = wire;
   if (typeof kind !== 'number' || typeof className !== 'string' || typeof name !== 'string' || typeof message !== 'string') throw new ProtocolError('malformed error');
-  const error = build(kind, className, name, message);
+  const error = withoutTrace(() => build(kind, className, name, message));
   if (kind !== Kind.DOM && error.name !== name) hidden(error, 'name', name);
   if (error.message !== message) hidden(error, 'message', message);
   hidden(error, 'stack', typeof stack === 'string' ? stack : `${name}: ${message}`);
   return error;
+}
+
+/** Its stack is the sender's: to look where this side stands would take longer than all the rest. */
+function withoutTrace<T>(make: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 function build(kind: number, className: string, name: string, message: string): Error {
