@@ -118,5 +118,9 @@ export const BATCH_ENTRIES = 16;
 /** Up to so many while half of the calls under way fill it: then both sides work at the same time, on as few messages as possible. */
 const HALF_ENTRIES = 32;
 
+/** Never more: `maxBatchSlots` are what a peer takes. */
+export const MOST_ENTRIES = 8_192;
+
 /** How many entries go into one message while `inFlight` calls are under way. */
-export const batchEntries = (inFlight: number): number => Math.max(BATCH_ENTRIES, Math.min(HALF_ENTRIES, inFlight >> 1), inFlight >> 3);
+export const batchEntries = (inFlight: number): number => Math.min(MOST_ENTRIES, Math.max(BATCH_ENTRIES, Math.min(HALF_ENTRIES, inFlight >> 1), inFlight >> 3));
+

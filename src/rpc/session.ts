@@ -4,7 +4,7 @@ import { LinkClosedError, ProtocolError } from '../errors.js';
 import type { Transferable } from '../types.js';
 import { Tag, ValueCodec, type Encoded } from './codec.js';
 import { Dispatcher } from './dispatcher.js';
-import { batchEntries, CALL_SLOTS, Kind, limitsFor, PROTOCOL_VERSION, type Limits } from './frames.js';
+import { batchEntries, CALL_SLOTS, Kind, limitsFor, MOST_ENTRIES, PROTOCOL_VERSION, type Limits } from './frames.js';
 import { IdTable } from './id-table.js';
 import type { Imports } from './imports.js';
 import type { Link } from './link.js';
@@ -85,7 +85,7 @@ export class Session {
     link.start({
       batch: (entries, attachments) => {
         // Answers go in batches as large as the calls have come in. What the answers of a batch set off goes in one as well.
-        this.outbox.limit = this.#received = Math.max(batchEntries(this.#pending.size), Math.trunc(entries.length / CALL_SLOTS));
+        this.outbox.limit = this.#received = Math.max(batchEntries(this.#pending.size), Math.min(MOST_ENTRIES, Math.trunc(entries.length / CALL_SLOTS)));
         this.#reader.receive(entries, attachments);
       },
       drain: () => {
