@@ -321,9 +321,13 @@ export class ManagedProcess implements Unit, ProcessHandle {
     try {
       const { calls, control, incarnation } = running;
       const answered = (session: Session) => answers(Promise.race([session.ping(), incarnation.exited]), this.options.stuckTimeout);
-      // First behind the call itself: another link may be read before the call is. A link may also be slow by its load alone.
-      if (calls !== control && !calls.closed && (await answered(calls))) return;
-      if ((await answered(control)) || this.#running !== running) return;
+      for (let asked = 0; asked === 0 || !control.silentSince(asked); ) {
+        asked = performance.now();
+        // First behind the call itself: another link may be read before the call is. A link may also be slow by its load alone.
+        if (calls !== control && !calls.closed && (await answered(calls))) return;
+        if ((await answered(control)) || this.#running !== running) return;
+        // Its answer may stand behind much else that it has sent, which this side is still reading, or does not read for now.
+      }
       this.#deathReason = new Error(`its event loop did not answer for ${this.options.stuckTimeout} ms, so it was killed`);
       running.incarnation.kill();
     } finally {

@@ -71,7 +71,7 @@ export const DEFAULT_LIMITS = {
   /** Streams that one link may bring at once. */
   maxStreams: 65_536,
   /** Items of all streams of one link that nobody has taken yet, bytes of memory. Above it the link reads no more. */
-  maxUnread: 256 * 1024 * 1024,
+  maxUnread: 1024 * 1024 * 1024,
   /** Longest that a link stays so, ms; then it is closed. */
   unreadTimeout: 30_000,
   /** Answers of one link that wait for its peer to read them, bytes. Above it the serving side reads no more of its calls. */

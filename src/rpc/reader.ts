@@ -51,6 +51,11 @@ export class EntryReader implements TurnReader {
     else if (this.#waiting.length > 0 || this.#allowance.spent || turnIsSpent(small ? entries.length : 0) || !this.#readBatch(batch, !small)) this.#wait(batch);
   }
 
+  /** The peer has sent what this side does not read for now. */
+  get behind(): boolean {
+    return this.#waiting.length > 0 || this.#allowance.spent;
+  }
+
   /** What the owner of the link has in its hands has become less: reading may go on. */
   relieved(): void {
     this.#allowance.relieved();

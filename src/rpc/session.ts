@@ -125,6 +125,11 @@ export class Session {
     return this.#service !== undefined && this.options.link.unsent > this.limits.maxBacklog;
   }
 
+  /** Nothing was heard of the peer since `at`, and not because this side has not read it. */
+  silentSince(at: number): boolean {
+    return this.receivedAt < at && !this.#reader.behind;
+  }
+
   /** Somebody waits for what the peer may have sent. */
   get expects(): boolean {
     return this.#pending.size > 0 || this.live.size > 0 || this.exports.size > 0;
@@ -277,7 +282,8 @@ export class Session {
   /** Sends an item of a stream; answers what it costs. */
   sendItem(stream: number, value: unknown): number {
     const { tag, payload, attachments, transfer, size } = this.encode(value, 'item', undefined, transferOf(value));
-    const cost = 1 + Math.floor(size / BYTES_PER_CREDIT);
+    // Of what it takes where it waits: a window of small objects would else be fifteen times as large there.
+    const cost = 1 + Math.floor((tag === Tag.INLINE ? size : size + this.codec.objects) / BYTES_PER_CREDIT);
     this.outbox.entries.push(Kind.NEXT, stream, cost, tag, payload, attachments?.length ?? 0);
     if (attachments) this.outbox.attach(attachments, transfer);
     this.#commit(size);

@@ -89,3 +89,29 @@ it('a consumer that is slow, but goes on, keeps a link whose items are over the 
   expect(taken).toBe(300_000);
   expect(session.closed).toBe(false);
 });
+
+it('a window of items of many small objects is as small in memory as one of bytes', async () => {
+  const { left, right, end } = await pairOf('port');
+  ends.push(end);
+  const rows = Array.from({ length: 5_000 }, (_, i) => ({ a: i % 100, b: 1 }));
+  let given = 0;
+  const { remote } = joined(left, right, { rows: async function* () { for (;;) { given++; yield rows; } }, echo: (value: unknown) => value });
+  const stream = (await remote['rows']!()) as AsyncIterableIterator<unknown>;
+  await expect.poll(async () => given - (await remote['echo']!(given))).toBe(0);
+  // 256 credits, and each item takes some 250 KB: about what 4 MiB are.
+  expect(given).toBeGreaterThan(8);
+  expect(given).toBeLessThan(24);
+  await stream.return!();
+});
+
+it('a peer is not called silent by who has not read what it sent', async () => {
+  const { left, right, end } = await pairOf('port');
+  ends.push(end);
+  const { remote, session } = joined(left, right, { chunks: async function* () { for (let i = 0; i < 4; i++) yield new Uint8Array(10_000); } }, { limits: { maxUnread: 15_000 } });
+  const [stream] = await Promise.all([remote['chunks']!() as Promise<AsyncIterableIterator<unknown>>]);
+  const pong = session.ping().then(() => 'read');
+  await expect.poll(() => session.silentSince(Infinity)).toBe(false);
+  for (let i = 0; i < 4; i++) await stream.next();
+  expect(await pong).toBe('read');
+  expect(session.silentSince(performance.now())).toBe(true);
+});
