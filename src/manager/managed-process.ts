@@ -365,7 +365,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     const running = this.#running;
     if (!running || (session !== running.calls && session !== running.control)) return;
     this.client.wait('the link to come back');
-    if (!(await outlives(running, this.options.stuckTimeout)) || this.#running !== running) return;
+    if (!(await outlives(running, this.options.stuckTimeout, error)) || this.#running !== running) return;
     const lost = (method: string) => lostError(this.name, method, error);
     if (running.calls !== running.control && !running.control.closed) {
       this.client.detach(running.calls, lost, 'the link to come back');

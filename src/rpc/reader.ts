@@ -154,7 +154,8 @@ export class EntryReader implements TurnReader {
         const tag = entries[at + 3];
         const payload = entries[at + 4];
         const args = session.codec.decode(tag, payload);
-        if (!this.#finishing) session.dispatcher.call(id, entries[at + 2], args, undefined, this.#takeImports(), this.#heldBy(tag, payload, undefined));
+        if (this.#finishing) this.#drop();
+        else session.dispatcher.call(id, entries[at + 2], args, undefined, this.#takeImports(), this.#heldBy(tag, payload, undefined));
         break;
       }
       case Kind.RESULT: {
@@ -167,7 +168,8 @@ export class EntryReader implements TurnReader {
         batch.at = at + 7;
         const own = attachmentsOf(batch, entries[at + 5]);
         const args = session.codec.decode(entries[at + 3], entries[at + 4], own);
-        if (!this.#finishing) session.dispatcher.call(id, entries[at + 2], args, entries[at + 6], this.#takeImports(), this.#heldBy(entries[at + 3], entries[at + 4], own));
+        if (this.#finishing) this.#drop();
+        else session.dispatcher.call(id, entries[at + 2], args, entries[at + 6], this.#takeImports(), this.#heldBy(entries[at + 3], entries[at + 4], own));
         break;
       }
       case Kind.CALL_REFERENCE: {
