@@ -18,7 +18,7 @@ import { cutOffError, deathError, exhaustedError, lostError, outlives, stoppedEr
 import type { Adoption, ManagedProcessContext } from './process-context.js';
 import { ProcessMonitor } from './monitor.js';
 import type { ResolvedOptions } from './options.js';
-import { answers } from './probe.js';
+import { loopTurns } from './probe.js';
 import { startOrderOf } from './start-order.js';
 import type { Unit } from './unit.js';
 
@@ -319,15 +319,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (this.#probing || !running || this.isolation === 'none') return;
     this.#probing = true;
     try {
-      const { calls, control, incarnation } = running;
-      const answered = (session: Session) => answers(Promise.race([session.ping(), incarnation.exited]), this.options.stuckTimeout);
-      for (let asked = 0; asked === 0 || !control.silentSince(asked); ) {
-        asked = performance.now();
-        // First behind the call itself: another link may be read before the call is. A link may also be slow by its load alone.
-        if (calls !== control && !calls.closed && (await answered(calls))) return;
-        if ((await answered(control)) || this.#running !== running) return;
-        // Its answer may stand behind much else that it has sent, which this side is still reading, or does not read for now.
-      }
+      if ((await loopTurns(running, this.options.stuckTimeout)) || this.#running !== running) return;
       this.#deathReason = new Error(`its event loop did not answer for ${this.options.stuckTimeout} ms, so it was killed`);
       running.incarnation.kill();
     } finally {

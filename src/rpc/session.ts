@@ -15,7 +15,7 @@ import type { PendingCall } from './pending-call.js';
 import { ReferenceCall, type ReferenceOptions } from './reference-call.js';
 import { Exports, isUsed, newScope, type Scope } from './references.js';
 import { describeService, readService, type MethodInfo, type Service } from './service.js';
-import { BYTES_PER_CREDIT, type OutgoingStream } from './streams.js';
+import { costOf, type OutgoingStream } from './streams.js';
 import { transferOf } from './transfer.js';
 
 export interface SessionOptions {
@@ -268,7 +268,7 @@ export class Session {
     this.outbox.commit();
   }
 
-  /** The common result: no attachment, so three slots. */
+  /** The common result: no attachment. */
   sendResult(id: number, value: unknown, transfer: readonly Transferable[] | undefined): void {
     const { tag, payload, attachments, transfer: moved, size } = this.encode(value, 'result', undefined, transfer);
     if (attachments === undefined) this.outbox.entries.push(Kind.RESULT, id, tag, payload);
@@ -282,8 +282,7 @@ export class Session {
   /** Sends an item of a stream; answers what it costs. */
   sendItem(stream: number, value: unknown): number {
     const { tag, payload, attachments, transfer, size } = this.encode(value, 'item', undefined, transferOf(value));
-    // Of what it takes where it waits: a window of small objects would else be fifteen times as large there.
-    const cost = 1 + Math.floor((tag === Tag.INLINE ? size : size + this.codec.objects) / BYTES_PER_CREDIT);
+    const cost = costOf(tag === Tag.INLINE ? size : size + this.codec.objects);
     this.outbox.entries.push(Kind.NEXT, stream, cost, tag, payload, attachments?.length ?? 0);
     if (attachments) this.outbox.attach(attachments, transfer);
     this.#commit(size);

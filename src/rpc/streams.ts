@@ -9,6 +9,8 @@ import { thrown } from './thrown.js';
 /** Credit a consumer gives at first. An item costs 1, and 1 more per 16 KB of it. */
 export const STREAM_WINDOW = 256;
 export const BYTES_PER_CREDIT = 16_384;
+/** Of what an item takes where it waits: a window of small objects would else be fifteen times as large there. */
+export const costOf = (bytes: number): number => 1 + Math.floor(bytes / BYTES_PER_CREDIT);
 /** No honest item costs more than this. */
 const MAX_COST = 2 ** 31;
 
