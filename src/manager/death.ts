@@ -5,8 +5,9 @@ import type { RunningProcess } from '../runtime/start.js';
 import type { ProcessStatus } from '../types.js';
 import { answers } from './probe.js';
 
-/** The exit of a process may be heard of this much later than the end of its links, ms. */
+/** The exit of a process may be heard of this much later than the end of its links, ms: more where it ended them itself, for what is killed is told without the real exit. */
 const DEATH_GRACE_MS = 250;
+const EXIT_GRACE_MS = 2_000;
 
 export interface Death {
   readonly name: string;
@@ -51,13 +52,13 @@ export const lostError = (name: string, method: string, cause: Error | undefined
 export const exhaustedError = (name: string, restarts: number, last: Error, cause: Error | undefined): Error =>
   new RestartsExhaustedError(`${name}: ${last.message}; $handle.restart() starts it again`, { process: name, restarts, cause: cause ?? last });
 
-/** A link ended: has the process itself, too? Its other link tells, unless that one is silent for too long. */
-export async function outlives({ incarnation, control }: RunningProcess, stuckTimeout: number): Promise<boolean> {
+/** A link ended, `fault` if it was given up: has the process itself, too? Its other link tells, unless that one is silent for too long. */
+export async function outlives({ incarnation, control }: RunningProcess, stuckTimeout: number, fault: Error | undefined): Promise<boolean> {
   let dead = false;
   const exited = incarnation.exited.then(() => void (dead = true));
   if (!control.closed) await answers(Promise.race([control.ping(), exited]), stuckTimeout);
   // Both links ended: the exit is about to be heard of.
-  if (control.closed) await answers(exited, DEATH_GRACE_MS);
+  if (control.closed) await answers(exited, fault ? DEATH_GRACE_MS : EXIT_GRACE_MS);
   return !dead;
 }
 

@@ -18,7 +18,7 @@ import { cutOffError, deathError, exhaustedError, lostError, outlives, stoppedEr
 import type { Adoption, ManagedProcessContext } from './process-context.js';
 import { ProcessMonitor } from './monitor.js';
 import type { ResolvedOptions } from './options.js';
-import { answers } from './probe.js';
+import { loopTurns } from './probe.js';
 import { startOrderOf } from './start-order.js';
 import type { Unit } from './unit.js';
 
@@ -319,11 +319,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     if (this.#probing || !running || this.isolation === 'none') return;
     this.#probing = true;
     try {
-      const { calls, control, incarnation } = running;
-      const answered = (session: Session) => answers(Promise.race([session.ping(), incarnation.exited]), this.options.stuckTimeout);
-      // First behind the call itself: another link may be read before the call is. A link may also be slow by its load alone.
-      if (calls !== control && !calls.closed && (await answered(calls))) return;
-      if ((await answered(control)) || this.#running !== running) return;
+      if ((await loopTurns(running, this.options.stuckTimeout)) || this.#running !== running) return;
       this.#deathReason = new Error(`its event loop did not answer for ${this.options.stuckTimeout} ms, so it was killed`);
       running.incarnation.kill();
     } finally {
@@ -361,7 +357,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     const running = this.#running;
     if (!running || (session !== running.calls && session !== running.control)) return;
     this.client.wait('the link to come back');
-    if (!(await outlives(running, this.options.stuckTimeout)) || this.#running !== running) return;
+    if (!(await outlives(running, this.options.stuckTimeout, error)) || this.#running !== running) return;
     const lost = (method: string) => lostError(this.name, method, error);
     if (running.calls !== running.control && !running.control.closed) {
       this.client.detach(running.calls, lost, 'the link to come back');

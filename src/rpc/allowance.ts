@@ -35,6 +35,8 @@ export class Allowance {
     this.#unread += bytes;
     if (this.#unread > this.session.limits.maxUnread) this.#hold();
     else if (this.#stuck) this.#release();
+    // One that is taken now and then is slow, not stuck.
+    if (bytes < 0) this.#stuck?.refresh();
   }
 
   /** `bytes` of batches wait for another turn, or no longer, if negative. */

@@ -99,6 +99,11 @@ export class ValueCodec {
     }
   }
 
+  /** What the value that was packed last takes in memory beside its bytes. */
+  get objects(): number {
+    return this.writer.objects;
+  }
+
   /** Says that something encoded as PLAIN was not sent: everything after it defines its records anew. */
   abandon(): void {
     this.shapes.reset();

@@ -71,7 +71,7 @@ export const DEFAULT_LIMITS = {
   /** Streams that one link may bring at once. */
   maxStreams: 65_536,
   /** Items of all streams of one link that nobody has taken yet, bytes of memory. Above it the link reads no more. */
-  maxUnread: 256 * 1024 * 1024,
+  maxUnread: 1024 * 1024 * 1024,
   /** Longest that a link stays so, ms; then it is closed. */
   unreadTimeout: 30_000,
   /** Answers of one link that wait for its peer to read them, bytes. Above it the serving side reads no more of its calls. */
@@ -118,5 +118,9 @@ export const BATCH_ENTRIES = 16;
 /** Up to so many while half of the calls under way fill it: then both sides work at the same time, on as few messages as possible. */
 const HALF_ENTRIES = 32;
 
+/** Never more: `maxBatchSlots` are what a peer takes. */
+export const MOST_ENTRIES = 8_192;
+
 /** How many entries go into one message while `inFlight` calls are under way. */
-export const batchEntries = (inFlight: number): number => Math.max(BATCH_ENTRIES, Math.min(HALF_ENTRIES, inFlight >> 1), inFlight >> 3);
+export const batchEntries = (inFlight: number): number => Math.min(MOST_ENTRIES, Math.max(BATCH_ENTRIES, Math.min(HALF_ENTRIES, inFlight >> 1), inFlight >> 3));
+

@@ -132,7 +132,7 @@ export class LiveTable implements LiveReferences, StreamWires {
   }
 
   get congested(): boolean {
-    return this.session.congested;
+    return this.session.congested && !this.session.closed;
   }
 
   sendEnd(stream: number, value: unknown): void {

@@ -37,8 +37,8 @@ export class PackedOutput {
 
   constructor(protected readonly limit: number) {}
 
-  /** What the objects in it count for beside their bytes (weight.ts). */
-  protected objects = 0;
+  /** What the objects in what was packed last count for beside their bytes (weight.ts). */
+  objects = 0;
 
   get size(): number {
     return this.position - this.start;

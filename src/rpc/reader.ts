@@ -8,6 +8,7 @@ import { isReference, Kind } from './frames.js';
 import type { Imports } from './imports.js';
 import { now } from './now.js';
 import type { Session } from './session.js';
+import { checkCost } from './streams.js';
 import { standInLine, turnIsSpent, type TurnReader } from './turn.js';
 import { bytesOf, weigh } from './weight.js';
 
@@ -48,6 +49,11 @@ export class EntryReader implements TurnReader {
     const small = entries.length <= SMALL_BATCH;
     if (entries.length > this.session.limits.maxBatchSlots) this.#refuse(new ProtocolError(`a batch of more than ${this.session.limits.maxBatchSlots} slots`));
     else if (this.#waiting.length > 0 || this.#allowance.spent || turnIsSpent(small ? entries.length : 0) || !this.#readBatch(batch, !small)) this.#wait(batch);
+  }
+
+  /** The peer has sent what this side does not read for now. */
+  get behind(): boolean {
+    return this.#waiting.length > 0 || this.#allowance.spent;
   }
 
   /** What the owner of the link has in its hands has become less: reading may go on. */
@@ -148,7 +154,8 @@ export class EntryReader implements TurnReader {
         const tag = entries[at + 3];
         const payload = entries[at + 4];
         const args = session.codec.decode(tag, payload);
-        if (!this.#finishing) session.dispatcher.call(id, entries[at + 2], args, undefined, this.#takeImports(), this.#heldBy(tag, payload, undefined));
+        if (this.#finishing) this.#drop();
+        else session.dispatcher.call(id, entries[at + 2], args, undefined, this.#takeImports(), this.#heldBy(tag, payload, undefined));
         break;
       }
       case Kind.RESULT: {
@@ -161,7 +168,8 @@ export class EntryReader implements TurnReader {
         batch.at = at + 7;
         const own = attachmentsOf(batch, entries[at + 5]);
         const args = session.codec.decode(entries[at + 3], entries[at + 4], own);
-        if (!this.#finishing) session.dispatcher.call(id, entries[at + 2], args, entries[at + 6], this.#takeImports(), this.#heldBy(entries[at + 3], entries[at + 4], own));
+        if (this.#finishing) this.#drop();
+        else session.dispatcher.call(id, entries[at + 2], args, entries[at + 6], this.#takeImports(), this.#heldBy(entries[at + 3], entries[at + 4], own));
         break;
       }
       case Kind.CALL_REFERENCE: {
@@ -198,7 +206,10 @@ export class EntryReader implements TurnReader {
         batch.at = at + 6;
         const own = attachmentsOf(batch, entries[at + 5]);
         const item = session.codec.decode(entries[at + 3], entries[at + 4], own);
-        session.live.incoming(id).push(item, entries[at + 2], this.#weightOf(entries[at + 3], entries[at + 4], own, this.#allowance.crowded), this.#takeImports()?.streams ?? NONE);
+        // Its cost is of the bytes that came; where it is kept, what they stand for counts.
+        const bytes = bytesOf(entries[at + 3], entries[at + 4], own);
+        const cost = checkCost(entries[at + 2], bytes);
+        session.live.incoming(id).push({ value: item, cost, bytes: weightOf(bytes, entries[at + 4], this.#allowance.crowded), streams: this.#takeImports()?.streams ?? NONE });
         break;
       }
       case Kind.END: {
@@ -273,15 +284,12 @@ export class EntryReader implements TurnReader {
   }
 
   #heldBy(tag: unknown, payload: unknown, attachments: readonly unknown[] | undefined): number {
-    return this.#weightOf(tag, payload, attachments, this.session.dispatcher.crowded);
-  }
-
-  /** `exactly`: what the bytes stand for, too. While there is little of it, the bytes alone will do. */
-  #weightOf(tag: unknown, payload: unknown, attachments: readonly unknown[] | undefined, exactly: boolean): number {
-    const bytes = bytesOf(tag, payload, attachments);
-    return exactly && payload instanceof Uint8Array ? bytes - payload.byteLength + weigh(payload) : bytes;
+    return weightOf(bytesOf(tag, payload, attachments), payload, this.session.dispatcher.crowded);
   }
 }
+
+/** `exactly`: what the bytes stand for, too. While there is little of it, the bytes alone will do. */
+const weightOf = (bytes: number, payload: unknown, exactly: boolean): number => (exactly && payload instanceof Uint8Array ? bytes - payload.byteLength + weigh(payload) : bytes);
 
 function attachmentsOf(batch: Batch, count: unknown): readonly unknown[] | undefined {
   if (count === 0) return undefined;

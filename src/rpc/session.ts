@@ -4,7 +4,7 @@ import { LinkClosedError, ProtocolError } from '../errors.js';
 import type { Transferable } from '../types.js';
 import { Tag, ValueCodec, type Encoded } from './codec.js';
 import { Dispatcher } from './dispatcher.js';
-import { batchEntries, CALL_SLOTS, Kind, limitsFor, PROTOCOL_VERSION, type Limits } from './frames.js';
+import { batchEntries, CALL_SLOTS, Kind, limitsFor, MOST_ENTRIES, PROTOCOL_VERSION, type Limits } from './frames.js';
 import { IdTable } from './id-table.js';
 import type { Imports } from './imports.js';
 import type { Link } from './link.js';
@@ -15,7 +15,7 @@ import type { PendingCall } from './pending-call.js';
 import { ReferenceCall, type ReferenceOptions } from './reference-call.js';
 import { Exports, isUsed, newScope, type Scope } from './references.js';
 import { describeService, readService, readWithheld, type MethodInfo, type Service } from './service.js';
-import { BYTES_PER_CREDIT, type OutgoingStream } from './streams.js';
+import { costOf, type OutgoingStream } from './streams.js';
 import { transferOf } from './transfer.js';
 
 export interface SessionOptions {
@@ -85,7 +85,7 @@ export class Session {
     link.start({
       batch: (entries, attachments) => {
         // Answers go in batches as large as the calls have come in. What the answers of a batch set off goes in one as well.
-        this.outbox.limit = this.#received = Math.max(batchEntries(this.#pending.size), Math.trunc(entries.length / CALL_SLOTS));
+        this.outbox.limit = this.#received = Math.max(batchEntries(this.#pending.size), Math.min(MOST_ENTRIES, Math.trunc(entries.length / CALL_SLOTS)));
         this.#reader.receive(entries, attachments);
       },
       drain: () => {
@@ -123,6 +123,11 @@ export class Session {
   /** The peer does not read what it was sent: no more of its calls are read. Only the serving side, so that two never wait for each other. */
   get backlogged(): boolean {
     return this.#service !== undefined && this.options.link.unsent > this.limits.maxBacklog;
+  }
+
+  /** Nothing was heard of the peer since `at`, and not because this side has not read it. */
+  silentSince(at: number): boolean {
+    return this.receivedAt < at && !this.#reader.behind;
   }
 
   /** Somebody waits for what the peer may have sent. */
@@ -263,7 +268,7 @@ export class Session {
     this.outbox.commit();
   }
 
-  /** The common result: no attachment, so three slots. */
+  /** The common result: no attachment. */
   sendResult(id: number, value: unknown, transfer: readonly Transferable[] | undefined): void {
     const { tag, payload, attachments, transfer: moved, size } = this.encode(value, 'result', undefined, transfer);
     if (attachments === undefined) this.outbox.entries.push(Kind.RESULT, id, tag, payload);
@@ -277,7 +282,7 @@ export class Session {
   /** Sends an item of a stream; answers what it costs. */
   sendItem(stream: number, value: unknown): number {
     const { tag, payload, attachments, transfer, size } = this.encode(value, 'item', undefined, transferOf(value));
-    const cost = 1 + Math.floor(size / BYTES_PER_CREDIT);
+    const cost = costOf(tag === Tag.INLINE ? size : size + this.codec.objects);
     this.outbox.entries.push(Kind.NEXT, stream, cost, tag, payload, attachments?.length ?? 0);
     if (attachments) this.outbox.attach(attachments, transfer);
     this.#commit(size);

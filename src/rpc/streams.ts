@@ -9,6 +9,8 @@ import { thrown } from './thrown.js';
 /** Credit a consumer gives at first. An item costs 1, and 1 more per 16 KB of it. */
 export const STREAM_WINDOW = 256;
 export const BYTES_PER_CREDIT = 16_384;
+/** Of what an item takes where it waits: a window of small objects would else be fifteen times as large there. */
+export const costOf = (bytes: number): number => 1 + Math.floor(bytes / BYTES_PER_CREDIT);
 /** No honest item costs more than this. */
 const MAX_COST = 2 ** 31;
 
@@ -86,6 +88,11 @@ export class OutgoingStream {
           this.wires.sendEnd(this.id, value);
           return;
         }
+        // Just before it is sent: all the streams of a link begin, and wake up, together, and each would send one more.
+        while (this.wires.congested) {
+          await this.wires.whenDrained();
+          if (this.#stopped) return;
+        }
         this.#credit -= this.wires.sendNext(this.id, value);
         if (this.wires.congested) await this.wires.whenDrained();
       }
@@ -157,11 +164,21 @@ function iteratorOf(value: object): AnyIterator {
 
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0 && (value as number) <= MAX_COST;
 
+/** The cost of an item of which `bytes` came. @throws ProtocolError when the peer understates it: it could fill this side's memory */
+export function checkCost(cost: unknown, bytes: number): number {
+  if (!isCount(cost)) throw new ProtocolError('a stream item whose cost is no count');
+  if (bytes >= (cost + 1) * BYTES_PER_CREDIT) throw new ProtocolError('a stream item that is larger than its cost says');
+  return cost;
+}
+
 /** `own`: the error is the consumer's. */
 type Settled = { kind: 'end'; value: unknown } | { kind: 'fail'; error: unknown; own: boolean };
 type Waiter = (result: IteratorResult<unknown> | Promise<never>) => void;
-/** `streams`: those that stand in the value; they are left together with an item that nobody takes. */
-interface Item { value: unknown; cost: number; bytes: number; streams: readonly IncomingStream[] }
+/**
+ * `bytes`: of memory, while nobody has taken it, which may be far more than came; `streams`: those that stand in the value; they are
+ * left together with an item that nobody takes.
+ */
+export interface Item { value: unknown; cost: number; bytes: number; streams: readonly IncomingStream[] }
 
 const OVER: Settled = { kind: 'end', value: undefined };
 
@@ -195,17 +212,13 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
     else this.#onEnd.push(listener);
   }
 
-  /**
-   * An item of `bytes` bytes. @throws ProtocolError when the peer understates its cost (it could fill this side's memory) or sends more
-   * than it was given credit for
-   */
-  push(value: unknown, cost: unknown, bytes: number, streams: readonly IncomingStream[]): void {
-    if (!isCount(cost)) throw new ProtocolError('a stream item whose cost is no count');
-    if (bytes >= (cost + 1) * BYTES_PER_CREDIT) throw new ProtocolError('a stream item that is larger than its cost says');
+  /** @throws ProtocolError when the peer sends more than it was given credit for */
+  push(item: Item): void {
     if (this.#settled) {
-      for (const stream of streams) stream.cancel();
+      for (const stream of item.streams) stream.cancel();
       return;
     }
+    const { value, cost } = item;
     // The last item may cost more than what is left, since it cannot be cut.
     if (this.#credit <= 0) throw new ProtocolError('a stream was sent more than its consumer asked for');
     this.#credit -= cost;
@@ -215,8 +228,8 @@ export class IncomingStream implements AsyncIterableIterator<unknown> {
       waiter({ done: false, value });
       return;
     }
-    this.wires.unread(bytes);
-    this.#items.push({ value, cost, bytes, streams });
+    this.wires.unread(item.bytes);
+    this.#items.push(item);
   }
 
   /** `streams`: those that stand in the return value; they are left when nobody hears of it. */

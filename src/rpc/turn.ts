@@ -49,12 +49,17 @@ function serveLine(): void {
   waiting = false;
   began = now();
   read = 0;
-  for (let reader = line.shift(); reader; reader = line.shift()) {
-    if (!reader.readOn()) line.push(reader);
-    if (turnIsSpent(0)) break;
+  try {
+    for (let reader = line.shift(); reader; reader = line.shift()) {
+      if (!reader.readOn()) line.push(reader);
+      if (turnIsSpent(0)) break;
+    }
+  } finally {
+    // Also when somebody threw: the others have their turns.
+    if (!waiting) {
+      waiting = line.length > 0;
+      // The turn goes on until the loop has looked for what has come meanwhile.
+      setImmediate(waiting ? serveLine : endTurn);
+    }
   }
-  if (waiting) return;
-  waiting = line.length > 0;
-  // The turn goes on until the loop has looked for what has come meanwhile.
-  setImmediate(waiting ? serveLine : endTurn);
 }

@@ -82,6 +82,8 @@ export class WsLink implements Link {
   /** Nothing is read before somebody listens. */
   #opened(): void {
     this.#raw = rawSocket(this.socket);
+    // What the library itself sends (the answer to a ping) may be the last to go out, and it tells nobody of that.
+    this.#raw?.on('drain', this.#sent);
     if (!this.#events) this.socket.pause();
     gatherPieces(this.socket);
   }

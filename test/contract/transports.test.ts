@@ -271,6 +271,21 @@ describe.each(SOCKETS)('a listener over %s', (kind) => {
     left.close(new Error('done'));
   });
 
+  it('takes data again when all has gone out, also behind what it sends by itself to a peer that does not read', async () => {
+    const made = await serving();
+    const [left, right] = await Promise.all([reach(made), made.next()]);
+    attend(left);
+    left.pause();
+    const there = attend(right);
+    // One batch, so that what comes behind it is written by itself.
+    right.send(['much'], attachment(right, 24 * MIB)[0], []);
+    const owed = right.unsent;
+    const { kind } = made.listener.address;
+    if (kind === 'ws' || kind === 'wss') await expect.poll(() => right.unsent, { timeout: 20_000 }).toBeGreaterThan(owed);
+    left.resume();
+    await expect.poll(() => there.drains, { timeout: 20_000 }).toBe(1);
+  });
+
   it('does not give up a peer that reads slowly', async () => {
     const made = await serving({ stallTimeout: 800 });
     const [left, right] = await Promise.all([reach(made), made.next()]);
