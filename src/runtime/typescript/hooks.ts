@@ -57,6 +57,8 @@ function resolveRequired(specifier: string, parent: string, next: (path: string)
 }
 
 export function load<T extends Awaitable<LoadFnOutput>>(url: string, context: LoadHookContext, next: (url: string, context: Partial<LoadHookContext>) => T): T {
+  // Looking for the names that a CommonJS module exports again, Node 22 reads `node:test` and its like as a file of that name if there is a hook.
+  if (!inbox && url.startsWith('node:') && !context.format && context.conditions.includes('require')) return { format: 'builtin', shortCircuit: true } as LoadFnOutput as T;
   const path = graph.has(url) ? fileURLToPath(url) : '';
   if (!TYPESCRIPT.test(path)) return next(url, context);
   return { format: 'module', shortCircuit: true, source: compile(path, readFileSync(path, 'utf8')) } as LoadFnOutput as T;
