@@ -6,7 +6,7 @@ import { createRequire, isBuiltin, type LoadFnOutput, type LoadHookContext, type
 import { dirname, join, resolve as resolvePath } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
-import { compile, HELPERS } from './compile.js';
+import { compile, HELPERS, importCompiler } from './compile.js';
 import { settingsFor } from './tsconfig.js';
 
 type Awaitable<T> = T | Promise<T>;
@@ -29,8 +29,9 @@ export function addRoot(url: string): void {
 }
 
 /** Called by Node on its hook thread: roots arrive over a port, always before the import that needs them. */
-export function initialize(data: { readonly port: MessagePort }): void {
+export async function initialize(data: { readonly port: MessagePort }): Promise<void> {
   inbox = data.port;
+  await importCompiler();
 }
 
 export function resolve<T extends Awaitable<ResolveFnOutput>>(specifier: string, context: ResolveHookContext, next: (specifier: string, context: Partial<ResolveHookContext>) => T): T {
