@@ -13,7 +13,7 @@ const CUTS = [
   ['function encodeMeta(headers, left) {', 'function encodeMeta(headers, left) { return;'],
   ['const { signal } = options;\n\t\tconst timeout = options.timeout ?? method.info.timeout ?? this.options.timeout;', 'const signal = void 0, timeout = void 0;'],
   // The process: one context for all calls, which nobody can ask for.
-  ['if (!Array.isArray(meta)) return new CallContext(process, method, peer, void 0);', 'if (!Array.isArray(meta)) return OUTSIDE;'],
+  ['if (meta === void 0) return new CallContext(process, method, peer, void 0);', 'if (meta === void 0) return OUTSIDE;'],
   ['storage.run(context, body, argument)', 'body(argument)'],
 ];
 
