@@ -25,7 +25,7 @@ export const CALL_ERRORS = [
   ['result', 'NOT_CLONEABLE', 'the result cannot cross', true],
   ['large-arguments', 'FRAME_TOO_LARGE', 'the arguments, or the headers, are too large', false],
   ['large-result', 'FRAME_TOO_LARGE', 'the result is too large', true],
-  ['no-method', 'METHOD_NOT_FOUND', 'the process has no such method', false],
+  ['no-method', 'METHOD_NOT_FOUND', 'the class has the method, but without `@Public()`', false],
   ['no-number', 'METHOD_NOT_FOUND', 'the process has no such method any more, and says so', false],
   ['released', 'CALLBACK_RELEASED', 'a function that was lent is no longer', false],
   ['option', 'INVALID_OPTION', 'an option of the call makes no sense', false],

@@ -181,6 +181,7 @@ export class Launcher {
       name: client.name,
       id,
       methods: () => client.methods(),
+      withheld: () => client.withheld(),
       invoke: (method, args, options) => {
         try {
           ({ client } = unit());

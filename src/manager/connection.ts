@@ -152,9 +152,9 @@ export class ManagedConnection implements Unit, ConnectionHandle {
       peer: this.name,
       owned: true,
       ...(limit === undefined ? {} : { maxFrame: limit }),
-      onHello: (methods, name) => {
+      onHello: (methods, name, withheld) => {
         this.name = name;
-        this.client.describeMethods(methods);
+        this.client.describeMethods(methods, withheld);
         greet();
       },
       onDrain: () => this.client.pump(),

@@ -98,6 +98,7 @@ function memberOf(unit: ManagedProcess): Member {
     },
     meter: unit.meter,
     methodNames: () => unit.client.methods(),
+    withheld: () => unit.client.withheld(),
     methodInfo: (method) => unit.client.methodInfo(method),
     invoke: (method, args, options) => unit.client.invoke(method, args, options),
     onStatus: (listener) => unit.on('status', ({ to }) => listener(to)),

@@ -12,6 +12,8 @@ export interface Member {
   readonly restarts: number;
   readonly meter: Meter;
   methodNames(): readonly string[];
+  /** Methods of its class that are not public. */
+  withheld(): readonly string[];
   methodInfo(name: string): MethodInfo | undefined;
   /** One call. */
   invoke(method: string, args: unknown[], options: CallOptions): Promise<unknown>;

@@ -91,6 +91,9 @@ export class Pool implements RemoteTarget, WaitingRoom {
   methods(): readonly string[] {
     return this.population.anyMember()?.methodNames() ?? [];
   }
+  withheld(): readonly string[] {
+    return this.population.anyMember()?.withheld() ?? [];
+  }
 
   /** How long the oldest call has waited, ms. */
   oldestWait(): number {

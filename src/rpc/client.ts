@@ -58,6 +58,7 @@ type State = { kind: 'waiting'; reason: string } | { kind: 'open'; session: Sess
 export class Client implements RemoteTarget {
   readonly #methods = new Map<string, MethodState>();
   #methodNames: readonly string[] = [];
+  #withheld: readonly string[] = [];
   #state: State = { kind: 'waiting', reason: 'it to start' };
   readonly #queue = new CallQueue();
   #queued = 0;
@@ -132,8 +133,14 @@ export class Client implements RemoteTarget {
 
   // ── the incarnations ──
 
-  /** What the process says it can do. */
-  describeMethods(methods: readonly MethodInfo[]): void {
+  /** Methods of the class that are not public. */
+  withheld(): readonly string[] {
+    return this.#withheld;
+  }
+
+  /** What the process says it can do, and what its class could but for `@Public()`. */
+  describeMethods(methods: readonly MethodInfo[], withheld: readonly string[] = []): void {
+    this.#withheld = withheld;
     this.#methodNames = methods.map(({ name }) => name);
     for (const info of methods) {
       const known = this.#methods.get(info.name);

@@ -4,7 +4,7 @@
 export const PROTOCOL_VERSION = 2;
 
 export const Kind = {
-  /** server → client, first: version, process name, [method name, stream 0|1, timeout|-1, idempotent 0|1, concurrency|0]… */
+  /** server → client, first: version, process name, names of methods that are not public, [method name, stream 0|1, timeout|-1, idempotent 0|1, concurrency|0]… */
   HELLO: 0,
   /** id, method number, tag, payload — the common call: no attachment, no meta */
   CALL: 1,

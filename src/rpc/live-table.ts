@@ -10,7 +10,7 @@ import { inheritedMeta, metaOf, relayedOptions } from './meta.js';
 import { LiveSignals } from './live-signals.js';
 import { borrow, expiredCallback, isBorrowed, keep, keptReleases, type Borrowed, type Exported, type Scope } from './references.js';
 import { createRemote, remoteTargetOf, type RemoteTarget } from './remote.js';
-import { checkMethodName } from './service.js';
+import { checkMethodName, readWithheld } from './service.js';
 import type { Session } from './session.js';
 import { IncomingStream, OutgoingStream, type StreamWires } from './streams.js';
 import { transferOfArguments } from './transfer.js';
@@ -67,7 +67,7 @@ export class LiveTable implements LiveReferences, StreamWires {
       case 'function':
         return this.#importFunction(reference, textOf(second), third === 1, imports);
       case 'proxy':
-        return this.#importProxy(reference, description.slice(1).map(textOf));
+        return this.#importProxy(reference, description.slice(1));
       case 'signal': {
         const { signal, follows } = this.signals.import(reference, second);
         if (follows) imports.signals.push(reference);
@@ -202,7 +202,7 @@ export class LiveTable implements LiveReferences, StreamWires {
         return target.invoke(member, args, { ...relayedOptions(context), signal: context.signal });
       },
     }, false);
-    return [reference, target.name, target.id, ...target.methods()];
+    return [reference, target.name, target.id, target.withheld?.() ?? [], ...target.methods()];
   }
 
   /** Beyond a call it is known by its own name: a value that is not sent after all takes nothing back. */
@@ -272,13 +272,14 @@ export class LiveTable implements LiveReferences, StreamWires {
     return borrow(stub, state);
   }
 
-  #importProxy(reference: number, [name = '', id = '', ...methods]: string[]): object {
+  #importProxy(reference: number, [first, second, third, ...others]: unknown[]): object {
     const { session } = this;
-    for (const method of methods) checkMethodName(method);
+    const [name, id, withheld, methods] = [textOf(first), textOf(second), readWithheld(third), others.map(checkMethodName)];
     const target: RemoteTarget = {
       name,
       id,
       methods: () => methods,
+      withheld: () => withheld,
       invoke: (method, args, options) => {
         try {
           if (session.closed) throw new LinkClosedError(`${name}.${method}(): the link that brought this proxy is closed`, { process: name, method });

@@ -1,5 +1,6 @@
 // The object that stands for a process: a method per public method, nothing else. Known methods are own properties, so a
-// call meets no Proxy trap; only unknown names reach the Proxy behind it, which answers with a did-you-mean.
+// call meets no Proxy trap; only unknown names reach the Proxy behind it. It pretends nothing: a name that is no public method is
+// undefined, because frameworks ask what they are given for hooks of their own; one that lacks `@Public()` says so when it is called.
 import { inspect } from 'node:util';
 import { closest, MethodNotFoundError } from '../errors.js';
 import type { CallOptions } from '../types.js';
@@ -11,6 +12,8 @@ export interface RemoteTarget {
   readonly name: string;
   readonly id: string;
   methods(): readonly string[];
+  /** Methods of its class that are not public. */
+  withheld?(): readonly string[];
   invoke(method: string, args: unknown[], options: CallOptions): unknown;
   /** What `$handle` gives. */
   readonly handle?: unknown;
@@ -31,7 +34,7 @@ export function createRemote(target: RemoteTarget, options: CallOptions = NONE):
         // What any object has: `${proxy}` and a debugger call these without asking.
         if (name in Object.prototype) return Reflect.get(Object.prototype, name, receiver);
         if (name.startsWith('$') || name.startsWith('__')) return undefined;
-        return (..._args: unknown[]) => Promise.reject(told(methodNotFound(target, name), false));
+        return target.withheld?.().includes(name) ? (..._args: unknown[]) => Promise.reject(told(methodNotFound(target, name), false)) : undefined;
       }
       const method = methodOf(target, name, options);
       Object.defineProperty(receiver as object, name, { value: method, enumerable: true, configurable: true });
@@ -65,11 +68,14 @@ function mergeOptions(base: CallOptions, more: CallOptions): CallOptions {
   return headers ? { ...base, ...more, headers } : { ...base, ...more };
 }
 
-export function methodNotFound(target: Pick<RemoteTarget, 'name' | 'methods'>, name: string): MethodNotFoundError {
+export function methodNotFound(target: Pick<RemoteTarget, 'name' | 'methods' | 'withheld'>, name: string): MethodNotFoundError {
   const methods = target.methods();
   const suggestion = closest(name, methods);
   const hint = suggestion ? `did you mean ${suggestion}()?` : `it has ${methods.length > 0 ? methods.map((method) => `${method}()`).join(', ') : 'no public method'}`;
-  return new MethodNotFoundError(`${target.name} has no public method ${name}(): ${hint} Methods must be decorated with @Public()`, {
+  const problem = target.withheld?.().includes(name)
+    ? `${target.name}.${name}() is not public: decorate it with @Public()${suggestion ? `, or ${hint}` : ''}`
+    : `${target.name} has no public method ${name}(): ${hint} Methods must be decorated with @Public()`;
+  return new MethodNotFoundError(problem, {
     method: name,
     process: target.name,
     methods,

@@ -4,6 +4,11 @@ import { ProtocolError } from '../errors.js';
 import type { MethodSpec } from '../decorators/index.js';
 import { isReference } from './frames.js';
 
+/** Names that decorators refuse, so no honest process has them. */
+const RESERVED = /^(?:\$|__|(?:constructor|init|then)$)/;
+/** More names than a person looks through. */
+const MAX_WITHHELD = 1_000;
+
 export interface ServiceMethod {
   readonly name: string;
   readonly number: number;
@@ -19,6 +24,8 @@ export interface ServiceMethod {
 
 export class Service {
   readonly methods: readonly ServiceMethod[];
+  /** Methods of the class that are not public: callers are told what they lack. */
+  readonly withheld: readonly string[];
 
   constructor(
     readonly name: string,
@@ -29,7 +36,18 @@ export class Service {
       const method = (instance as Record<string, (...args: unknown[]) => unknown>)[spec.name]!;
       return { name: spec.name, number, spec, invoke: (args: unknown[]) => method.apply(instance, args), active: 0, waiting: [], draining: false };
     });
+    const open = new Set(this.methods.map((method) => method.name));
+    this.withheld = methodNamesOf(instance).filter((method) => !open.has(method) && !RESERVED.test(method)).slice(0, MAX_WITHHELD);
   }
+}
+
+/** The names of the methods of an instance, those of its base classes included. Nothing of it runs. */
+function methodNamesOf(instance: object): string[] {
+  const names = new Set<string>();
+  for (let holder: unknown = Object.getPrototypeOf(instance); typeof holder === 'object' && holder !== null && holder !== Object.prototype; holder = Object.getPrototypeOf(holder)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(holder))) if (typeof value === 'function') names.add(name);
+  }
+  return [...names];
 }
 
 /** What a client knows of a method from the handshake. */
@@ -42,8 +60,6 @@ export interface MethodInfo {
   readonly concurrency: number | undefined;
 }
 
-/** Names that decorators refuse, so no honest process has them. */
-const RESERVED = /^(?:\$|__|(?:constructor|init|then)$)/;
 
 /** @throws ProtocolError for a name that could not stand on a proxy */
 export function checkMethodName(name: unknown): string {
@@ -71,6 +87,12 @@ export function readService(slots: readonly unknown[]): MethodInfo[] {
     methods.push({ name, number: methods.length, stream: stream === 1, timeout: timeout >= 0 ? timeout : undefined, idempotent: idempotent === 1, concurrency: concurrency || undefined });
   }
   return methods;
+}
+
+/** The names of methods that are not public. @throws ProtocolError */
+export function readWithheld(names: unknown): string[] {
+  if (!Array.isArray(names) || names.length > MAX_WITHHELD) throw new ProtocolError('a greeting whose names are no list');
+  return names.map(checkMethodName);
 }
 
 const isFlag = (slot: unknown): boolean => slot === 0 || slot === 1;

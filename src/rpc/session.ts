@@ -14,7 +14,7 @@ import { EntryReader } from './reader.js';
 import type { PendingCall } from './pending-call.js';
 import { ReferenceCall, type ReferenceOptions } from './reference-call.js';
 import { Exports, isUsed, newScope, type Scope } from './references.js';
-import { describeService, readService, type MethodInfo, type Service } from './service.js';
+import { describeService, readService, readWithheld, type MethodInfo, type Service } from './service.js';
 import { BYTES_PER_CREDIT, type OutgoingStream } from './streams.js';
 import { transferOf } from './transfer.js';
 
@@ -30,7 +30,7 @@ export interface SessionOptions {
   readonly maxDepth?: number;
   /** What differs from `DEFAULT_LIMITS`. */
   readonly limits?: Partial<Limits>;
-  onHello?(methods: MethodInfo[], name: string): void;
+  onHello?(methods: MethodInfo[], name: string, withheld: readonly string[]): void;
   /** The link ended; pending calls are the owner's to settle through `abandon`. */
   onClosed?(error: Error | undefined): void;
   onDrain?(): void;
@@ -107,7 +107,7 @@ export class Session {
   /** Opens the door: the peer is told the methods at once. */
   serve(service: Service): void {
     this.#service = service;
-    this.send(Kind.HELLO, [PROTOCOL_VERSION, service.name, ...describeService(service)]);
+    this.send(Kind.HELLO, [PROTOCOL_VERSION, service.name, service.withheld, ...describeService(service)]);
     this.outbox.flush();
   }
 
@@ -333,11 +333,11 @@ export class Session {
 
   greeted(slots: unknown): void {
     if (!Array.isArray(slots) || this.#helloSeen) throw new ProtocolError('a second or malformed greeting');
-    const [version, name] = slots as unknown[];
+    const [version, name, withheld] = slots as unknown[];
     if (version !== PROTOCOL_VERSION) throw new ProtocolError(`${this.peer} speaks ${typeof version === 'number' ? `protocol ${version}` : 'another protocol'}, this side ${PROTOCOL_VERSION}: use the same version of mimas on both sides`);
     if (typeof name !== 'string') throw new ProtocolError('a greeting without a name');
     this.#helloSeen = true;
-    this.options.onHello?.(readService(slots.slice(2)), name);
+    this.options.onHello?.(readService(slots.slice(3)), name, readWithheld(withheld));
   }
 
   ponged(id: number): void {

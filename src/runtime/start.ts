@@ -101,8 +101,8 @@ export async function openCalls(started: Started, options: StartOptions): Promis
     ...sessionOptions(options),
     link,
     peer: started.name,
-    onHello: (methods) => {
-      client.describeMethods(methods);
+    onHello: (methods, _name, withheld) => {
+      client.describeMethods(methods, withheld);
       greet();
     },
     onClosed: (error) => {
@@ -120,7 +120,7 @@ function sessionOptions({ order, client }: StartOptions): Omit<SessionOptions, '
     owned: true,
     ...(order.maxFrame === undefined ? {} : { maxFrame: order.maxFrame }),
     onDrain: () => client.pump(),
-    onHello: (methods) => client.describeMethods(methods),
+    onHello: (methods, _name, withheld) => client.describeMethods(methods, withheld),
   };
 }
 

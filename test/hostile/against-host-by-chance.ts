@@ -1,10 +1,11 @@
 // Mutated answers against a program that calls. Each visit has a seed of its own, by which it can be had again.
-import { writeFileSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { serialize } from 'node:v8';
 import type { Span } from './against-served-by-chance.js';
 import type { Finding } from './against-served.js';
 import type { Corpus } from './corpus.js';
 import type { HostProgram } from './host-program.js';
+import { tallyOf } from './rich-liar.js';
 import { leftBehind } from './victim.js';
 
 /** How many mutated frames were said. */
@@ -15,10 +16,10 @@ export async function runMutatedLies(program: HostProgram, answers: Corpus, file
   const { pid } = program;
   const before = program.facts();
   let own = seed;
-  let visits = 0;
-  // What a process of the program's own has said nobody counts: at least once what was recorded.
-  const said = () => Math.max(program.said, visits * answers.length);
-  for (; said() < frames && performance.now() < end; visits++) {
+  // A process of the program's own keeps a tally beside its answers, one byte a frame.
+  rmSync(tallyOf(file), { force: true });
+  const said = () => program.said + (statSync(tallyOf(file), { throwIfNoEntry: false })?.size ?? 0);
+  while (said() < frames && performance.now() < end) {
     const name = `mutated answers, MIMAS_SEED=${own}`;
     const outcomes = await program.visitRich(answers, file, own++);
     if (!outcomes) {

@@ -2,12 +2,14 @@
 import { fence, settled, type Finding } from './against-served.js';
 import type { Corpus } from './corpus.js';
 import { SETTLE } from './limits.js';
-import { mutated } from './mutate.js';
+import { MutatedSession } from './mutate.js';
 import { chanceOf } from './random.js';
 import type { Victim } from './victim.js';
 
 /** Frames of one connection, if it lives so long. */
-const AT_MOST = 60;
+const AT_MOST = 150;
+/** Of ten connections so many break no rule that would end them at once; they say most of all frames. */
+const GENTLE = 1;
 /** Connections at once. */
 const LANES = 4;
 
@@ -55,24 +57,40 @@ export async function runMutations(victim: Victim, corpus: Corpus, { seed, frame
 /** What is wrong with how it went, if anything. */
 async function connection(victim: Victim, corpus: Corpus, seed: number, onSent: (count: number) => void): Promise<string | undefined> {
   const chance = chanceOf(seed);
+  const session = new MutatedSession(chance, corpus, GENTLE);
+  // Some leave in the middle of it, with all that is under way.
+  const leavesAfter = chance.below(4) === 0 ? 1 + chance.below(40) : AT_MOST;
   let peer;
   try {
     peer = await victim.reach();
   } catch (error) {
     return `nobody could connect: ${(error as Error).message}`;
   }
-  for (let i = 0; i < AT_MOST && !peer.closed; i++) {
-    const batch = corpus[i % corpus.length]!;
-    // Most of what was honest is said as it was: state builds up, for the next lie to meet.
-    peer.sendBody(mutated(batch, chance, corpus));
-    onSent(1);
+  peer.onBatch(({ entries }) => session.grammar.hear(entries));
+  for (let i = 0; i < leavesAfter && !peer.closed; i++) {
+    const { body, changed } = session.next();
+    peer.sendBody(body);
+    if (changed) onSent(1);
     if (i % 4 === 3) {
-      await peer.drained();
+      // Who lies to it that much may be held back for a while: then it leaves.
+      if (!(await within(peer.drained(), SETTLE))) break;
       await new Promise((resolve) => setImmediate(resolve));
     }
+  }
+  if (leavesAfter < AT_MOST || peer.socket.writableLength > 0) {
+    peer.destroy();
+    return undefined;
   }
   peer.send(fence);
   const outcome = await settled(peer);
   peer.destroy();
   return outcome === undefined ? `neither answered nor closed within ${SETTLE} ms` : undefined;
+}
+
+async function within(work: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(resolve, ms, false)));
+  const done = await Promise.race([work.then(() => true), late]);
+  clearTimeout(timer);
+  return done;
 }

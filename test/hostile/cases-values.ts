@@ -11,7 +11,7 @@ const SHORT = new Uint8Array(4);
 const listOf = (length: number, node: (index: number) => unknown[]): unknown[] => [[0], [Node.ARRAY, ...Array.from({ length }, (_, index) => [index + 1])], ...Array.from({ length }, (_, index) => node(index))];
 const holes = (length: number): Value => graph([[0], [Node.SPARSE, length]]);
 const bigOf = (digits: number): Value => [Tag.STANDALONE, Buffer.concat([Buffer.of(0x91), sized(0xc9, digits), Buffer.of(BIGINT), repeat(Buffer.from('f'), digits)]), 0];
-const proxy = (methods: readonly string[]): Value => graph([[0], [Node.ARRAY, [1]], [Node.LIVE, 'proxy', [5, 'trap', 'id', ...methods]]]);
+const proxy = (methods: readonly string[]): Value => graph([[0], [Node.ARRAY, [1]], [Node.LIVE, 'proxy', [5, 'trap', 'id', [], ...methods]]]);
 
 const VALUES: readonly [string, () => Value][] = [
   ['holes: a list of 130 million', () => holes(130_000_000)],
@@ -68,7 +68,7 @@ const VALUES: readonly [string, () => Value][] = [
   ['a proxy with the method then', () => proxy(['then', 'add'])],
   ['a proxy with reserved methods', () => proxy(['$with', '$handle', '__processId', 'constructor', 'toString', '__proto__', 'init', 'catch', 'finally', 'hasOwnProperty'])],
   ['a proxy with 200,000 methods', () => proxy(Array.from({ length: 200_000 }, (_, index) => `m${index}`))],
-  ['a proxy whose methods are objects', () => graph([[0], [Node.ARRAY, [1]], [Node.LIVE, 'proxy', [5, { toString: 1 }, 'id', { toString: 1 }]]])],
+  ['a proxy whose methods are objects', () => graph([[0], [Node.ARRAY, [1]], [Node.LIVE, 'proxy', [5, { toString: 1 }, 'id', [], { toString: 1 }]]])],
   ['a function whose name is an object', () => graph([[0], [Node.ARRAY, [1]], [Node.LIVE, 'function', [5, { toString: 1 }, 1]]])],
   ['a live thing of an unknown kind', () => graph([[0], [Node.ARRAY, [1]], [Node.LIVE, 'process', [5]]])],
   ['a live thing of number 0', () => graph([[0], [Node.ARRAY, [1]], [Node.LIVE, 'function', [0, 'stop', 1]]])],

@@ -51,7 +51,7 @@ export class HostProgram {
 
   #liarFor(peer: RawPeer): Liar | RichLiar {
     const channel = { get open() { return !peer.closed; }, body: (body: Uint8Array) => void peer.sendBody(body), end: () => peer.destroy() };
-    if (this.#rich) return new RichLiar(channel, this.#rich.answers, this.#rich.seed, () => this.said++);
+    if (this.#rich) return new RichLiar(channel, this.#rich.answers, this.#rich.seed, (changed) => (this.said += changed));
     return (this.#liar = new Liar(channel, this.cases));
   }
 

@@ -2,7 +2,7 @@
 import { entriesOf, Kind } from './entries.js';
 import type { Corpus } from './corpus.js';
 import type { Channel } from './liar.js';
-import { mutated } from './mutate.js';
+import { MutatedSession } from './mutate.js';
 import { chanceOf } from './random.js';
 import type { Batch } from './raw-peer.js';
 import { bodyOf, pack } from './raw-bytes.js';
@@ -11,9 +11,14 @@ const ANSWERS: ReadonlySet<unknown> = new Set([Kind.RESULT, Kind.RESULT_FULL, Ki
 
 /** What it says in one session, if that lasts so long. */
 const AT_MOST = 200;
+/** Of ten sessions so many break no rule that would end them at once; they say most of all frames. */
+const GENTLE = 2;
+
+/** Where a liar that is a process of its own tells how many frames it has said, when its answers stand in `file`. */
+export const tallyOf = (file: string): string => `${file}.said`;
 
 export class RichLiar {
-  #spoken = false;
+  #session: MutatedSession | undefined;
   #answers: Corpus;
 
   /** `seed`: of all that it says. The first of `answers` is the greeting, which has to be right for a session to begin. */
@@ -21,7 +26,8 @@ export class RichLiar {
     private readonly channel: Channel,
     answers: Corpus,
     private readonly seed: number,
-    private readonly onSaid: () => void = () => {},
+    private readonly onSaid: (changed: number) => void = () => {},
+    private readonly gentle = GENTLE,
   ) {
     this.#answers = answers;
   }
@@ -32,25 +38,29 @@ export class RichLiar {
   }
 
   hear({ entries }: Batch): void {
+    this.#session?.grammar.hear(entries);
     const first = entriesOf(entries).find(([kind]) => kind === Kind.CALL || kind === Kind.CALL_FULL);
-    if (this.#spoken || !first) return;
-    this.#spoken = true;
+    if (this.#session || !first) return;
     this.#answers = shifted(this.#answers, (first[1] as number) - 1);
-    void this.#speak();
+    this.#session = new MutatedSession(chanceOf(this.seed), this.#answers, this.gentle);
+    this.#session.grammar.hear(entries);
+    void this.#speak(this.#session);
   }
 
-  async #speak(): Promise<void> {
-    const chance = chanceOf(this.seed);
+  async #speak(session: MutatedSession): Promise<void> {
+    let changes = 0;
     for (let said = 0; said < AT_MOST && this.channel.open; said++) {
-      this.channel.body(mutated(withoutGreeting(this.#answers[said % this.#answers.length]!), chance, this.#answers));
-      this.onSaid();
-      if (said % 4 === 3) await new Promise((resolve) => setImmediate(resolve));
+      const { body, changed } = session.next();
+      this.channel.body(body);
+      if (changed) changes++;
+      if (said % 4 !== 3) continue;
+      this.onSaid(changes);
+      changes = 0;
+      await new Promise((resolve) => setImmediate(resolve));
     }
     this.channel.end();
   }
 }
-
-const withoutGreeting = (batch: Batch): Batch => ({ ...batch, entries: entriesOf(batch.entries).filter(([kind]) => kind !== Kind.HELLO).flat() });
 
 /** The same answers to calls whose numbers begin later. */
 function shifted(answers: Corpus, by: number): Corpus {

@@ -48,7 +48,7 @@ it('values, errors and context are the same as everywhere', async () => {
   const moved = new Uint8Array(1_000);
   await expect(pool.$with({ transfer: [moved.buffer] }).bytes(moved)).resolves.toBe(1_000);
   expect(moved.byteLength).toBe(0);
-  await expect(codeOf((pool as never as Record<string, () => Promise<unknown>>)['constructor_']!())).resolves.toBe('METHOD_NOT_FOUND');
+  await expect(codeOf((pool as never as Record<string, () => Promise<unknown>>)['unlisted']!())).resolves.toBe('METHOD_NOT_FOUND');
 });
 
 it('functions, streams and uncloneable values are refused with their path and the way out', async () => {

@@ -71,6 +71,9 @@ export class FakeMember implements Member {
   readonly calls: { method: string; args: unknown[]; resolve(value?: unknown): void; reject(error: unknown): void }[] = [];
   readonly #listeners = new Set<(status: ProcessStatus) => void>();
 
+  withheld(): string[] {
+    return [];
+  }
   methodNames(): string[] {
     return ['work'];
   }

@@ -246,7 +246,8 @@ it('is called like an object', async () => {
   expect(inspect(pool)).toMatch(/^Remote<worker> \{ id: 'pool-/);
   const { add } = pool;
   await expect(add(3, 4)).resolves.toBe(7);
-  await expect((pool as never as { ad(): Promise<void> }).ad()).rejects.toThrow(/worker has no public method ad\(\): did you mean add\(\)\?/);
+  expect((pool as never as { ad?: unknown }).ad).toBeUndefined();
+  await expect((pool as never as { unlisted(): Promise<void> }).unlisted()).rejects.toThrow(/worker\.unlisted\(\) is not public: decorate it with @Public\(\)/);
   expect(() => ((pool as { x?: number }).x = 1)).toThrow(TypeError);
 });
 

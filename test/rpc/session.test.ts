@@ -161,7 +161,7 @@ describe('what would be taken for a promise', () => {
 
   it.each(['then', 'constructor', 'init', '$with', '__proto__', ''])('a lent proxy with a method %j ends its link', async (method) => {
     const peer = rawPeer({ add: () => 1 });
-    peer.send(callWith([[0], [Node.ARRAY, [1]], [Node.LIVE, 'proxy', [9, 'name', 'id', method]]]));
+    peer.send(callWith([[0], [Node.ARRAY, [1]], [Node.LIVE, 'proxy', [9, 'name', 'id', [], method]]]));
     await refused(peer, /cannot have a method/);
   });
 

@@ -60,6 +60,7 @@ export class CpuMember implements Member {
   /** The last one that is none of ours any more. */
   #left: Thread | undefined;
   #methods = new Map<string, MethodInfo>();
+  #withheld: readonly string[] = [];
   #methodNames: readonly string[] = [];
   #current: Given | undefined;
   #idle: (() => void)[] = [];
@@ -110,6 +111,7 @@ export class CpuMember implements Member {
     return this.#methodNames;
   }
   readonly methods = () => this.#methodNames;
+  readonly withheld = () => this.#withheld;
   methodInfo(name: string): MethodInfo | undefined {
     return this.#methods.get(name);
   }
@@ -249,7 +251,8 @@ export class CpuMember implements Member {
     }
   }
 
-  #up(thread: Thread, { name, version, methods, healthInterval }: Booted): void {
+  #up(thread: Thread, { name, version, methods, withheld, healthInterval }: Booted): void {
+    this.#withheld = withheld;
     this.#thread = thread;
     this.#name = name;
     this.#version = version;

@@ -25,6 +25,7 @@ export interface Booted {
   readonly name: string;
   readonly version: string | undefined;
   readonly methods: readonly MethodInfo[];
+  readonly withheld: readonly string[];
   /** Shortest interval that a health check asked for, ms. */
   readonly healthInterval: number | undefined;
 }
