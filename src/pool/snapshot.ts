@@ -1,4 +1,5 @@
 // The arguments of a call that waits, as they were when it was made: the caller may change them meanwhile.
+import { types } from 'node:util';
 import { ValueCodec } from '../rpc/codec.js';
 import { transferOfArguments } from '../rpc/transfer.js';
 import type { CallOptions } from '../types.js';
@@ -10,25 +11,26 @@ export interface Kept {
 
 let codec: ValueCodec | undefined;
 
-/** What is marked for transfer is moved, once: the copy is then the pool's own. */
+/** What is marked for transfer is moved, once: buffers are then the pool's own, ports and streams go on with the call. */
 export function snapshot(args: unknown[], options: CallOptions): Kept {
   if (args.every((argument) => typeof argument !== 'object' || argument === null)) return { args, options };
   const { transfer: list, ...rest } = options;
   const transfer = transferOfArguments(args, list);
   try {
-    return { args: copy(args, transfer) as unknown[], options: rest };
+    const own = copy(args, transfer) as unknown[];
+    const onward = transfer?.filter((item) => !(types.isArrayBuffer(item) || ArrayBuffer.isView(item))) ?? [];
+    return { args: own, options: onward.length > 0 ? { ...rest, transfer: onward } : rest };
   } catch {
     // Functions, streams and proxies are no data: those stay as they are, and what is wrong shows when the call is sent.
     return transfer ? { args, options } : { args: args.map(copyIfData), options };
   }
 }
 
+/** The encoder has copied or moved every buffer, so nothing of what comes back is the caller's any more. */
 function copy(value: unknown, transfer?: CallOptions['transfer']): unknown {
   codec ??= new ValueCodec({ level: 'objects', maxFrame: Infinity });
   const { tag, payload, attachments } = codec.encode(value, { standalone: true, root: 'args', ...(transfer ? { transfer } : {}) });
-  // Attachments are the very buffers of the value, until they cross a thread.
-  const own = attachments && structuredClone(attachments, transfer ? { transfer: [...transfer] as ArrayBuffer[] } : {});
-  return codec.decode(tag, payload, own);
+  return codec.decode(tag, payload, attachments);
 }
 
 function copyIfData(value: unknown): unknown {

@@ -2,7 +2,7 @@
 // Nothing is copied, detached or exported before the whole value is known to be cloneable: that is `finish`.
 import { types } from 'node:util';
 import { FrameTooLargeError } from '../errors.js';
-import { OPAQUE, copyOfBuffer, flattenBuffer, flattenView, isDetached, isShareable, mustMove, placeOf, shareHint } from './graph-host.js';
+import { OPAQUE, canMove, copyOfBuffer, flattenBuffer, flattenView, isDetached, isShareable, moveBuffer, mustMove, placeOf, shareHint } from './graph-host.js';
 import { Node, weightOfNode } from './graph-table.js';
 import { liveKind, type LiveKind, type LiveReferences, type Transferable } from './live.js';
 import { ATTACH_BYTES } from './plain-writer.js';
@@ -40,9 +40,15 @@ export class GraphEncoder {
 
   flatten(value: unknown): void {
     const root: Place = { parent: undefined, key: this.options.root };
-    for (const item of this.moved) if (types.isArrayBuffer(item) && isDetached(item)) throw notCloneable(item, { parent: undefined, key: 'transfer' }, 'it was transferred already');
+    for (const item of this.moved) this.checkMove(item);
     this.table[0] = this.encodeAt(value, root, 0, false);
     for (let next = 0; next < this.queue.length; next++) this.fill(this.queue[next]!);
+  }
+
+  private checkMove(item: unknown): void {
+    const place: Place = { parent: undefined, key: 'transfer' };
+    if (types.isArrayBuffer(item) && isDetached(item)) throw notCloneable(item, place, 'it was transferred already');
+    if (!canMove(item as object)) throw notCloneable(item, place, types.isSharedArrayBuffer(item) ? 'shared memory stays where it is; leave it out of the list' : 'nothing but buffers, ports and streams can be moved');
   }
 
   /** What its nodes take beside the lists that they are made of. */
@@ -71,7 +77,7 @@ export class GraphEncoder {
     // Moved at once, not when the message leaves: what the sender does to the buffer after the call must not be seen.
     const arrived = new Map<unknown, ArrayBuffer>();
     for (const item of this.moved) {
-      if (types.isArrayBuffer(item)) arrived.set(item, structuredClone(item, { transfer: [item] }));
+      if (types.isArrayBuffer(item)) arrived.set(item, moveBuffer(item));
       else if (objects) transfer.push(item);
     }
     const attachments = this.attachments.map((item) => {

@@ -1,5 +1,6 @@
 // What the engine and Node know about memory and host objects: how a view lies on its buffer, what only threads can share.
 import { types } from 'node:util';
+import * as workerThreads from 'node:worker_threads';
 import { viewClass, viewIndex } from './graph-table.js';
 
 const { WebAssembly } = globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => object } };
@@ -48,6 +49,22 @@ export function copyOfBuffer(buffer: ArrayBuffer): ArrayBuffer {
   return copy.buffer;
 }
 
+/**
+ * Its contents in a buffer of their own; the sender's is emptied. What the engine holds on to (Node's pool, memory of WebAssembly) is
+ * copied: Node 20 does that by itself, later ones refuse.
+ */
+export function moveBuffer(buffer: ArrayBuffer): ArrayBuffer {
+  try {
+    return structuredClone(buffer, { transfer: [buffer] });
+  } catch {
+    return copyOfBuffer(buffer);
+  }
+}
+
+/** From Node 21 on the pool can be told by its mark. Its size alone tells before that only: Node 26 adds to it what aligns it. */
+const { isMarkedAsUntransferable } = workerThreads as { isMarkedAsUntransferable?: (value: object) => boolean };
+const isPool = (buffer: ArrayBufferLike): boolean => (isMarkedAsUntransferable ? isMarkedAsUntransferable(buffer) : buffer.byteLength === Buffer.poolSize);
+
 export interface FlatView { index: number; buffer: ArrayBufferLike; offset: number; length: number | undefined; own: boolean }
 
 /**
@@ -58,7 +75,7 @@ export function flattenView(view: ArrayBufferView): FlatView {
   const index = viewIndex(view);
   const unit = viewClass(index)?.BYTES_PER_ELEMENT ?? 1;
   const { buffer, byteOffset, byteLength } = placeOf(view);
-  if (byteLength < buffer.byteLength && buffer.byteLength === Buffer.poolSize && types.isArrayBuffer(buffer)) {
+  if (byteLength < buffer.byteLength && types.isArrayBuffer(buffer) && isPool(buffer)) {
     return { index, buffer: buffer.slice(byteOffset, byteOffset + byteLength), offset: 0, length: byteLength / unit, own: true };
   }
   const follows = (buffer as ArrayBuffer & Resizable).resizable === true && followsBuffer(view, buffer as ArrayBuffer & Resizable, unit);
@@ -77,15 +94,20 @@ function followsBuffer(view: ArrayBufferView, buffer: ArrayBuffer & Resizable, u
 }
 
 const HOST_SYMBOLS = new Set(['messaging_clone_symbol', 'messaging_transfer_symbol']);
+const MOVES = new Set(['messaging_transfer_symbol']);
+
+/** Node marks its own cloneable and transferable objects, or their classes, by symbols that it keeps to itself. */
+function isMarked(value: object, marks: ReadonlySet<string>): boolean {
+  for (let at: object | null = value; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at) as object | null) {
+    if (Object.getOwnPropertySymbols(at).some((symbol) => marks.has(symbol.description ?? ''))) return true;
+  }
+  return false;
+}
 
 /** Node's own cloneable and transferable objects (Blob, KeyObject, FileHandle, BlockList …) and those of the engine. */
 export function isShareable(value: object): boolean {
   if (types.isSharedArrayBuffer(value) || types.isCryptoKey(value) || types.isKeyObject(value)) return true;
-  if (value instanceof Blob || value instanceof MessagePort || value instanceof WebAssembly.Module) return true;
-  for (let at: object | null = value; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at) as object | null) {
-    if (Object.getOwnPropertySymbols(at).some((symbol) => HOST_SYMBOLS.has(symbol.description ?? ''))) return true;
-  }
-  return false;
+  return value instanceof Blob || value instanceof MessagePort || value instanceof WebAssembly.Module || isMarked(value, HOST_SYMBOLS);
 }
 
 /** These have one owner: without a place in the transfer list they cannot leave. */
@@ -93,6 +115,9 @@ export function mustMove(value: object): boolean {
   const name = (value.constructor as { name?: string } | undefined)?.name;
   return value instanceof MessagePort || value instanceof WritableStream || value instanceof TransformStream || name === 'FileHandle';
 }
+
+/** What a transfer list may name, besides views of buffers. */
+export const canMove = (value: object): boolean => types.isArrayBuffer(value) || value instanceof MessagePort || isMarked(value, MOVES);
 
 export const shareHint = (value: object): string =>
   types.isSharedArrayBuffer(value) ? 'memory is shared between threads only; send a copy of the bytes' : 'it crosses between threads only; send what it stands for as plain data';

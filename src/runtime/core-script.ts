@@ -29,8 +29,11 @@ export interface CoreScript {
 type Import = (id: string) => Promise<unknown>;
 type Evaluate = (coreBuiltin: (id: string) => unknown, coreImport: Import, coreUrl: string, coreScript: CoreScript) => Readonly<Record<string, unknown>>;
 
-/** The program makes the cache while the thread boots, so it is there or comes at once. */
-const PATIENCE_MS = 50;
+/**
+ * The program makes the cache while the thread boots, so it is there or comes at once, unless the machine has too much to do: then
+ * compiling takes longer still. A program that is blocked that long could not hear of the thread either.
+ */
+const PATIENCE_MS = 1000;
 
 const fs = process.getBuiltinModule('node:fs');
 

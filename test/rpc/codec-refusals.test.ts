@@ -111,6 +111,40 @@ describe.each(LEVELS)('%s link', (level) => {
     }
   });
 
+  it('refuses a transfer list that names what cannot be moved, and moves nothing', () => {
+    const { sender } = pair(level);
+    const buffer = new ArrayBuffer(8);
+    for (const item of [new Map(), new Date(), /x/, new SharedArrayBuffer(8), new Blob([]), new Error('x')]) {
+      const error = refusal(() => sender.encode({ buffer }, { transfer: [buffer, item] as never }));
+      expect([error.path, buffer.byteLength]).toEqual(['transfer', 8]);
+    }
+    const gone = structuredClone(buffer, { transfer: [buffer] });
+    expect(refusal(() => sender.encode({ gone }, { transfer: [gone, buffer] })).message).toMatch(/it was transferred already/);
+    expect(gone.byteLength).toBe(8);
+  });
+
+  it('copies what the engine keeps, though it was named to be moved', () => {
+    const { send } = pair(level);
+    const memory = new (globalThis as unknown as { WebAssembly: { Memory: new (options: object) => { buffer: ArrayBuffer } } }).WebAssembly.Memory({ initial: 1 }).buffer;
+    new Uint8Array(memory)[0] = 7;
+    const arrived = send({ memory }, { transfer: [memory] }) as { memory: ArrayBuffer };
+    expect([arrived.memory.byteLength, new Uint8Array(arrived.memory)[0], memory.byteLength]).toEqual([65_536, 7, 65_536]);
+  });
+
+  it("sends of Node's pool no byte but those of the view", () => {
+    const { send } = pair(level);
+    const pooled = Buffer.from('mine');
+    expect(pooled.byteLength).toBeLessThan(pooled.buffer.byteLength);
+    const view = new Uint8Array(pooled.buffer, pooled.byteOffset, pooled.byteLength);
+    for (const value of [pooled, view, new DataView(pooled.buffer, pooled.byteOffset, pooled.byteLength)]) {
+      for (const options of [{}, { transfer: [pooled.buffer as ArrayBuffer] }]) {
+        const arrived = (send([value, new Map()], options) as [ArrayBufferView])[0];
+        expect([arrived.buffer.byteLength, Buffer.from(arrived.buffer).toString()]).toEqual([4, 'mine']);
+      }
+    }
+    expect(pooled.toString()).toBe('mine');
+  });
+
   it('never lets a given-up message disturb the next one', () => {
     const { sender, send } = pair(level, { maxFrame: 5000 });
     for (let i = 0; i < 300; i++) {

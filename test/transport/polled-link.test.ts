@@ -20,10 +20,11 @@ it.each([['worker', 'ipc'], ['child', 'unix']] as const)('leaves both event loop
   let calls = 0;
   while (!over) expect(await echo.add(calls++, 1)).toBe(calls);
   clearInterval(timer);
-  // Of 100 each, on a machine that has other things to do.
-  expect(own).toBeGreaterThan(40);
-  expect(await theirs).toBeGreaterThan(40);
-  expect(calls).toBeGreaterThan(500);
+  // Of 100 each, where nothing else is done on the machine; a loop that is starved has one or none.
+  expect(own).toBeGreaterThan(10);
+  expect(await theirs).toBeGreaterThan(10);
+  // Several between one beat and the next: dense, however little of the machine was free.
+  expect(calls).toBeGreaterThan(2 * own);
 });
 
 /** While a link is polled, an immediate keeps the loop from sleeping. */

@@ -32,6 +32,14 @@ const DECORATOR = /^(?!\s*(?:\*|\/\/|\/\*(?!.*\*\/))).*?(?:^|[\s({;,])@[\p{L}_$(
 const CONTAINER = /(['"])(?:tsyringe|reflect-metadata)\1/;
 const PARAMETER_DECORATOR = /^Parameter decorators only work/;
 
+let oxc: Oxc | undefined;
+const loadOxc = (): Oxc => (oxc ??= require('oxc-transform') as Oxc);
+
+/** For Node's hook thread, on which 22.18, 24.4 and others before them cannot require a module, as this compiler is one. */
+export async function importCompiler(): Promise<void> {
+  oxc ??= (await import('oxc-transform' as string)) as Oxc;
+}
+
 /** Compiles the text of `file`. @throws SyntaxError naming file, line and column. */
 export function compile(file: string, source: string): string {
   const settings = settingsFor(file);
@@ -57,14 +65,13 @@ export function compile(file: string, source: string): string {
 
 /** The first syntax error of a file, with its place, or undefined. For JavaScript, where Node's own error does not tell. */
 export function syntaxErrorIn(file: string, source: string): SyntaxError | undefined {
-  const failure = (require('oxc-transform') as Oxc).transformSync(file, source, { sourceType: 'module' }).errors.find(isFatal);
+  const failure = loadOxc().transformSync(file, source, { sourceType: 'module' }).errors.find(isFatal);
   return failure && oxcError(file, source, failure);
 }
 
 function lowerLegacy(file: string, source: string, settings: CompilerSettings, metadata: boolean): string {
-  const oxc = require('oxc-transform') as Oxc;
   const define = settings.useDefineForClassFields;
-  const { code, map, errors } = oxc.transformSync(file, source, {
+  const { code, map, errors } = loadOxc().transformSync(file, source, {
     sourceType: 'module',
     // es2021 makes oxc lower class fields, which it must to give them the older meaning of an assignment.
     target: define ? 'es2022' : 'es2021',

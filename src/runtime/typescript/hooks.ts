@@ -1,18 +1,19 @@
 // Module hooks for the import graph of TypeScript process files. They run in the importing thread (registerHooks) or on
-// Node's hook thread (register). Invariant: a module that no root imported, directly or not, passes through untouched.
+// Node's hook thread (register). Invariants: a module that no root imported, directly or not, passes through untouched; a
+// `require`, which registerHooks sees and register does not, is answered with paths where an `import` is with URLs.
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { createRequire, isBuiltin, type LoadFnOutput, type LoadHookContext, type ResolveFnOutput, type ResolveHookContext } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join, resolve as resolvePath } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
-import { compile, HELPERS } from './compile.js';
+import { compile, HELPERS, importCompiler } from './compile.js';
 import { settingsFor } from './tsconfig.js';
 
 type Awaitable<T> = T | Promise<T>;
 
 const require = createRequire(import.meta.url);
 const TYPESCRIPT = /\.(?:m?ts|tsx)$/;
-const RELATIVE = /^(?:\.{0,2}\/|file:)/;
+const RELATIVE = /^(?:\.{0,2}\/|\.{1,2}$|file:)/;
 /** What an import may really mean: TypeScript wants the name of the output, the disk has the source. */
 const SOURCES: Readonly<Record<string, readonly string[]>> = { '.js': ['.ts', '.tsx'], '.mjs': ['.mts'], '.jsx': ['.tsx'] };
 const GUESSES = ['.ts', '.tsx', '.mts', '.js', '.mjs', '/index.ts', '/index.js'];
@@ -28,21 +29,37 @@ export function addRoot(url: string): void {
 }
 
 /** Called by Node on its hook thread: roots arrive over a port, always before the import that needs them. */
-export function initialize(data: { readonly port: MessagePort }): void {
+export async function initialize(data: { readonly port: MessagePort }): Promise<void> {
   inbox = data.port;
+  await importCompiler();
 }
 
 export function resolve<T extends Awaitable<ResolveFnOutput>>(specifier: string, context: ResolveHookContext, next: (specifier: string, context: Partial<ResolveHookContext>) => T): T {
   drain();
   const parent = context.parentURL !== undefined && graph.has(context.parentURL) ? context.parentURL : undefined;
+  const adopted = (found: ResolveFnOutput) => adopt(found, parent !== undefined, RELATIVE.test(specifier));
+  if (parent && context.conditions.includes('require')) return adopted(resolveRequired(specifier, parent, (path) => next(path, context) as ResolveFnOutput)) as T;
   // Helpers belong to this package's own compiler; the user's folder need not have them.
   if (parent && specifier.startsWith(HELPERS)) return next(pathToFileURL(require.resolve(specifier)).href, context);
-  const result = next((parent && locate(specifier, parent)) ?? specifier, context);
-  const adopted = (found: ResolveFnOutput) => adopt(found, parent !== undefined, RELATIVE.test(specifier));
+  const result = next((parent && imported(specifier, parent)) ?? specifier, context);
   return (result instanceof Promise ? result.then(adopted) : adopted(result as ResolveFnOutput)) as T;
 }
 
+/** From TypeScript a `require` finds what an `import` finds; from CommonJS, what Node finds, and TypeScript only where that is nothing. */
+function resolveRequired(specifier: string, parent: string, next: (path: string) => ResolveFnOutput): ResolveFnOutput {
+  if (isTypeScript(parent)) return next(required(specifier, parent) ?? specifier);
+  try {
+    return next(specifier);
+  } catch (error) {
+    const path = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' ? required(specifier, parent) : undefined;
+    if (path === undefined) throw error;
+    return next(path);
+  }
+}
+
 export function load<T extends Awaitable<LoadFnOutput>>(url: string, context: LoadHookContext, next: (url: string, context: Partial<LoadHookContext>) => T): T {
+  // Looking for the names that a CommonJS module exports again, Node 22 reads `node:test` and its like as a file of that name if there is a hook.
+  if (!inbox && url.startsWith('node:') && !context.format && context.conditions.includes('require')) return { format: 'builtin', shortCircuit: true } as LoadFnOutput as T;
   const path = graph.has(url) ? fileURLToPath(url) : '';
   if (!TYPESCRIPT.test(path)) return next(url, context);
   return { format: 'module', shortCircuit: true, source: compile(path, readFileSync(path, 'utf8')) } as LoadFnOutput as T;
@@ -59,17 +76,27 @@ function adopt(found: ResolveFnOutput, imported: boolean, relative: boolean): Re
   return found;
 }
 
-/** The file URL that `specifier` means to TypeScript, or undefined where Node's own reading is the right one. */
-function locate(specifier: string, parent: string): string | undefined {
-  if (RELATIVE.test(specifier)) {
-    const url = new URL(specifier, parent);
-    const found = source(fileURLToPath(url), TYPESCRIPT.test(withoutQuery(parent)));
-    return found && pathToFileURL(found).href + url.search + url.hash;
-  }
-  if (specifier.startsWith('#') || isBuiltin(specifier) || URL.canParse(specifier)) return undefined;
+/** The file URL that an imported `specifier` means to TypeScript, or undefined where Node's own reading is the right one. */
+function imported(specifier: string, parent: string): string | undefined {
+  const alias = aliased(specifier, parent);
+  if (alias !== undefined) return pathToFileURL(alias).href;
+  if (!RELATIVE.test(specifier)) return undefined;
+  const url = new URL(specifier, parent);
+  const found = source(fileURLToPath(url), isTypeScript(parent));
+  return found && pathToFileURL(found).href + url.search + url.hash;
+}
+
+/** The same of a required one, as a path: to `require`, URLs, queries and escapes are letters of a name. */
+function required(specifier: string, parent: string): string | undefined {
+  return RELATIVE.test(specifier) ? source(resolvePath(dirname(fileURLToPath(parent)), specifier), isTypeScript(parent)) : aliased(specifier, parent);
+}
+
+/** What `paths` and `baseUrl` of the tsconfig make of it. */
+function aliased(specifier: string, parent: string): string | undefined {
+  if (RELATIVE.test(specifier) || specifier.startsWith('#') || isBuiltin(specifier) || URL.canParse(specifier)) return undefined;
   for (const candidate of settingsFor(fileURLToPath(parent)).aliases?.(specifier) ?? []) {
     const found = source(candidate, true);
-    if (found) return pathToFileURL(found).href;
+    if (found) return found;
   }
   return undefined;
 }
@@ -84,6 +111,10 @@ function source(path: string, preferSource: boolean): string | undefined {
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+function isTypeScript(url: string): boolean {
+  return TYPESCRIPT.test(withoutQuery(url));
 }
 
 function withoutQuery(url: string): string {
