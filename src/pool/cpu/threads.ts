@@ -82,6 +82,8 @@ export class Threads {
   /** Calls that threads have. */
   #calls = 0;
   readonly #booting = new Set<AbortController>();
+  /** Of threads that were killed: resolve when they have ended or are given up. */
+  readonly #leaving = new Set<Promise<void>>();
 
   private constructor(
     piscina: Piscina,
@@ -196,7 +198,8 @@ export class Threads {
   /** Ends all threads; those that do not end are waited for no longer than any that was killed. */
   async close(): Promise<void> {
     for (const thread of this.#alive.values()) thread.kill();
-    await within(this.#piscina.destroy(), CLOSE_MS);
+    // Those that were killed before are no longer Piscina's. Until each is known to have ended or to be stuck, nobody may say that all is gone.
+    await Promise.all([within(this.#piscina.destroy(), CLOSE_MS), ...this.#leaving]);
   }
 
   /** A thread that ends before any file of ours was read: whoever waits for one hears of it. */
@@ -243,7 +246,11 @@ export class Threads {
       return { code: code ?? 1, error };
     });
     const kill = () => {
-      if (ending.killed()) void worker.terminate();
+      if (!ending.killed()) return;
+      void worker.terminate();
+      const gone = ending.gone();
+      this.#leaving.add(gone);
+      void gone.then(() => this.#leaving.delete(gone));
     };
     this.#known.add(worker);
     this.#alive.set(threadId, { worker, threadId, output, ended, listen, kill, gone: () => ending.gone() });
