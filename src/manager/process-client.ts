@@ -4,7 +4,6 @@ import { Client } from '../rpc/client.js';
 import type { Session } from '../rpc/session.js';
 import { openCalls, type RunningProcess, type StartOptions } from '../runtime/start.js';
 import { within } from '../runtime/within.js';
-import { warnWithoutMethods } from './advice.js';
 import type { ManagedProcess } from './managed-process.js';
 
 /** Longest wait for a lost link of calls to be opened again, ms. */
@@ -12,10 +11,6 @@ const REOPEN_MS = 10_000;
 
 export function clientOf(process: ManagedProcess): Client {
   const { id, meter, options } = process;
-  const stop = process.events.on('ready', () => {
-    stop();
-    warnWithoutMethods(process);
-  });
   return new Client({
     get name() {
       return process.name;

@@ -10,6 +10,7 @@ import type { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
 import { refuseUnknown } from '../supervisor/options.js';
 import { parseDuration, type Duration } from '../units.js';
+import { advised } from './advice.js';
 import { SocketFolder } from './addresses.js';
 import { startEarly, type EarlyStart } from './early-start.js';
 import type { ConnectProcessOptions, ManagedConnection } from './connection.js';
@@ -87,7 +88,7 @@ export class ProcessManager {
    */
   async spawn<T>(file: string | URL, options: SpawnOptions = {}): Promise<Remote<T>> {
     const process = await this.spawnUnit(file, options);
-    return createRemote(process.client) as Remote<T>;
+    return createRemote(advised(process).client) as Remote<T>;
   }
 
   /**
