@@ -1,6 +1,7 @@
 // `mimas call`: one call to a served process; its result, or the items of its stream, on stdout.
 import { CallTimeoutError } from '../../errors.js';
 import { createProcessManager } from '../../manager/process-manager.js';
+import { remoteTargetOf } from '../../rpc/remote.js';
 import type { Remote } from '../../types.js';
 import { MAX_TIMEOUT, parseDuration } from '../../units.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
@@ -30,9 +31,9 @@ export async function call(address: string, method: string, args: string[], flag
       process.exitCode = exitCodeOf(error);
       throw error;
     }
-    const bound = served.$with({ signal: interrupt.signal, idempotent: false, whileRestarting: 'fail' }) as unknown as Record<string, (...args: unknown[]) => PromiseLike<unknown>>;
     const began = performance.now();
-    const result = await bound[method]!(...args.map(argument));
+    // Not by its proxy, which has no other names: whoever mistypes one here is to hear what there is.
+    const result = await remoteTargetOf(served)!.invoke(method, args.map(argument), { signal: interrupt.signal, idempotent: false, whileRestarting: 'fail' });
     if (isStream(result)) {
       // The timeout of a call ends with its answer; who gives one here means all of it.
       const left = parseDuration(timeout ?? Infinity, 'timeout') - (performance.now() - began);
