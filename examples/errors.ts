@@ -23,7 +23,8 @@ registerErrorClass(PaymentError);
 const known = failed(await flaky.pay(12).catch(failed));
 console.log('registered:', known instanceof PaymentError, known.code, known.amount);
 
-const typo = failed(await (flaky as unknown as { ecko(): Promise<unknown> }).ecko().catch(failed));
-console.log('typo:', typo instanceof MethodNotFoundError, 'did you mean', `${typo.suggestion}()?`);
+// A method of the class that is not public says so; a name that it does not have is undefined, as on any object.
+const hidden = failed(await (flaky as unknown as { health(): Promise<unknown> }).health().catch(failed));
+console.log('not public:', hidden instanceof MethodNotFoundError, hidden.method);
 const symbol = failed(await flaky.echo({ db: { handle: Symbol('open') } }).catch(failed));
 console.log('not cloneable:', symbol instanceof NotCloneableError, symbol.path);

@@ -17,7 +17,7 @@ const EXPECTED: Record<string, string[]> = {
   'cancel-and-timeout': ['cancelled: TimeoutError', 'timed out: true CALL_TIMEOUT', 'restarts: 0', 'stuck, killed, back in another thread: true'],
   errors: [
     'built in: true as you wished <- RangeError', 'stack shows both sides: true', 'several: TypeError, RangeError', 'not registered: true PaymentError CARD_DECLINED 12',
-    'registered: true CARD_DECLINED 12', 'typo: true did you mean echo()?', 'not cloneable: true args[0].db.handle',
+    'registered: true CARD_DECLINED 12', 'not public: true health', 'not cloneable: true args[0].db.handle',
   ],
   sidecar: ['[shop] somebody orders a kettle', '[shop] Ada orders a lamp'],
   transports: ['none  ', 'worker', 'child '].flatMap((isolation) => ['ipc ', 'unix', 'tcp ', 'ws  '].map((transport) => `${isolation} ${transport} 8 1,2,3 true`)),
