@@ -6,7 +6,7 @@ import type Flaky from '../processes/flaky.process.js';
 
 await using pm = createProcessManager();
 const flaky = await pm.spawn<Flaky>(new URL('../processes/flaky.process.ts', import.meta.url));
-const failed = (error: unknown) => error as Error & { code?: string; amount?: number; suggestion?: string; path?: string };
+const failed = (error: unknown) => error as Error & { code?: string; amount?: number; method?: string; path?: string };
 
 const builtIn = failed(await flaky.fail().catch(failed));
 console.log('built in:', builtIn instanceof TypeError, builtIn.message, '<-', (builtIn.cause as Error).name);
