@@ -9,7 +9,7 @@ import type { Imports } from './imports.js';
 import { now } from './now.js';
 import type { Session } from './session.js';
 import { checkCost } from './streams.js';
-import { standInLine, turnIsSpent, type TurnReader } from './turn.js';
+import { isLong, standInLine, turnIsSpent, type TurnReader } from './turn.js';
 import { bytesOf, weigh } from './weight.js';
 
 const NONE: readonly never[] = Object.freeze([]);
@@ -121,7 +121,7 @@ export class EntryReader implements TurnReader {
       let counted = batch.at;
       for (let left = ENTRIES_PER_LOOK; batch.at < length; left--) {
         if (left === 0) {
-          if (inTurns && (turnIsSpent(batch.at - counted) || this.#allowance.spent)) return false;
+          if (inTurns && (turnIsSpent(batch.at - counted) || isLong(this.session.receivedAt) || this.#allowance.spent)) return false;
           counted = batch.at;
           left = ENTRIES_PER_LOOK;
         }

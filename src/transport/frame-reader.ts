@@ -27,7 +27,7 @@ export class FrameReader {
 
   push(chunk: Buffer): void {
     let at = 0;
-    while (!this.#stopped) {
+    while (at < chunk.length && !this.#stopped) {
       if (this.#length === undefined) {
         at += this.#readPrefix(chunk, at);
         if (this.#length === undefined || this.#stopped) return;
@@ -55,17 +55,25 @@ export class FrameReader {
 
   /** How many bytes it took. */
   #readPrefix(chunk: Buffer, at: number): number {
+    // Mostly it is whole.
+    if (this.#prefixed === 0 && at + PREFIX <= chunk.length) {
+      this.#begin((chunk[at]! | (chunk[at + 1]! << 8) | (chunk[at + 2]! << 16)) + chunk[at + 3]! * 0x1_00_00_00);
+      return PREFIX;
+    }
     const taken = chunk.copy(this.#prefix, this.#prefixed, at, at + PREFIX - this.#prefixed);
     this.#prefixed += taken;
     if (this.#prefixed === PREFIX) {
       this.#prefixed = 0;
-      this.#length = this.#prefix.readUInt32LE(0);
-      if (this.#length > this.limit) {
-        this.stop();
-        this.sink.tooLarge(this.#length);
-      }
+      this.#begin(this.#prefix.readUInt32LE(0));
     }
     return taken;
+  }
+
+  #begin(length: number): void {
+    this.#length = length;
+    if (length <= this.limit) return;
+    this.stop();
+    this.sink.tooLarge(length);
   }
 
   #gather(part: Buffer): void {

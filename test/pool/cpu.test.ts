@@ -271,7 +271,7 @@ it('a thread that throws outside of a call takes none any more: calls made while
   const began = only().threadId!;
   let lost = 0;
   for (let round = 0; round < 3; round++) {
-    await pool.throwLater(5);
+    await pool.throwLater(50);
     const calls: Promise<unknown>[] = [];
     // One call at each turn of the loop: some of them come between the error and the end of the thread.
     while (only().restarts === round) {
