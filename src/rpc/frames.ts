@@ -123,4 +123,3 @@ export const MOST_ENTRIES = 8_192;
 
 /** How many entries go into one message while `inFlight` calls are under way. */
 export const batchEntries = (inFlight: number): number => Math.min(MOST_ENTRIES, Math.max(BATCH_ENTRIES, Math.min(HALF_ENTRIES, inFlight >> 1), inFlight >> 3));
-

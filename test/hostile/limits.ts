@@ -7,7 +7,10 @@ export const LONGEST_WAIT = number('MIMAS_HONEST_WAIT', 2_000);
 /** Longest time until a hostile frame is answered or its link closed, ms. */
 export const SETTLE = number('MIMAS_SETTLE', LONGEST_WAIT + 1_000);
 const MIB = 1024 * 1024;
-/** What a hostile peer may add to the resident memory of its victim while it lasts, bytes: a frame of 60 MB as it is sent, received and copied, in one program where threads lie, and four times that in objects. */
+/**
+ * What a hostile peer may add to the resident memory of its victim while it lasts, bytes: a frame of 60 MB as it is sent, received and copied,
+ * all in one program where threads lie, and four times that in objects.
+ */
 export const PEAK = number('MIMAS_PEAK', 600 * MIB);
 /** What may be left of it when the link has ended and rubbish was collected, bytes. */
 export const LEFT = number('MIMAS_LEFT', 50 * MIB);
