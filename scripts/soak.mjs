@@ -40,7 +40,26 @@ async function heap() {
   return process.memoryUsage().heapUsed;
 }
 
-const descriptors = () => readdirSync('/proc/self/fd').length;
+/** What each open descriptor is; the one that reads the folder is among them. */
+function descriptors() {
+  return readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return 'the folder of descriptors';
+    }
+  });
+}
+
+/** Those of `now` that are not in `then`, each as often as it is new. */
+function opened(then, now) {
+  const old = [...then];
+  return now.filter((one) => {
+    const at = old.indexOf(one);
+    if (at >= 0) old.splice(at, 1);
+    return at < 0;
+  });
+}
 
 /** Processes that were started here, or hold a file of a ledger open. */
 function processes() {
@@ -66,18 +85,21 @@ async function settle(read, limit) {
 
 say(`soak of ${minutes} min, seed ${seed}`);
 const warm = await run({ seed: seed + 1, ms: WARM_UP_MS });
-const before = { heap: await heap(), descriptors: descriptors(), processes: processes() };
+const before = { heap: await heap(), open: descriptors(), processes: processes() };
+before.descriptors = before.open.length;
 const report = await run({
   seed,
   ms: minutes * 60_000,
   round: ROUND_MS,
   onRound: ({ calls, executions, longest }) => say(`  ${calls} calls, ${executions} executions, longest ${Math.round(longest)} ms, heap ${mb(process.memoryUsage().heapUsed)} MB`),
 });
-const after = { heap: await settle(heap, before.heap + MAX_GROWTH), descriptors: await settle(descriptors, before.descriptors), processes: await settle(processes, 0) };
+let open = before.open;
+const counted = () => (open = descriptors()).length;
+const after = { heap: await settle(heap, before.heap + MAX_GROWTH), descriptors: await settle(counted, before.descriptors), processes: await settle(processes, 0) };
 
 const violations = [...warm.violations, ...report.violations];
 if (after.heap > before.heap + MAX_GROWTH) violations.push(`heap: ${mb(before.heap)} MB before, ${mb(after.heap)} MB after`);
-if (after.descriptors > before.descriptors) violations.push(`descriptors: ${before.descriptors} before, ${after.descriptors} after`);
+if (after.descriptors > before.descriptors) violations.push(`descriptors: ${before.descriptors} before, ${after.descriptors} after: ${opened(before.open, open).join(', ')}`);
 if (after.processes > 0) violations.push(`${after.processes} processes are left`);
 
 const { figures, faults } = report;

@@ -77,7 +77,7 @@ async function connection(victim: Victim, corpus: Corpus, seed: number, onSent: 
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
-  if (leavesAfter < AT_MOST || peer.socket.writableLength > 0) {
+  if (leavesAfter < AT_MOST || peer.heldBack) {
     peer.destroy();
     return undefined;
   }

@@ -27,6 +27,8 @@ export abstract class RawPeer {
   readonly ended: Promise<void>;
   #end!: () => void;
   readonly #listeners = new Set<Listener>();
+  #unwritten = 0;
+  #onWritten = () => {};
 
   constructor() {
     this.ended = new Promise((resolve) => (this.#end = resolve));
@@ -44,9 +46,22 @@ export abstract class RawPeer {
     return this.sendBody(bodyOf(pack(entries), attachments));
   }
 
-  /** Waits until the other side has taken what was sent. */
+  /** Waits until the other side has taken what was sent. (No socket says `drain` of less than its high-water mark, and tls holds each write for a while.) */
   async drained(): Promise<void> {
-    while (!this.closed && this.socket.writableLength > 0) await Promise.race([new Promise((resolve) => this.socket.once('drain', resolve)), this.ended]);
+    while (!this.closed && this.#unwritten > 0) await Promise.race([new Promise<void>((resolve) => (this.#onWritten = resolve)), this.ended]);
+  }
+
+  /** Whether the other side holds something back. */
+  get heldBack(): boolean {
+    return this.#unwritten > 0;
+  }
+
+  /** Told of each write that the operating system has taken; to be passed with it. */
+  protected writing(): () => void {
+    this.#unwritten++;
+    return () => {
+      if (--this.#unwritten === 0) this.#onWritten();
+    };
   }
 
   /** Resolves with what `look` finds in a batch, or with undefined at the end of the link. */
@@ -99,7 +114,7 @@ class StreamPeer extends RawPeer {
   sendBody(body: Uint8Array): boolean {
     this.socket.cork();
     this.socket.write(u32(body.length));
-    const room = this.socket.write(body);
+    const room = this.socket.write(body, this.writing());
     this.socket.uncork();
     return room;
   }
@@ -133,7 +148,7 @@ class WsPeer extends RawPeer {
   }
 
   sendBody(body: Uint8Array): boolean {
-    if (this.ws.readyState === this.ws.OPEN) this.ws.send(body);
+    if (this.ws.readyState === this.ws.OPEN) this.ws.send(body, this.writing());
     return this.ws.bufferedAmount < 1024 * 1024;
   }
 
