@@ -243,9 +243,12 @@ export class GraphEncoder {
   }
 }
 
+/** Deno has none, and not the function. */
+const isExternal = (value: object): boolean => types.isExternal?.(value) ?? false;
+
 const isRefused = (value: object): boolean =>
   types.isPromise(value) || types.isWeakMap(value) || types.isWeakSet(value) || value instanceof WeakRef || value instanceof FinalizationRegistry ||
-  types.isSymbolObject(value) || types.isExternal(value) || value instanceof URL || OPAQUE.has(value);
+  types.isSymbolObject(value) || isExternal(value) || value instanceof URL || OPAQUE.has(value);
 
 /** `weighed`: `size` is what the value takes in memory, not its bytes. */
 export const tooLarge = ({ size, weighed }: { size: number; weighed?: boolean }, limit: number): FrameTooLargeError =>

@@ -26,7 +26,9 @@ async function install(): Promise<AddRoot> {
   // Makes stack traces show lines of the source; maps are read only when a stack is, and only of files that carry one.
   process.setSourceMapsEnabled(true);
   if (canHookInThread()) {
-    const { addRoot, load, resolve } = (await import(HOOKS)) as typeof Hooks;
+    const { addRoot, load, resolve, importCompiler } = (await import(HOOKS)) as typeof Hooks;
+    // Deno requires no native module from inside of a hook.
+    if (process.versions['deno']) await importCompiler();
     (nodeModule as unknown as { registerHooks(hooks: object): void }).registerHooks({ load, resolve });
     return addRoot;
   }

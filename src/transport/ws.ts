@@ -29,7 +29,8 @@ export function connectWs(address: WsAddress, options: ConnectOptions): Promise<
   });
   const link = new WsLink(socket, { ...options, label: where, trusted: isLoopback(address.host) });
   return new Promise((resolve, reject) => {
-    socket.once('upgrade', ({ socket: raw }) => prepare(raw));
+    // Bun puts a client of its own in place of the library's, and shows no socket.
+    socket.once('upgrade', ({ socket: raw }) => (raw as Socket | null) && prepare(raw));
     socket.once('open', () => resolve(link));
     socket.once('unexpected-response', (_request, response) => {
       socket.terminate();

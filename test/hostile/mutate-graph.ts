@@ -2,7 +2,7 @@
 import { Unpacker } from '#mimas/rpc/unpacker.js';
 import { Node } from './entries.js';
 import type { Grammar } from './grammar.js';
-import { COMPOSITES, NAMES, NUMBERS, PRIMITIVES } from './nasty.js';
+import { NAMES, NUMBERS, orComposite, PRIMITIVES } from './nasty.js';
 import { pack } from './raw-bytes.js';
 import type { Chance } from './random.js';
 
@@ -67,11 +67,11 @@ const VIOLENT: readonly Surgery[] = [
   },
   function changeType(table, chance) {
     const node = someNode(table, chance);
-    if (node) node[0] = chance.below(3) === 0 ? chance.of([...NUMBERS, ...COMPOSITES]) : chance.below(15);
+    if (node) node[0] = chance.below(3) === 0 ? orComposite(chance, NUMBERS) : chance.below(15);
   },
   function changeSlot(table, chance) {
     const node = someNode(table, chance);
-    if (node) node[chance.below(node.length + 1)] = chance.of([...PRIMITIVES, ...COMPOSITES]);
+    if (node) node[chance.below(node.length + 1)] = orComposite(chance);
   },
   function changeNumber(table, chance) {
     const numbered = nodesOf(table).filter((node) => node.slice(1).some((item) => typeof item === 'number'));
@@ -89,8 +89,8 @@ const VIOLENT: readonly Surgery[] = [
     const description = Array.isArray(node[2]) ? (node[2] as unknown[]) : (node[2] = [1] as unknown[]) as unknown[];
     switch (chance.below(5)) {
       case 0: node[1] = chance.of(LIVE); break;
-      case 1: node[1] = chance.of([...NAMES, ...COMPOSITES]); break;
-      case 2: description[0] = chance.below(2) === 0 ? grammar.otherNumber() : chance.of([...NUMBERS, ...COMPOSITES]); break;
+      case 1: node[1] = orComposite(chance, NAMES); break;
+      case 2: description[0] = chance.below(2) === 0 ? grammar.otherNumber() : orComposite(chance, NUMBERS); break;
       case 3: description.push(chance.of(chance.below(3) === 0 ? PRIMITIVES : NAMES)); break;
       default: description.length = chance.below(description.length + 1);
     }
@@ -99,7 +99,7 @@ const VIOLENT: readonly Surgery[] = [
     const node = someNode(table, chance, Node.ERROR);
     if (!node) return;
     const at = 1 + chance.below(8);
-    node[at] = at === 1 ? chance.below(6) : at === 6 ? chance.below(8) : chance.below(2) === 0 ? [chance.below(table.length - 1)] : chance.of([...PRIMITIVES, ...COMPOSITES]);
+    node[at] = at === 1 ? chance.below(6) : at === 6 ? chance.below(8) : chance.below(2) === 0 ? [chance.below(table.length - 1)] : orComposite(chance);
   },
   function changeRoot(table, chance) {
     table[0] = chance.of<unknown>([[chance.below(table.length)], [table.length], [], 5, undefined, [0, 1], { a: 1 }]);
@@ -112,7 +112,7 @@ const VIOLENT: readonly Surgery[] = [
     if (node) for (let i = chance.of([1, 1, 3, 50]); i > 0; i--) table.push([...node]);
   },
   function noNode(table, chance) {
-    table[1 + chance.below(table.length)] = chance.of([...PRIMITIVES, ...COMPOSITES]);
+    table[1 + chance.below(table.length)] = orComposite(chance);
   },
 ];
 

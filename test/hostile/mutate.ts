@@ -4,7 +4,7 @@ import { entriesOf, Kind, Tag } from './entries.js';
 import type { Corpus } from './corpus.js';
 import { Grammar, isCall, numbersOf, OWNER, VALUE_AT } from './grammar.js';
 import { operated } from './mutate-graph.js';
-import { COMPOSITES, NAMES, NUMBERS, PRIMITIVES } from './nasty.js';
+import { composite, NAMES, NUMBERS, orComposite, PRIMITIVES } from './nasty.js';
 import { bodyOf, pack } from './raw-bytes.js';
 import type { Chance } from './random.js';
 
@@ -85,7 +85,7 @@ const GENTLE: readonly Mutation[] = [
 const VIOLENT: readonly Mutation[] = [
   function changeSlot(draft, session) {
     const entry = someEntry(draft, session);
-    if (entry) entry[session.chance.below(entry.length)] = session.chance.of(session.chance.below(2) === 0 ? COMPOSITES : PRIMITIVES);
+    if (entry) entry[session.chance.below(entry.length)] = session.chance.below(2) === 0 ? composite(session.chance) : session.chance.of(PRIMITIVES);
   },
   function changeNumber(draft, session) {
     const entry = someEntry(draft, session);
@@ -97,7 +97,7 @@ const VIOLENT: readonly Mutation[] = [
     const lists = draft.entries.flatMap((entry) => entry.filter((slot): slot is unknown[] => Array.isArray(slot)));
     if (lists.length === 0) return;
     const list = chance.of(lists);
-    list[chance.below(list.length + 1)] = chance.of([...PRIMITIVES, ...COMPOSITES]);
+    list[chance.below(list.length + 1)] = orComposite(chance);
   },
   function swapSlots(draft, session) {
     const [one, other] = [someEntry(draft, session), someEntry(draft, session)];
@@ -193,7 +193,7 @@ export class MutatedSession {
     const entry = grammar.entry(attachments);
     const at = VALUE_AT[entry[0] as number];
     if (at !== undefined && entry[at] === Tag.GRAPH && chance.below(2) === 0) entry[at + 1] = operated(entry[at + 1] as Uint8Array, chance, grammar, false);
-    else entry[1 + chance.below(entry.length - 1)] = chance.of(chance.below(2) === 0 ? COMPOSITES : PRIMITIVES);
+    else entry[1 + chance.below(entry.length - 1)] = chance.below(2) === 0 ? composite(chance) : chance.of(PRIMITIVES);
     return bodyOf(pack(entry), attachments);
   }
 

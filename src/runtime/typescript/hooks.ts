@@ -9,6 +9,8 @@ import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { compile, HELPERS, importCompiler } from './compile.js';
 import { settingsFor } from './tsconfig.js';
 
+export { importCompiler };
+
 type Awaitable<T> = T | Promise<T>;
 
 const require = createRequire(import.meta.url);
