@@ -1,20 +1,31 @@
 // `npm run test:node -- 24 [--built] [what vitest takes]`: `npm test` under another Node, in threads, children and npm scripts as well.
-// --built leaves out build, lint and type-check, which do not differ from one Node to the next.
+// --built leaves out build, lint and type-check, which do not differ from one Node to the next. `bun` and `deno` run the contract of
+// calls, on what is built, unless files are named.
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
-import { environmentWith, fetchNode } from './fetch-node.mjs';
+import { environmentWith, fetchRuntime } from './fetch-runtime.mjs';
 
-const [version = '', ...rest] = process.argv.slice(2);
-const bin = fetchNode(version);
-const env = environmentWith(bin);
-const node = join(bin, process.platform === 'win32' ? 'node.exe' : 'node');
-const run = (command, args) => spawnSync(command, args, { stdio: 'inherit', env });
+const VITEST = 'node_modules/vitest/vitest.mjs';
+const CONTRACT = ['test/contract/calls.none.test.ts', 'test/contract/calls.worker.test.ts', 'test/contract/calls.child.test.ts'];
 
-const said = spawnSync(node, ['-p', 'process.version'], { encoding: 'utf8', env }).stdout.trim();
-const seen = spawnSync('npm', ['exec', '--offline', '-c', 'node -p process.version'], { encoding: 'utf8', env }).stdout.trim();
-console.log(`── Node ${said}`);
-if (seen !== said) throw new Error(`npm runs ${seen || 'nothing'} instead of ${said}`);
+const [wanted = '', ...rest] = process.argv.slice(2);
+const program = fetchRuntime(wanted);
 const built = rest.includes('--built');
 const args = rest.filter((argument) => argument !== '--built');
-const { status } = built ? run(node, ['node_modules/vitest/vitest.mjs', 'run', ...args]) : run('npm', ['test', '--', ...args]);
-process.exit(status ?? 1);
+process.exit(/^\d/.test(wanted) ? underNode() : underOther());
+
+function underNode() {
+  const env = environmentWith(program);
+  const run = (command, what) => spawnSync(command, what, { stdio: 'inherit', env });
+  const said = spawnSync(program, ['-p', 'process.version'], { encoding: 'utf8', env }).stdout.trim();
+  const seen = spawnSync('npm', ['exec', '--offline', '-c', 'node -p process.version'], { encoding: 'utf8', env }).stdout.trim();
+  console.log(`── Node ${said}`);
+  if (seen !== said) throw new Error(`npm runs ${seen || 'nothing'} instead of ${said}`);
+  return (built ? run(program, [VITEST, 'run', ...args]) : run('npm', ['test', '--', ...args])).status ?? 1;
+}
+
+function underOther() {
+  const run = (what, stdio) => spawnSync(program, what, { stdio, encoding: 'utf8' });
+  console.log(`── ${run(['--version'], 'pipe').stdout.trim().split('\n')[0]}`);
+  const files = args.filter((argument) => !argument.startsWith('-'));
+  return run([...(wanted.startsWith('deno') ? ['run', '-A'] : []), VITEST, 'run', ...(files.length > 0 ? [] : CONTRACT), ...args], 'inherit').status ?? 1;
+}

@@ -5,6 +5,7 @@ import { statSync } from 'node:fs';
 import { InvalidOptionError, UnsupportedOptionError } from '../errors.js';
 import { resolveRestartPolicy, type RestartPolicyOptions } from '../supervisor/restart-options.js';
 import { refuseUnknown } from '../supervisor/options.js';
+import { noWebSockets } from '../transport/index.js';
 import type { TlsOptions } from '../transport/socket.js';
 import type { Isolation, LatencyMode, MonitoringOptions, ResourceLimits, TransportName } from '../types.js';
 import { parseBytes, parseDuration, type Bytes, type Duration } from '../units.js';
@@ -229,6 +230,8 @@ function refuseImpossible(own: SpawnOptions, isolation: Isolation, transport: st
     if (resources.maxMemory !== undefined) refuse('resources.maxMemory', "the process shares this program's heap; use 'worker' or 'child'");
   }
   if (own.cwd !== undefined && isolation !== 'child') refuse('cwd', "a working directory belongs to a whole operating system process; use 'child'");
+  const noWeb = transport === 'ws' ? noWebSockets() : undefined;
+  if (noWeb !== undefined) refuse('transport', noWeb);
   if (tls !== undefined && transport !== 'tcp' && transport !== 'ws') refuse('tls', "certificates need transport 'tcp' or 'ws'");
 }
 

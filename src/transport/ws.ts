@@ -29,8 +29,7 @@ export function connectWs(address: WsAddress, options: ConnectOptions): Promise<
   });
   const link = new WsLink(socket, { ...options, label: where, trusted: isLoopback(address.host) });
   return new Promise((resolve, reject) => {
-    // Bun puts a client of its own in place of the library's, and shows no socket.
-    socket.once('upgrade', ({ socket: raw }) => (raw as Socket | null) && prepare(raw));
+    socket.once('upgrade', ({ socket: raw }) => prepare(raw));
     socket.once('open', () => resolve(link));
     socket.once('unexpected-response', (_request, response) => {
       socket.terminate();

@@ -37,10 +37,12 @@ describe('IdTable', () => {
   it('keeps a few slow ones aside while a million others come and go', () => {
     const table = new IdTable<{ id: number }>();
     for (const id of [1, 17, 33]) table.add(id, { id });
+    const wrong: number[] = [];
     for (let id = 34; id < 1_000_034; id++) {
       table.add(id, { id });
-      if (id >= 44) expect(table.take(id - 10)?.id).toBe(id - 10);
+      if (id >= 44 && table.take(id - 10)?.id !== id - 10) wrong.push(id - 10);
     }
+    expect(wrong).toEqual([]);
     expect(table.values().map((value) => value.id)).toEqual([1, 17, 33, ...Array.from({ length: 10 }, (_, i) => 1_000_024 + i)]);
   });
 });

@@ -11,9 +11,9 @@ afterEach(async () => {
 });
 
 /** A listener that only counts what is in its handshake, and who was turned away. */
-async function listening() {
+async function listening(timeout = 60_000) {
   const refused: string[] = [];
-  const handshakes = new Handshakes(60_000, (error) => void refused.push((error as Error).message));
+  const handshakes = new Handshakes(timeout, (error) => void refused.push((error as Error).message));
   const taken: net.Socket[] = [];
   const server = net.createServer((socket) => {
     handshakes.begin(socket);
@@ -29,7 +29,7 @@ async function listening() {
     const count = taken.length;
     await once(socket, 'connect');
     await expect.poll(() => taken.length, { interval: 1 }).toBeGreaterThan(count);
-    return taken.at(-1)!;
+    return Object.assign(taken.at(-1)!, { peer: socket });
   };
   return { knock, refused, handshakes };
 }
@@ -45,4 +45,17 @@ it('a crowd from one address makes room for itself, and never takes the place of
   expect(handshakes.done(first)).toBe(false);
   expect(honest.destroyed).toBe(false);
   expect(handshakes.done(honest)).toBe(true);
+});
+
+it('time for which this thread was held up is not the peer\'s; who stays silent is turned away all the same', async () => {
+  const { knock, refused, handshakes } = await listening(100);
+  const honest = await knock('127.0.0.1');
+  honest.peer.write('a token');
+  const end = performance.now() + 400;
+  while (performance.now() < end);
+  await once(honest, 'data');
+  expect(handshakes.done(honest)).toBe(true);
+  const silent = await knock('127.0.0.1');
+  await once(silent, 'close');
+  expect(refused).toEqual(['the peer stayed silent for 100 ms']);
 });
