@@ -1,7 +1,7 @@
 // Mutated frames against a served process. Each connection has a seed of its own, by which it can be had again.
 import { fence, settled, type Finding } from './against-served.js';
 import type { Corpus } from './corpus.js';
-import { SETTLE } from './limits.js';
+import { PATIENCE, SETTLE } from './limits.js';
 import { MutatedSession } from './mutate.js';
 import { chanceOf } from './random.js';
 import type { Victim } from './victim.js';
@@ -73,7 +73,7 @@ async function connection(victim: Victim, corpus: Corpus, seed: number, onSent: 
     if (changed) onSent(1);
     if (i % 4 === 3) {
       // Who lies to it that much may be held back for a while: then it leaves.
-      if (!(await within(peer.drained(), SETTLE))) break;
+      if (!(await within(peer.drained(), PATIENCE))) break;
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

@@ -61,7 +61,7 @@ async function runCase(victim: Victim, { name, say, amplifies = false }: Case, b
   if (amplifies) victim.forgetPeak();
   const resident = amplifies ? victim.resident : 0;
   say(mouthOf(peer));
-  const began = performance.now();
+  const [began, starved] = [performance.now(), victim.starved];
   peer.send(fence);
   const outcome = await settled(peer);
   if (outcome === undefined) found.push(`neither answered nor closed within ${SETTLE} ms`);
@@ -69,7 +69,7 @@ async function runCase(victim: Victim, { name, say, amplifies = false }: Case, b
   if (lie) found.push(lie);
   peer.destroy();
   const pulse = await victim.pulse();
-  const took = performance.now() - began;
+  const took = performance.now() - began - (pulse === undefined ? 0 : victim.starved - starved);
   if (pulse === undefined) {
     found.push(`THE PROCESS DIED: ${victim.lastWords()}`);
     await victim.revive();

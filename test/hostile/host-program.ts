@@ -6,7 +6,7 @@ import type { Outcomes } from '../fixtures/hostile/host.process.js';
 import type { Case } from './cases.js';
 import type { Corpus } from './corpus.js';
 import { Liar } from './liar.js';
-import { LONGEST_WAIT, number, SETTLE } from './limits.js';
+import { LONGEST_WAIT, number, PATIENCE } from './limits.js';
 import { childrenOf, descriptorsOf } from './processes.js';
 import { lieInWait, type RawListener, type RawPeer, type SocketName } from './raw-peer.js';
 import { RichLiar } from './rich-liar.js';
@@ -14,7 +14,7 @@ import type { Facts, Stage } from './victim.js';
 
 export type LieName = SocketName | 'pipe' | 'port';
 /** Longest that a program may be silent before it is given up, ms. */
-const GIVEN_UP = number('MIMAS_GIVEN_UP', SETTLE + 12_000);
+const GIVEN_UP = number('MIMAS_GIVEN_UP', PATIENCE + 20_000);
 let lies = 0;
 
 export class HostProgram {
@@ -26,6 +26,8 @@ export class HostProgram {
   #liar: Liar | undefined;
   /** Mutated frames that were said over sockets. */
   said = 0;
+  /** Longest wait of the honest calls in all, ms by the clock on the wall. */
+  longestWall = 0;
   /** What a liar of changed answers is to say to who comes next. */
   #rich: { answers: Corpus; seed: number } | undefined;
 
@@ -69,7 +71,7 @@ export class HostProgram {
   /** How the calls of one visit have settled; undefined when the program died of it. */
   async visit(index: number): Promise<Outcomes | undefined> {
     const { transport } = this;
-    return this.#survives((host) => (transport === 'pipe' || transport === 'port' ? host.visitOwn(transport === 'pipe' ? 'child' : 'worker', index, SETTLE) : host.visit(this.#listener!.address, 'any', this.#ca, index, SETTLE)));
+    return this.#survives((host) => (transport === 'pipe' || transport === 'port' ? host.visitOwn(transport === 'pipe' ? 'child' : 'worker', index, PATIENCE) : host.visit(this.#listener!.address, 'any', this.#ca, index, PATIENCE)));
   }
 
   /** ms that the last lie took to be made. */
@@ -94,7 +96,7 @@ export class HostProgram {
     this.#rich = { answers, seed };
     const { transport } = this;
     return this.#survives((host) =>
-      transport === 'pipe' || transport === 'port' ? host.visitRichOwn(transport === 'pipe' ? 'child' : 'worker', seed, file, SETTLE) : host.visitRich(this.#listener!.address, 'any', this.#ca, SETTLE),
+      transport === 'pipe' || transport === 'port' ? host.visitRichOwn(transport === 'pipe' ? 'child' : 'worker', seed, file, PATIENCE) : host.visitRich(this.#listener!.address, 'any', this.#ca, PATIENCE),
     );
   }
 
@@ -117,7 +119,8 @@ export class HostProgram {
   }
 
   async complaints(): Promise<string[]> {
-    const { wrong, longest } = await this.#host.report();
+    const { wrong, longest, wall } = await this.#host.report();
+    this.longestWall = Math.max(this.longestWall, wall);
     return [...wrong.map((text) => `the honest calls got ${text}`), ...(longest > LONGEST_WAIT ? [`the honest calls waited ${Math.round(longest)} ms`] : [])];
   }
 

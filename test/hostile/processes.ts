@@ -18,3 +18,16 @@ function linkOf(path: string): string[] {
   }
 }
 export const childrenOf = (pid: number): string[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+
+/** ms that its threads could have run since they began, and had no processor: that is nobody's fault but the machine's. */
+export function starvedOf(pid: number): number {
+  let sum = 0;
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      sum += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[1]) / 1e6;
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return sum;
+}

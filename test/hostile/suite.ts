@@ -34,6 +34,8 @@ export interface Order {
 const recordings = new WeakMap<Stage, Promise<Recorded>>();
 const recordingOf = (stage: Stage): Promise<Recorded> => recordings.get(stage) ?? recordings.set(stage, record(stage)).get(stage)!;
 
+const waitOf = ({ longestWall }: { readonly longestWall: number }) => `longest wait of the honest caller ${Math.round(longestWall)} ms`;
+
 /** Carries an order out; resolves with what was done, in words. */
 export async function carryOut(stage: Stage, order: Order, onFinding: (finding: Finding) => void): Promise<string> {
   const { part, direction, transport, only = '' } = order;
@@ -44,10 +46,10 @@ export async function carryOut(stage: Stage, order: Order, onFinding: (finding: 
     const answers = part === 'frames' ? (await recordingOf(stage)).answers : [];
     const program = await HostProgram.start(stage, transport, cases);
     try {
-      if (part === 'frames') return `${await runMutatedLies(program, answers, join(stage.folder, 'answers'), span, onFinding)} mutated frames, MIMAS_SEED=${span.seed}`;
+      if (part === 'frames') return `${await runMutatedLies(program, answers, join(stage.folder, 'answers'), span, onFinding)} mutated frames, MIMAS_SEED=${span.seed}, ${waitOf(program)}`;
       const chosen = sampleOf(cases, order.nth ?? 1).filter(({ name, only: where }) => name.includes(only) && (where ?? transport) === transport);
       await runLies(program, cases, chosen.map((one) => cases.indexOf(one)), onFinding);
-      return `${chosen.length} cases`;
+      return `${chosen.length} cases, ${waitOf(program)}`;
     } finally {
       await program.end();
     }
@@ -56,15 +58,15 @@ export async function carryOut(stage: Stage, order: Order, onFinding: (finding: 
   const calls = part === 'frames' ? (await recordingOf(stage)).calls : [];
   const victim = await Victim.start(stage, transport satisfies SocketName);
   try {
-    if (part === 'frames') return `${await runMutations(victim, calls, span, onFinding)} mutated frames, MIMAS_SEED=${span.seed}`;
+    if (part === 'frames') return `${await runMutations(victim, calls, span, onFinding)} mutated frames, MIMAS_SEED=${span.seed}, ${waitOf(victim)}`;
     if (part === 'exhaustion') {
       const attacks = ATTACKS.filter(({ name }) => name.includes(only));
       await runAttacks(victim, attacks, onFinding);
-      return `${attacks.length} attacks`;
+      return `${attacks.length} attacks, ${waitOf(victim)}`;
     }
     const chosen = sampleOf(cases, order.nth ?? 1).filter(({ name, heavy, only: where }) => name.includes(only) && !heavy && !where);
     await runTable(victim, chosen, onFinding);
-    return `${chosen.length} cases`;
+    return `${chosen.length} cases, ${waitOf(victim)}`;
   } finally {
     await victim.end();
   }
