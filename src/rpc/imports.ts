@@ -8,7 +8,10 @@ import type { IncomingStream } from './streams.js';
 export class Imports {
   readonly streams: IncomingStream[] = [];
   readonly borrowed: Borrowed[] = [];
+  /** Those that are followed. */
   readonly signals: number[] = [];
+  /** All of them, those that had aborted before as well. */
+  signalsMade = 0;
 
   constructor(private readonly followed: LiveSignals) {}
 

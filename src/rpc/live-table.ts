@@ -1,6 +1,6 @@
 // How live things cross a link: functions, streams, signals and proxies become numbers here and stubs on the other side.
 // Invariant: an encode that fails has lent nothing, and when the link ends all that was lent or borrowed over it ends.
-import { LinkClosedError, ProtocolError, QueueFullError } from '../errors.js';
+import { FrameTooLargeError, LinkClosedError, ProtocolError, QueueFullError } from '../errors.js';
 import type { LiveKind, LiveReferences } from './codec.js';
 import { isReference, Kind } from './frames.js';
 import { Imports } from './imports.js';
@@ -20,6 +20,7 @@ export interface Made {
   scope: Scope | undefined;
   references: number[] | undefined;
   streams: OutgoingStream[] | undefined;
+  signals: number;
 }
 
 export class LiveTable implements LiveReferences, StreamWires {
@@ -52,6 +53,7 @@ export class LiveTable implements LiveReferences, StreamWires {
       case 'proxy':
         return this.#exportProxy(remoteTargetOf(value)!);
       case 'signal':
+        if (this.made && ++this.made.signals > this.session.limits.maxSignals) throw this.#tooManySignals();
         return this.signals.export(value as AbortSignal, this.made?.scope, (exported) => this.#lendSignal(exported));
       case 'stream':
       case 'readable':
@@ -69,6 +71,7 @@ export class LiveTable implements LiveReferences, StreamWires {
       case 'proxy':
         return this.#importProxy(reference, description.slice(1));
       case 'signal': {
+        if (++imports.signalsMade > this.session.limits.maxSignals) throw new ProtocolError(`more than ${this.session.limits.maxSignals} signals in one value`);
         const { signal, follows } = this.signals.import(reference, second);
         if (follows) imports.signals.push(reference);
         return signal;
@@ -224,6 +227,11 @@ export class LiveTable implements LiveReferences, StreamWires {
     const { maxLent } = limits;
     if (exports.size >= maxLent) throw new QueueFullError(`${options.self} has lent ${maxLent} functions and proxies over this link, and ${this.session.peer} has let go of none of them; lend less`, { process: options.self, maxQueue: maxLent, retryAfter: 1000 });
     return exports.add(exported);
+  }
+
+  #tooManySignals(): FrameTooLargeError {
+    const limit = this.session.limits.maxSignals;
+    return new FrameTooLargeError(`more than ${limit} AbortSignals in one value; let its parts share one, or send it in parts`, { size: limit + 1, limit });
   }
 
   #exportStream(value: object): unknown {

@@ -9,7 +9,7 @@ import { tallyOf } from './rich-liar.js';
 import { leftBehind } from './victim.js';
 
 /** How many mutated frames were said. */
-export async function runMutatedLies(program: HostProgram, answers: Corpus, file: string, { seed, frames, within = Infinity }: Span, onFinding: (finding: Finding) => void): Promise<number> {
+export async function runMutatedLies(program: HostProgram, answers: Corpus, file: string, { seed, frames, within = Infinity, onSent }: Span, onFinding: (finding: Finding) => void): Promise<number> {
   writeFileSync(file, serialize(answers));
   const end = performance.now() + within;
   const held = await program.held();
@@ -20,6 +20,7 @@ export async function runMutatedLies(program: HostProgram, answers: Corpus, file
   rmSync(tallyOf(file), { force: true });
   const said = () => program.said + (statSync(tallyOf(file), { throwIfNoEntry: false })?.size ?? 0);
   while (said() < frames && performance.now() < end) {
+    onSent?.(said());
     const name = `mutated answers, MIMAS_SEED=${own}`;
     const outcomes = await program.visitRich(answers, file, own++);
     if (!outcomes) {

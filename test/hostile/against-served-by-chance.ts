@@ -19,10 +19,12 @@ export interface Span {
   readonly frames: number;
   /** … or after this time, ms. */
   readonly within?: number;
+  /** Told now and then how many were sent. */
+  readonly onSent?: (frames: number) => void;
 }
 
 /** How many mutated frames were sent. */
-export async function runMutations(victim: Victim, corpus: Corpus, { seed, frames, within = Infinity }: Span, onFinding: (finding: Finding) => void): Promise<number> {
+export async function runMutations(victim: Victim, corpus: Corpus, { seed, frames, within = Infinity, onSent }: Span, onFinding: (finding: Finding) => void): Promise<number> {
   const end = performance.now() + within;
   const before = await victim.vitals();
   let next = seed;
@@ -33,6 +35,7 @@ export async function runMutations(victim: Victim, corpus: Corpus, { seed, frame
       await reviving;
       const own = next++;
       const outcome = await connection(victim, corpus, own, (count) => (sent += count));
+      onSent?.(sent);
       if (outcome && !reviving) {
         const alive = await victim.pulse();
         onFinding({ name: `mutated frames, MIMAS_SEED=${own} (or one of the ${LANES} before it)`, what: alive === undefined ? `THE PROCESS DIED: ${victim.lastWords()}` : outcome });

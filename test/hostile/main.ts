@@ -12,8 +12,19 @@ const { values: options } = parseArgs({
 const parts = PARTS.filter((part) => (options.part ?? (options.frames ? 'frames' : undefined) ?? part) === part);
 const directions = DIRECTIONS.filter((direction) => (options.direction ?? direction) === direction);
 const transports = (options.transport ?? 'unix').split(',') as LieName[];
+const PROGRESS = 20_000;
 const owned = (transport: LieName) => transport === 'pipe' || transport === 'port';
 let found = 0;
+
+/** Says on stderr how far it is. */
+function progress(what: string): (frames: number) => void {
+  let next = PROGRESS;
+  return (frames) => {
+    if (frames < next) return;
+    next = frames + PROGRESS;
+    console.error(`${what}: ${frames} mutated frames`);
+  };
+}
 
 await onStage(async (stage) => {
   for (const transport of transports) {
@@ -21,7 +32,7 @@ await onStage(async (stage) => {
       for (const part of parts) {
         if (direction === 'host' ? part === 'exhaustion' : owned(transport)) continue;
         const began = performance.now();
-        const order = { part, direction, transport, only: options.only, nth: Number(options.nth ?? 1), frames: Number(options.frames ?? 200_000), seed: options.seed === undefined ? undefined : Number(options.seed), ...(options.within === undefined ? {} : { within: Number(options.within) }) };
+        const order = { part, direction, transport, only: options.only, nth: Number(options.nth ?? 1), frames: Number(options.frames ?? 200_000), seed: options.seed === undefined ? undefined : Number(options.seed), ...(options.within === undefined ? {} : { within: Number(options.within) }), onSent: progress(`${transport}, ${direction}`) };
         const done = await carryOut(stage, order, ({ name, what }) => {
           found++;
           console.log(`${transport}, ${direction}: ${name}: ${what}`);

@@ -29,6 +29,8 @@ export interface Order {
   readonly seed?: number | undefined;
   /** Longest time for mutated frames, ms. */
   readonly within?: number;
+  /** Told now and then how many mutated frames were sent. */
+  readonly onSent?: (frames: number) => void;
 }
 
 const recordings = new WeakMap<Stage, Promise<Recorded>>();
@@ -40,7 +42,7 @@ const waitOf = ({ longestWall }: { readonly longestWall: number }) => `longest w
 export async function carryOut(stage: Stage, order: Order, onFinding: (finding: Finding) => void): Promise<string> {
   const { part, direction, transport, only = '' } = order;
   const cases = allCases();
-  const span = { seed: order.seed ?? newSeed(), frames: order.frames ?? 200_000, ...(order.within === undefined ? {} : { within: order.within }) };
+  const span = { seed: order.seed ?? newSeed(), frames: order.frames ?? 200_000, ...(order.within === undefined ? {} : { within: order.within }), ...(order.onSent ? { onSent: order.onSent } : {}) };
   if (direction === 'host') {
     if (part === 'exhaustion') throw new Error('exhaustion is for served processes');
     const answers = part === 'frames' ? (await recordingOf(stage)).answers : [];

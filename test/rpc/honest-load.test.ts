@@ -115,3 +115,15 @@ it('a peer is not called silent by who has not read what it sent', async () => {
   expect(await pong).toBe('read');
   expect(session.silentSince(performance.now())).toBe(true);
 });
+
+it.each(['port', 'pipe'] as const)('%s: as many signals as a value may have arrive; one more is refused where it is sent, lends nothing, and the link goes on', async (kind) => {
+  const { left, right, end } = await pairOf(kind);
+  ends.push(end);
+  const { remote, session } = joined(left, right, { count: (signals: AbortSignal[]) => signals.filter((signal) => !signal.aborted).length });
+  const most = session.limits.maxSignals;
+  const signals = Array.from({ length: most + 1 }, () => new AbortController().signal);
+  expect(await remote.count!(signals.slice(1))).toBe(most);
+  await expect(remote.count!(signals)).rejects.toMatchObject({ code: 'FRAME_TOO_LARGE', limit: most, maybeExecuted: false });
+  expect(session.exports.size).toBe(0);
+  expect(await remote.count!(signals.slice(0, 2))).toBe(2);
+});
