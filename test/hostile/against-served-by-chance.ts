@@ -10,6 +10,8 @@ import type { Victim } from './victim.js';
 const AT_MOST = 150;
 /** Of ten connections so many break no rule that would end them at once; they say most of all frames. */
 const GENTLE = 1;
+/** How often the honest caller is asked, ms. */
+const COMPLAINTS_MS = 500;
 /** Connections at once. */
 const LANES = 4;
 
@@ -30,11 +32,14 @@ export async function runMutations(victim: Victim, corpus: Corpus, { seed, frame
   let next = seed;
   let sent = 0;
   let reviving: Promise<void> | undefined;
+  const underWay = new Set<number>();
   const lane = async () => {
     while (sent < frames && performance.now() < end) {
       await reviving;
       const own = next++;
+      underWay.add(own);
       const outcome = await connection(victim, corpus, own, (count) => (sent += count));
+      underWay.delete(own);
       onSent?.(sent);
       if (outcome && !reviving) {
         const alive = await victim.pulse();
@@ -43,7 +48,12 @@ export async function runMutations(victim: Victim, corpus: Corpus, { seed, frame
       }
     }
   };
-  await Promise.all(Array.from({ length: frames === 1 ? 1 : LANES }, lane));
+  const lanes = Promise.all(Array.from({ length: frames === 1 ? 1 : LANES }, lane)).then(() => 'over');
+  const complain = async () => {
+    const seeds = [...underWay].join(', ');
+    for (const what of await victim.complaints()) onFinding({ name: `mutated frames, MIMAS_SEED=${seeds} or those before them`, what });
+  };
+  while ((await Promise.race([lanes, lapse(COMPLAINTS_MS)])) !== 'over') await complain();
   const say = (what: string) => onFinding({ name: `mutated frames, MIMAS_SEED=${seed}, at the end`, what });
   if ((await victim.pulse()) === undefined) {
     say(`THE PROCESS DIED: ${victim.lastWords()}`);
@@ -89,6 +99,8 @@ async function connection(victim: Victim, corpus: Corpus, seed: number, onSent: 
   peer.destroy();
   return outcome === undefined ? `neither answered nor closed within ${SETTLE} ms` : undefined;
 }
+
+const lapse = (ms: number) => new Promise<'time'>((resolve) => setTimeout(resolve, ms, 'time'));
 
 async function within(work: Promise<void>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
