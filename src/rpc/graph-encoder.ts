@@ -254,7 +254,7 @@ const isRefused = (value: object): boolean =>
 export const tooLarge = ({ size, weighed }: { size: number; weighed?: boolean }, limit: number): FrameTooLargeError =>
   new FrameTooLargeError(
     weighed
-      ? `so many small objects take ${size} bytes of memory, more than a link of maxFrame ${limit} takes at once (${WEIGHT_PER_BYTE * limit}); send less, stream it, or pack it into a typed array`
+      ? `so many small objects, or places of lists with holes, take ${size} bytes of memory, more than a link of maxFrame ${limit} takes at once (${WEIGHT_PER_BYTE * limit}); send less, stream it, or pack it into a typed array`
       : `${size} bytes are more than the link carries at once (maxFrame: ${limit}); send less, or stream it`,
     { size, limit },
   );

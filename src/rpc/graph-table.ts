@@ -36,10 +36,16 @@ export const Node = {
 } as const;
 
 const HEAVY: ReadonlySet<unknown> = new Set([Node.MAP, Node.SET, Node.REGEXP, Node.BOX, Node.BUFFER, Node.ATTACHED_BUFFER, Node.VIEW, Node.ERROR]);
-/** What a node stands for takes beside the lists that it is made of, bytes. Holes of a list take nothing. */
-export const weightOfNode = ([type]: readonly unknown[]): number => (HEAVY.has(type) ? HEAVY_BYTES : type === Node.LIVE ? LIVE_BYTES : 0);
+/** What a node stands for takes beside the lists that it is made of, bytes. */
+export const weightOfNode = ([type, first]: readonly unknown[]): number => {
+  if (HEAVY.has(type)) return HEAVY_BYTES;
+  if (type === Node.LIVE) return LIVE_BYTES;
+  return type === Node.SPARSE && typeof first === 'number' ? PLACE_BYTES * first : 0;
+};
 /** A function, a stream or a proxy with what keeps account of it. */
 const LIVE_BYTES = 1024;
+/** A place of a list that may be a hole. It takes no memory, but time of whoever joins, sorts or walks the list, and nothing stops that. */
+const PLACE_BYTES = 128;
 
 export interface ViewClass {
   readonly prototype: ArrayBufferView;

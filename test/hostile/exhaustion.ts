@@ -120,6 +120,7 @@ export const ATTACKS: readonly Attack[] = [
       await peer.sendPieces(body, Math.ceil(body.length / 150_000));
     },
   },
+  ...[2 ** 32 - 1, 2_000_000].map((places): Attack => ({ name: `a list of ${places} holes that the method makes a text of`, stay: 500, run: (peer) => void peer.send([Kind.CALL_FULL, 1, Method.add, ...graph([[0], [Node.ARRAY, [1], 1], [Node.SPARSE, places]]), undefined]) })),
   { name: 'a million functions lent in one call', stay: 500, run: (peer) => void peer.send(lending(1_000_000, 'function', '', 1)) },
   { name: '100,000 signals lent and never ended', stay: 500, run: (peer) => void peer.send(lending(100_000, 'signal')) },
   { name: '100,000 signals as results', stay: 8_000, answers: 100_000, async run(peer) { for (let i = 0; i < 10; i++) { peer.sendBody(bodyOf(counted(10_000, 1 + i * 10_000, call(Method.signal, [])))); await peer.drained(); } } },

@@ -38,7 +38,7 @@ const CASES: Record<string, unknown> = {
   'valid date': new Date(1.7e12 + 0.9), 'early date': new Date(-8.64e15), 'invalid date': { d: new Date(NaN) }, regexp: /a(?<x>b)\/c/giu,
   map: new Map<unknown, unknown>([[{ k: 1 }, 1], [NaN, 2], [-0, 3], ['__proto__', 4]]), set: new Set([1, '1', { a: 1 }]),
   cycle, 'shared object': [shared, shared], 'shared in depth': { a: { s: shared }, b: [{ s: shared }] }, 'shared date': ((d) => [d, d])(new Date(0)),
-  sparse, 'very sparse': Object.assign([], { length: 2 ** 32 - 1, 4_000_000_000: 1 }), 'only holes': Object.assign([], { length: 3 }), 'extra properties': extra,
+  sparse, 'very sparse': Object.assign([], { length: 500_000, 400_000: 1 }), 'only holes': Object.assign([], { length: 3 }), 'extra properties': extra,
   'a hole and a property, short': disguisedShort, 'a hole and a property, long': disguisedLong, 'a hole and a property, nested': disguisedNested,
   boxed: [Object(1), Object(-0), Object('s'), Object(true), Object(10n)],
   'typed arrays': [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array].map((C) => new C([1, 2, 3])),
