@@ -90,13 +90,6 @@ describe('hostile bytes', () => {
     }
   });
 
-  it('allocates nothing for the length of a sparse array', () => {
-    const before = process.memoryUsage().heapUsed;
-    const arrays = graph([[0], [1, ...Array.from({ length: 50 }, (_, i) => [i + 1])], ...Array.from({ length: 50 }, () => [2, 5_000])]) as unknown[][];
-    expect(arrays[49]!.length).toBe(5_000);
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(50_000_000);
-  });
-
   it('refuses lists of more places than whoever joins or walks them gets through soon, one by one or together', () => {
     for (const places of [600_000, 30_000_000, 2 ** 32 - 1]) expect(() => graph([[0], [2, places]])).toThrow(/more memory than the link carries/);
     expect(() => graph([[0], [1, ...Array.from({ length: 60 }, (_, i) => [i + 1])], ...Array.from({ length: 60 }, () => [2, 10_000])])).toThrow(/more memory than the link carries/);
