@@ -51,10 +51,18 @@ export function createRemote(target: RemoteTarget, options: CallOptions = NONE):
   hidden('$with', (more: CallOptions) => createRemote(target, mergeOptions(options, checkCallOptions(more))));
   hidden('__processId', target.id);
   Object.defineProperty(remote, '$handle', { get: () => target.handle, enumerable: false });
+  Object.defineProperty(remote, Symbol.asyncDispose, { get: () => endOf(target.handle), enumerable: false });
   hidden(Symbol.toStringTag, `Remote(${target.name})`);
   hidden(inspect.custom, () => `Remote<${target.name}> { id: '${target.id}', methods: [${target.methods().join(', ')}] }`);
   for (const name of target.methods()) Object.defineProperty(remote, name, { value: methodOf(target, name, options), enumerable: true, configurable: true });
   return remote;
+}
+
+/** What `await using` does at the end of its block; a proxy that somebody lent ends nothing. */
+function endOf(handle: unknown): (() => Promise<void>) | undefined {
+  const { stop, close } = (handle ?? {}) as { stop?(): Promise<void>; close?(): Promise<void> };
+  const end = stop ?? close;
+  return end && (() => end.call(handle));
 }
 
 function methodOf(target: RemoteTarget, name: string, options: CallOptions): (...args: unknown[]) => unknown {
