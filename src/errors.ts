@@ -1,5 +1,6 @@
 // Every error that Mimas raises by itself: one table of codes, one class a code.
 // A brand (`Symbol.for`) keeps `instanceof` true when two copies of the package meet in one program.
+import { types } from 'node:util';
 
 /** Code to meaning. The type of `code`, the classes below and `docs/errors.md` follow this table. */
 export const ERROR_CODES = {
@@ -66,6 +67,14 @@ export class MimasError extends Error {
     return own === undefined ? Function.prototype[Symbol.hasInstance].call(this, value) : brand === own;
   }
 }
+
+const isNear = (value: unknown): value is Error => value instanceof Error || types.isNativeError(value);
+/**
+ * Whether it is an error, of whichever realm: what Node itself throws and aborts with is no `instanceof Error` to modules that Jest and
+ * vm pools of vitest evaluate, nor is its DOMException a native error.
+ */
+export const isError: (value: unknown) => value is Error =
+  typeof DOMException !== 'function' || DOMException.prototype instanceof Error ? isNear : (value): value is Error => isNear(value) || value instanceof DOMException;
 
 type Options<Fields> = { cause?: unknown } & Fields;
 interface CodedClass<Code extends ErrorCode, Fields> {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { processSpecOf, type ProcessSpec } from '../decorators/index.js';
-import { ProcessStartError } from '../errors.js';
+import { ProcessStartError, isError } from '../errors.js';
 import { constructInjected, isInjectable } from './injection.js';
 import { registerTypeScript } from './typescript.js';
 
@@ -82,7 +82,7 @@ function defaultExport(exported: Record<string, unknown>): unknown {
 }
 
 async function explain(error: unknown, file: string): Promise<string> {
-  if (!(error instanceof Error)) return `it threw ${text(error)} while it was evaluated`;
+  if (!isError(error)) return `it threw ${text(error)} while it was evaluated`;
   const code = (error as NodeJS.ErrnoException).code;
   if (error.name === 'SyntaxError') {
     const link = /does not provide an export named/.test(error.message);
@@ -107,7 +107,7 @@ function evaluatedAt(error: Error, file: string): string {
 }
 
 function text(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error);
+  return isError(error) ? error.message || error.name : String(error);
 }
 
 function article(value: unknown): string {

@@ -42,6 +42,7 @@ async function runProject(name) {
   const row = (passed, failed, note = '') => ({ name, passed, failed, seconds: Math.round((Date.now() - began) / 1000), note });
   console.log(`── ${name}`);
   cpSync(join(here, name), cwd, { recursive: true });
+  cpSync(join(here, 'shared'), join(cwd, 'shared'), { recursive: true });
   const { scripts = {} } = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8'));
 
   const setup = scripts.setup ? ['run', '--silent', 'setup'] : ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', tarball];
