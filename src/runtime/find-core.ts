@@ -24,8 +24,10 @@ function coreFile(key: string, version: string, place: string | undefined): Core
   // Jest gives a class that inherits from Node's, with a `createRequire` that loads into its realm.
   const { createRequire } = Object.getPrototypeOf(nodeModule.Module) as { createRequire?: typeof nodeModule.createRequire };
   const requireAt = createRequire ?? nodeModule.createRequire;
+  // The name of the file that runs is known to CommonJS only.
+  const running = typeof __filename === 'string' ? __filename : process.argv[1];
   let other = '';
-  for (const [from, packaged] of [[place, false], [place, true], [process.argv[1], true]] as const) {
+  for (const [from, packaged] of [[place, false], [place, true], [running, true]] as const) {
     if (!from) continue;
     try {
       const require = requireAt(from);
@@ -37,10 +39,10 @@ function coreFile(key: string, version: string, place: string | undefined): Core
       // Not there.
     }
   }
-  const problem = other ? `the package at ${other} is another build of it` : `the package is not installed where the bundle is (${place ?? process.argv[1]})`;
+  const problem = other ? `the package at ${other} is another build of it` : `the package is not installed where the bundle is (${place ?? running})`;
   throw Object.assign(
     new Error(
-      `mimas ${version} is inside a bundle, but threads and children load files of the package, and ${problem}. Install mimas@${version} beside the bundle and keep it out of the bundle: ` +
+      `mimas ${version} is inside a bundle, but threads and children load files of the package, and ${problem}. Install mimas@${version} beside the bundle, build that anew, and keep it out of the bundle: ` +
         "esbuild --external:mimas, rolldown and Rollup external: ['mimas'], webpack externals: { mimas: 'module mimas' }, Vite ssr.external: ['mimas'] (docs/hosts.md)",
     ),
     { code: 'BUNDLED' },

@@ -63,6 +63,19 @@ export function compile(file: string, source: string): string {
   return lowerLegacy(file, source, settings, settings.emitDecoratorMetadata ?? (container || !legacy));
 }
 
+export const hasDecorators = (source: string): boolean => DECORATOR.test(source);
+
+/** Compiles the decorators that a bundler left in JavaScript, and nothing else of it. @throws SyntaxError naming file, line and column */
+export function compileDecorators(file: string, source: string): string {
+  try {
+    return loadEsbuild().transformSync(source, { loader: 'js', sourcefile: file, sourcemap: 'inline', sourcesContent: false, target: 'esnext', supported: { decorators: false }, logLevel: 'silent' }).code;
+  } catch (error) {
+    const failure = (error as EsbuildFailure).errors?.[0];
+    if (!failure) throw error;
+    throw syntaxError(file, `${failure.text}; if a bundler left a decorator there, have it compile decorators (docs/hosts.md)`, failure.location?.line ?? 1, (failure.location?.column ?? 0) + 1);
+  }
+}
+
 /** The first syntax error of a file, with its place, or undefined. For JavaScript, where Node's own error does not tell. */
 export function syntaxErrorIn(file: string, source: string): SyntaxError | undefined {
   const failure = loadOxc().transformSync(file, source, { sourceType: 'module' }).errors.find(isFatal);
