@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   UNKNOWN_OPTION: 'an option that Mimas does not know',
   UNSUPPORTED_OPTION: 'an option that cannot work in this combination',
   INVALID_OPTION: 'an option whose value makes no sense',
+  PACKAGE_MISSING: 'a feature needs `packages` that do not come with Mimas; `command` installs them',
   INVALID_PROCESS: 'a decorator was used where it cannot work',
   ISOLATION_FULL: 'all `maxProcesses` processes of an isolation are at work, so none can be evicted for another key',
   UNIT_NOT_FOUND: 'no process or unit with this id',
@@ -122,6 +123,7 @@ export class UnauthorizedError extends coded<'UNAUTHORIZED'>('UNAUTHORIZED') {}
 export class UnknownOptionError extends coded<'UNKNOWN_OPTION', { option: string; suggestion?: string }>('UNKNOWN_OPTION') {}
 export class UnsupportedOptionError extends coded<'UNSUPPORTED_OPTION', { option: string }>('UNSUPPORTED_OPTION') {}
 export class InvalidOptionError extends coded<'INVALID_OPTION', { option: string }>('INVALID_OPTION') {}
+export class PackageMissingError extends coded<'PACKAGE_MISSING', { feature: string; packages: readonly string[]; command: string }>('PACKAGE_MISSING') {}
 export class InvalidProcessError extends coded<'INVALID_PROCESS'>('INVALID_PROCESS') {}
 export class IsolationFullError extends coded<'ISOLATION_FULL', { id: string; maxProcesses: number }>('ISOLATION_FULL') {}
 export class UnitNotFoundError extends coded<'UNIT_NOT_FOUND', { id: string }>('UNIT_NOT_FOUND') {}
@@ -138,7 +140,7 @@ for (const exported of [
   ProcessStartError, InitError, ProcessCrashedError, ProcessStoppedError, RestartsExhaustedError, MemoryLimitError, CallTimeoutError,
   QueueTimeoutError, QueueFullError, CircuitOpenError, CallCancelledError, MethodNotFoundError, NotCloneableError, FrameTooLargeError, ProtocolError,
   LinkClosedError, CallbackReleasedError, UnauthorizedError, UnknownOptionError, UnsupportedOptionError, InvalidOptionError,
-  InvalidProcessError, IsolationFullError, UnitNotFoundError, ShutdownIncompleteError, PipelineInvalidError, ComponentFailedError, EngineUnavailableError,
+  PackageMissingError, InvalidProcessError, IsolationFullError, UnitNotFoundError, ShutdownIncompleteError, PipelineInvalidError, ComponentFailedError, EngineUnavailableError,
   PipelineNotRunningError, PipelineRunningError,
 ]) classes.set(exported.code, exported as never);
 

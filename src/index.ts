@@ -20,6 +20,7 @@ export type { PoolSpawnOptions } from './manager/pools.js';
 export type { PoolOptions } from './pool/options.js';
 export type { PoolEvents, PoolHandle, PoolMetrics, PoolState, ReplicaInfo } from './pool/pool-handle.js';
 export type { CallToPlace, Candidate, StrategyFunction, StrategyName } from './pool/strategy.js';
+export type { PrometheusRegistry } from './optional.js';
 export type { RestartPolicyOptions } from './supervisor/restart-options.js';
 export type { TlsOptions } from './transport/socket.js';
 export type * from './compat.js';

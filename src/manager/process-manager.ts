@@ -1,7 +1,7 @@
 // The composition root: what users call. It resolves options, makes units, hands them to the one supervisor, and gives proxies.
 // What a first spawn, pool or connection needs is loaded by it: every thread imports this file, and few of them spawn.
-import type { Registry } from 'prom-client';
 import { UnitNotFoundError, ProcessStoppedError } from '../errors.js';
+import type { PrometheusRegistry } from '../optional.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
 import { resolveProcessFile } from '../runtime/process-file.js';
 import { Emitter } from '../supervisor/emitter.js';
@@ -69,7 +69,7 @@ export class ProcessManager {
   readonly #connections = new Set<ManagedConnection>();
   readonly #events = new Emitter<ManagerEvents>();
   readonly #journal = new MetricsJournal();
-  #registry: Promise<Registry> | undefined;
+  #registry: Promise<PrometheusRegistry> | undefined;
   #sockets: SocketFolder | undefined;
   #shutdown: Promise<void> | undefined;
 
@@ -262,7 +262,7 @@ export class ProcessManager {
   }
 
   /** The prom-client registry behind `prometheus()`, to be merged with a program's own. */
-  prometheusRegistry(): Promise<Registry> {
+  prometheusRegistry(): Promise<PrometheusRegistry> {
     return (this.#registry ??= this.#makeRegistry());
   }
 
@@ -332,7 +332,7 @@ export class ProcessManager {
     }
   }
 
-  async #makeRegistry(): Promise<Registry> {
+  async #makeRegistry(): Promise<PrometheusRegistry> {
     const [{ registry }, { registerProcesses }] = await Promise.all([this.#journal.collector(), import('./prometheus.js')]);
     registerProcesses(registry, () => this.#listed());
     return registry;

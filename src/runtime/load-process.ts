@@ -88,7 +88,7 @@ async function explain(error: unknown, file: string): Promise<string> {
     return link ? `${error.message} (if that is a type, write \`import type\`)` : `syntax error: ${await located(error, file)}`;
   }
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return `an import of it was not found: ${error.message}`;
-  if (code === 'INVALID_PROCESS' || code === 'INVALID_OPTION' || code === 'UNKNOWN_OPTION') return error.message;
+  if (code === 'INVALID_PROCESS' || code === 'INVALID_OPTION' || code === 'UNKNOWN_OPTION' || code === 'PACKAGE_MISSING') return error.message;
   return `it threw while it was evaluated: ${error.name}: ${error.message}${evaluatedAt(error, file)}`;
 }
 
