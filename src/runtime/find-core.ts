@@ -15,6 +15,7 @@ export function findCore(key: string, version: string, place: string | undefined
   const core = coreFile(key, version, place);
   // A class of Node is a function of the realm that Node itself lives in.
   if ((process.getBuiltinModule('node:vm').Script as unknown) instanceof Function) return core();
+  // oxlint-disable-next-line no-eval -- the only way into a realm that no host has to grant
   return core.in({ evaluate: globalThis.eval, load });
 }
 
@@ -45,6 +46,6 @@ function coreFile(key: string, version: string, place: string | undefined): Core
       `mimas ${version} is inside a bundle, but threads and children load files of the package, and ${problem}. Install mimas@${version} beside the bundle, build that anew, and keep it out of the bundle: ` +
         "esbuild --external:mimas, rolldown and Rollup external: ['mimas'], webpack externals: { mimas: 'module mimas' }, Vite ssr.external: ['mimas'] (docs/hosts.md)",
     ),
-    { code: 'BUNDLED' },
+    { name: 'BundledError', code: 'BUNDLED' },
   );
 }

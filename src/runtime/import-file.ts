@@ -34,8 +34,8 @@ export async function importFile(file: string, version: string): Promise<Record<
 async function requireDecorated(file: string): Promise<{ exports: unknown } | undefined> {
   const source = readFileSync(file, 'utf8');
   if (/^(?:import|export)\b/m.test(source)) return undefined;
-  const { compileDecorators } = await import('./typescript/compile.js');
-  const code = compileDecorators(file, source);
+  const { lowerJavaScript } = await import('./typescript/compile.js');
+  const code = lowerJavaScript(file, source);
   if (!isFunctionBody(code)) return undefined;
   const Loader = Module as unknown as CommonJs;
   const made = Object.assign(new Loader(file), { filename: file, paths: Loader._nodeModulePaths(dirname(file)) });
@@ -46,7 +46,8 @@ async function requireDecorated(file: string): Promise<{ exports: unknown } | un
 /** Which of the two minified code is, the starts of its lines do not tell. */
 function isFunctionBody(code: string): boolean {
   try {
-    return new Script(`(function () {${code}\n})`) !== undefined;
+    void new Script(`(function () {${code}\n})`);
+    return true;
   } catch {
     return false;
   }

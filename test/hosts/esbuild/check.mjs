@@ -1,5 +1,6 @@
 // Hosts bundled by esbuild, as ES modules and as CommonJS.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { build } from 'esbuild';
@@ -63,6 +64,22 @@ test('cjs, decorators left as they are', async () => {
   assert.equal(hasRawDecorators('out/cjs-raw'), true);
   works('out/cjs-raw');
 });
+
+for (const part of ['launcher', 'pipeline']) {
+  test(`mimas/${part} inside a bundle refuses by name, outside it loads`, async () => {
+    const source = `import * as part from 'mimas/${part}';\nconsole.log(typeof part);\n`;
+    const others = ['@grpc/*', 'dockerode', 'prom-client', 'ws', 'piscina', 'esbuild', 'oxc-transform', 'get-tsconfig', 'yaml', 're2js', 'tsyringe', 'reflect-metadata'];
+    const run = async (name, external) => {
+      await build({ stdin: { contents: source, resolveDir: '.' }, bundle: true, platform: 'node', format: 'esm', logLevel: 'silent', outfile: `out/parts/${name}.mjs`, external });
+      return spawnSync(process.execPath, [`out/parts/${name}.mjs`], { encoding: 'utf8' });
+    };
+    const inside = await run(`${part}-inside`, others);
+    assert.match(inside.stderr, new RegExp(`mimas/${part} is inside a bundle.*external`));
+    assert.match(inside.stderr, /code: 'BUNDLED'/);
+    const { stdout, stderr } = await run(part, ['mimas']);
+    assert.equal(stdout, 'object\n', stderr);
+  });
+}
 
 test('an error of a method points into the bundle, or through its map to the source', async () => {
   await build({ ...entries, outdir: 'out/map', format: 'esm', target: 'node20', external: ['mimas'], sourcemap: true });

@@ -30,7 +30,7 @@ before(async () => {
   app.engine('sum', (file, { calc: given }, done) => given.add(8, 9).then((sum) => done(null, String(sum)), done));
   app.set('views', import.meta.dirname);
   app.get('/view', (request, response) => response.render('view.sum'));
-  app.use((error, request, response, next) => response.status(500).json({ code: error.code, message: error.message }));
+  app.use((error, request, response, _next) => response.status(500).json({ code: error.code, message: error.message }));
   server = app.listen(0, '127.0.0.1');
   await once(server, 'listening');
 });

@@ -64,7 +64,7 @@ export default class Samples {
 
   @Public() fill(): number {
     const lists: unknown[][] = [];
-    for (;;) lists.push(new Array(1e5).fill(lists));
+    for (;;) lists.push(Array.from({ length: 1e5 }, () => lists));
   }
 
   withheld(): string {

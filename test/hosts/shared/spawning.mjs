@@ -55,8 +55,8 @@ export function spawning({ describe, it, expect, afterAll }) {
       expect(got.map.get(1)).toBeInstanceOf(Set);
       expect(got.array).toStrictEqual([1, [2, { three: 3 }]]);
       expect(got.plain).toStrictEqual({ a: { b: 1 } });
-      const { buffer, ...seen } = await remote.classesOf(values());
-      expect(seen).toEqual(Object.fromEntries(Object.keys(seen).map((key) => [key, true])));
+      const seen = await remote.classesOf(values());
+      expect(Object.keys(seen).filter((key) => !seen[key] && key !== 'buffer')).toEqual([]);
     });
 
     it('cancels, times out, and tells of a file that is not there', async () => {
