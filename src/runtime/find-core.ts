@@ -28,6 +28,7 @@ function coreFile(key: string, version: string, place: string | undefined): Core
   // The name of the file that runs is known to CommonJS only.
   const running = typeof __filename === 'string' ? __filename : process.argv[1];
   let other = '';
+  let cause: unknown;
   for (const [from, packaged] of [[place, false], [place, true], [running, true]] as const) {
     if (!from) continue;
     try {
@@ -36,8 +37,8 @@ function coreFile(key: string, version: string, place: string | undefined): Core
       const core = require(file) as CoreFile;
       if (core.key === key) return core;
       if (packaged) other ||= file;
-    } catch {
-      // Not there.
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') cause ??= error;
     }
   }
   const problem = other ? `the package at ${other} is another build of it` : `the package is not installed where the bundle is (${place ?? running})`;
@@ -45,6 +46,7 @@ function coreFile(key: string, version: string, place: string | undefined): Core
     new Error(
       `mimas ${version} is inside a bundle, but threads and children load files of the package, and ${problem}. Install mimas@${version} beside the bundle, build that anew, and keep it out of the bundle: ` +
         "esbuild --external:mimas, rolldown and Rollup external: ['mimas'], webpack externals: { mimas: 'module mimas' }, Vite ssr.external: ['mimas'] (docs/hosts.md)",
+      cause === undefined ? {} : { cause },
     ),
     { name: 'BundledError', code: 'BUNDLED' },
   );

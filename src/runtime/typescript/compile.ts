@@ -72,12 +72,15 @@ export function compile(file: string, source: string): string {
 
 export const hasDecorators = (source: string): boolean => DECORATOR.test(source);
 
+/** What bundlers make of a decorated class: oxc takes decorators of declarations only, and this means the same as one. */
+const CLASS_EXPRESSION = /^(?:var|let|const) ([\w$]+) = (@[^;]*?) class( extends [\w$.]+)? \{/gm;
+
 /** What is JavaScript already stays as it is. */
 const JAVASCRIPT: CompilerSettings = { ...DEFAULTS, useDefineForClassFields: true, verbatimModuleSyntax: true };
 
 /** Compiles the decorators that a bundler left in an ES module, and nothing else of it. @throws SyntaxError naming file, line and column */
 export function compileDecorators(file: string, source: string): string {
-  const { code } = lowerLegacy(file, source, JAVASCRIPT, false);
+  const { code } = lowerLegacy(file, source.replaceAll(CLASS_EXPRESSION, '$2 class $1$3 {'), JAVASCRIPT, false);
   return foreignDecorator(code) === undefined ? code : lowerJavaScript(file, source);
 }
 

@@ -15,6 +15,12 @@ export function works(folder, main = 'main.js') {
   assert.deepEqual(stdout.trim().split('\n'), LINES, stderr);
 }
 
+export function refuses(folder, message) {
+  const { status, stderr } = run(folder, 'main.js');
+  assert.equal(status, 1);
+  assert.match(stderr, message);
+}
+
 /** Where the package is not installed, a bundle that has it inside says so, and what to do. */
 export function refusesElsewhere(folder, main = 'main.js') {
   const elsewhere = mkdtempSync(join(tmpdir(), 'mimas-elsewhere-'));
