@@ -27,7 +27,7 @@ export const remoteTargetOf = (value: unknown): RemoteTarget | undefined =>
 
 /** Makes the proxy of `target`. */
 export function createRemote(target: RemoteTarget, options: CallOptions = NONE): object {
-  const unknown = new Proxy(Object.create(null) as object, {
+  const unknown = new Proxy({} as object, {
     get(_, name, receiver) {
       if (typeof name === 'symbol' || name === 'then' || name === 'catch' || name === 'finally' || name === 'toJSON') return undefined;
       if (!target.methods().includes(name)) {
@@ -40,7 +40,7 @@ export function createRemote(target: RemoteTarget, options: CallOptions = NONE):
       Object.defineProperty(receiver as object, name, { value: method, enumerable: true, configurable: true });
       return method;
     },
-    has: (_, name) => typeof name === 'string' && target.methods().includes(name),
+    has: (_, name) => typeof name === 'string' && (target.methods().includes(name) || name in Object.prototype),
     set(_, name) {
       throw new TypeError(`${target.name}: cannot set ${String(name)} on the proxy of a process; its state lives in the process`);
     },

@@ -67,7 +67,7 @@ describe('the tarball', () => {
   });
 
   it('names the licence of what is bundled', () => {
-    expect(readFileSync(join(folder, 'node_modules/mimas/dist/chunks/core-body.js'), 'utf8')).toMatch(/reader of msgpackr: MIT License\s+Copyright \(c\) \d+ Kris Zyp/);
+    expect(readFileSync(join(folder, 'node_modules/mimas/dist/chunks/core-body.cjs'), 'utf8')).toMatch(/reader of msgpackr: MIT License\s+Copyright \(c\) \d+ Kris Zyp/);
   });
 });
 

@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module';
 import { missingFor } from '../../optional.js';
 import { foreignDecorator } from './decorators.js';
-import { settingsFor, type CompilerSettings } from './tsconfig.js';
+import { DEFAULTS, settingsFor, type CompilerSettings } from './tsconfig.js';
 
 // The parts of the two compilers that are used here. Each is required by the first file that needs it.
 interface Oxc {
@@ -33,6 +33,7 @@ export const HELPERS = '@oxc-project/runtime/helpers/';
 const require = createRequire(import.meta.url);
 /** An `@name` that starts an expression, outside lines that are comments. A needless hit costs a compiler run, no more. */
 const DECORATOR = /^(?!\s*(?:\*|\/\/|\/\*(?!.*\*\/))).*?(?:^|[\s({;,])@[\p{L}_$(]/mu;
+const CURE = 'have it compile decorators (docs/hosts.md)';
 const CONTAINER = /(['"])(?:tsyringe|reflect-metadata)\1/;
 
 let oxc: Oxc | undefined;
@@ -69,6 +70,31 @@ export function compile(file: string, source: string): string {
   return lowerLegacy(file, source, settings, settings.emitDecoratorMetadata ?? (container || !legacy)).code;
 }
 
+export const hasDecorators = (source: string): boolean => DECORATOR.test(source);
+
+/** What bundlers make of a decorated class: oxc takes decorators of declarations only, and this means the same as one. */
+const CLASS_EXPRESSION = /^(?:var|let|const) ([\w$]+) = (@[^;]*?) class( extends [\w$.]+)? \{/gm;
+
+/** What is JavaScript already stays as it is. */
+const JAVASCRIPT: CompilerSettings = { ...DEFAULTS, useDefineForClassFields: true, verbatimModuleSyntax: true };
+
+/** Compiles the decorators that a bundler left in an ES module, and nothing else of it. @throws SyntaxError naming file, line and column */
+export function compileDecorators(file: string, source: string): string {
+  const { code } = lowerLegacy(file, source.replaceAll(CLASS_EXPRESSION, '$2 class $1$3 {'), JAVASCRIPT, false);
+  return foreignDecorator(code) === undefined ? code : lowerJavaScript(file, source);
+}
+
+/** The same for any JavaScript, by esbuild. */
+export function lowerJavaScript(file: string, source: string): string {
+  const line = source.slice(0, DECORATOR.exec(source)?.index ?? 0).split('\n').length;
+  try {
+    return loadEsbuild(` (a bundler left decorators in ${file}:${line}; or ${CURE})`).transformSync(source, { loader: 'js', sourcefile: file, sourcemap: 'inline', sourcesContent: false, target: 'esnext', supported: { decorators: false }, logLevel: 'silent' }).code;
+  } catch (error) {
+    const failure = (error as EsbuildFailure).errors?.[0];
+    throw failure ? syntaxError(file, `${failure.text}; if a bundler left a decorator there, ${CURE}`, failure.location?.line ?? 1, (failure.location?.column ?? 0) + 1) : error;
+  }
+}
+
 /** The first syntax error of a file, with its place, or undefined. For JavaScript, where Node's own error does not tell. */
 export function syntaxErrorIn(file: string, source: string): SyntaxError | undefined {
   const failure = loadOxc().transformSync(file, source, { sourceType: 'module' }).errors.find(isFatal);
@@ -88,13 +114,14 @@ function lowerLegacy(file: string, source: string, settings: CompilerSettings, m
     jsx: settings.jsx,
   });
   const failure = errors.find(isFatal);
-  if (failure) throw oxcError(file, source, failure);
+  if (failure) throw oxcError(file, source, settings === JAVASCRIPT ? { ...failure, message: `${failure.message} If a bundler left a decorator there, ${CURE}` } : failure);
   const inline = Buffer.from(JSON.stringify({ ...map, sources: [file], sourcesContent: undefined })).toString('base64');
   return { code: `${code}\n//# sourceMappingURL=data:application/json;base64,${inline}`, parameters: Object.hasOwn(helpersUsed, 'decorateParam') };
 }
 
 function lowerStandard(file: string, source: string, settings: CompilerSettings, foreign: string): string {
-  return loadEsbuild(file, foreign).transformSync(source, {
+  const hint = ` (${file} has ${foreign ? `@${foreign}` : 'some'}; or say "experimentalDecorators": true in its tsconfig.json, if that is what its decorators are)`;
+  return loadEsbuild(hint).transformSync(source, {
     loader: file.endsWith('x') ? 'tsx' : 'ts',
     sourcefile: file,
     sourcemap: 'inline',
@@ -116,14 +143,13 @@ function lowerStandard(file: string, source: string, settings: CompilerSettings,
  * esbuild's synchronous calls start a worker thread and a service process that outlive them, unless this variable is 0 while
  * the module is evaluated: then each call runs the program once and leaves nothing behind (and is faster for one or two files).
  */
-function loadEsbuild(file: string, decorator: string): Esbuild {
+function loadEsbuild(hint: string): Esbuild {
   const before = process.env['ESBUILD_WORKER_THREADS'];
   process.env['ESBUILD_WORKER_THREADS'] = '0';
   try {
     return require('esbuild') as Esbuild;
   } catch (error) {
-    const other = '; or say "experimentalDecorators": true in its tsconfig.json, if that is what its decorators are';
-    return missingFor('compiling standard decorators', ` (${file} has ${decorator ? `@${decorator}` : 'some'}${other})`)(error);
+    return missingFor('compiling standard decorators', hint)(error);
   } finally {
     if (before === undefined) delete process.env['ESBUILD_WORKER_THREADS'];
     else process.env['ESBUILD_WORKER_THREADS'] = before;
