@@ -210,7 +210,7 @@ export class Launcher {
     return !this.#shutdown;
   }
 
-  /** The seed's `pattern_launcher_*` series, then the supervisor's `procmgr_*`. */
+  /** The `pattern_launcher_*` series, then the supervisor's `procmgr_*`. */
   async exportPrometheusMetrics(): Promise<string> {
     return this.metrics.prometheus() + (await (await this.#journal.collector()).exposition());
   }

@@ -9,7 +9,7 @@ import { OPTIONAL_PACKAGES } from '../../src/optional.js';
 import { temporaryFolder } from '../helpers/temporary.js';
 
 const folder = temporaryFolder('mimas-package-');
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string; exports: Record<string, unknown>; dependencies: Record<string, string>; devDependencies: Record<string, string>; peerDependencies: Record<string, string>; peerDependenciesMeta: Record<string, { optional: boolean }> };
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string; homepage: string; exports: Record<string, unknown>; dependencies: Record<string, string>; devDependencies: Record<string, string>; peerDependencies: Record<string, string>; peerDependenciesMeta: Record<string, { optional: boolean }> };
 const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
 let packed: string[] = [];
 
@@ -50,13 +50,26 @@ beforeAll(() => {
 
 describe('the tarball', () => {
   it('holds what is needed and nothing else', () => {
-    expect(packed).toEqual(expect.arrayContaining(['package.json', 'README.md', 'dist/index.js', 'dist/index.d.ts', 'dist/register.js', 'dist/pipeline/proto/control_plane.proto', 'docs/pipeline.schema.json', 'dist/cli/main.js', 'processes/calculator.process.ts']));
-    expect(packed.filter((file) => !/^(package\.json|README\.md|LICENSE|dist\/.+\.(c?js|d\.ts|js\.map|proto|html|css)|docs\/.+\.(md|svg|schema\.json)|processes\/.+\.ts|examples\/.+|bench\/readme-table\.ts|src\/pipeline\/proto\/.+\.proto)$/.test(file))).toEqual([]);
+    expect(packed).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'THIRD-PARTY-LICENSES.md', 'dist/index.js', 'dist/index.d.ts', 'dist/register.js', 'dist/pipeline/proto/control_plane.proto', 'docs/pipeline.schema.json', 'dist/cli/main.js', 'processes/calculator.process.ts']));
+    expect(packed.filter((file) => !/^(package\.json|README\.md|LICENSE|THIRD-PARTY-LICENSES\.md|dist\/.+\.(c?js|d\.ts|js\.map|proto|html|css)|docs\/.+\.(md|svg|schema\.json)|processes\/.+\.ts|examples\/.+|bench\/readme-table\.ts|src\/pipeline\/proto\/.+\.proto)$/.test(file))).toEqual([]);
   });
 
   it('has no lifecycle script that runs at the user', () => {
     const { scripts } = JSON.parse(readFileSync(join(folder, 'node_modules/mimas/package.json'), 'utf8')) as { scripts: Record<string, string> };
     expect(Object.keys(scripts).filter((name) => /^(?:(?:pre|post)?(?:install|prepare)|prepublish)$/.test(name))).toEqual([]);
+  });
+
+  it('says where it comes from, alike everywhere', () => {
+    const { license, homepage, repository, bugs, keywords } = manifest as unknown as { license: string; homepage: string; repository: { url: string }; bugs: { url: string }; keywords: string[] };
+    const home = homepage.replace('#readme', '');
+    expect({ license, repository: repository.url, bugs: bugs.url }).toEqual({ license: 'MIT', repository: `git+${home}.git`, bugs: `${home}/issues` });
+    expect(keywords.length).toBeGreaterThan(5);
+    expect(readFileSync(join(root, 'LICENSE'), 'utf8')).toMatch(/^MIT License\n\nCopyright \(c\) 2026 /);
+  });
+
+  it('has no words of those who made it that mean nothing to its users', () => {
+    const pages = packed.filter((file) => /\.(md|d\.ts|schema\.json)$|^(?:examples|processes)\/.*\.ts$/.test(file));
+    expect(pages.filter((file) => /\bthe seed(?:'s|s')?\b|\bseeds? \d{3}\b/i.test(readFileSync(join(root, file), 'utf8')))).toEqual([]);
   });
 
   it('says what to install for what it leaves out, and only for that', () => {
@@ -160,7 +173,7 @@ spec:
 describe('installed into an empty folder', () => {
   it('has what its pages link to', () => {
     const missing = packed.filter((file) => file.endsWith('.md')).flatMap((page) => {
-      const links = readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g);
+      const links = readFileSync(join(root, page), 'utf8').replaceAll(`](${manifest.homepage.replace('#readme', '/blob/main/')}`, '](').matchAll(/\]\((?!https?:|#)([^)#]+)/g);
       return [...links].map(([, target]) => posix.join(posix.dirname(page), target!)).filter((target) => !packed.includes(target)).map((target) => `${page}: ${target}`);
     });
     expect(missing).toEqual([]);
