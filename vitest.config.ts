@@ -10,7 +10,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/setup/status-steps.ts'],
-    exclude: ['test/fixtures/**'],
+    // Those of test/hosts are for the programs that run there: npm run test:hosts.
+    exclude: ['test/fixtures/**', 'test/hosts/**'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // What tests import from dist runs under Node's own loader, as in production: process files reach theirs through it.

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Supervisor, type SyncContext, type SyncResult, type Syncer, type TerminatingContext, type UpdateType } from 'mimas/supervisor';
 
-// The seed's pace, or faster: `SPEED=100` runs the 23 seconds in a quarter of one.
+// As fast as the clock, or faster: `SPEED=100` runs the 23 seconds in a quarter of one.
 const pace = Number(process.env['SPEED'] ?? 1);
 const pass = (ms: number) => sleep(ms / pace);
 const seconds = (ms: number) => `${Math.round(ms / 1000)}s`;

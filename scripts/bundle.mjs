@@ -9,12 +9,13 @@ import { rolldown } from 'rolldown';
 
 /** By the modules that load them. Earlier chunks keep what they share with later ones. */
 const CHUNKS = {
-  core: ['runtime/boot-thread.js', 'runtime/boot-child.js', 'index.js'],
+  core: ['runtime/boot-thread.js', 'runtime/boot-child.js', 'runtime/home.js', 'index.js'],
   child: ['runtime/child.js'],
   spawn: ['manager/managed-process.js', 'manager/unit.js', 'supervisor/supervisor.js', 'runtime/thread.js'],
 };
-/** Made of the core, not a part of it. */
+/** Made of the core, not a part of it: what loads the script, and what modules find that with. */
 const LOADER = 'runtime/core-script.js';
+const FINDER = 'runtime/find-core.js';
 
 /** @param {string} dist */
 export async function bundle(dist) {
@@ -70,7 +71,8 @@ function reached(dist, roots) {
 
 /**
  * Makes a script of the core's chunk, because V8 compiles scripts from a cache, and of modules Node takes none. Four files come of it:
- * chunks/core-body.js, the script; chunks/core.cjs, which evaluates it once an isolate; chunks/core.js, which exports its names to modules;
+ * chunks/core-body.cjs, the script; chunks/core.cjs, which evaluates it once an isolate; chunks/core.js, which exports its names to modules
+ * and asks for a core of their own when they are of another realm than Node's;
  * and what threads and children run first, CommonJS as well: they need Node's loader of modules for the process file only.
  */
 function writeCore(dist) {
@@ -81,18 +83,19 @@ function writeCore(dist) {
   const changing = names.filter((name) => new RegExp(`^let ${name.replaceAll('$', '\\$')}\\b`, 'm').test(chunk));
   if (changing.length > 0) throw new Error(`modules would not see these exports of the core change: ${changing.join(', ')}`);
 
-  const script = `(function (coreBuiltin, coreImport, coreUrl, coreScript) { "use strict";\n${asScript(dist, chunk)}return { ${locals} };\n});\n`;
+  const script = `(function (coreBuiltin, coreImport, coreUrl, coreScript, coreHome) { "use strict";\n${asScript(dist, chunk)}return { ${locals} };\n});\n`;
   const key = createHash('sha256').update(script).digest('hex').slice(0, 16);
-  writeFileSync(join(dist, 'chunks/core-body.js'), `/* ${key} */${script}`);
+  writeFileSync(join(dist, 'chunks/core-body.cjs'), `/* ${key} */${script}`);
 
-  const loader = readFileSync(join(dist, LOADER), 'utf8').replace(/^export (?=function)/gm, '').replace(/^(?:export \{\};|\/\/# sourceMappingURL.*)\n?/gm, '');
+  const embedded = (name) => readFileSync(join(dist, name), 'utf8').replace(/^export (?=function)/gm, '').replace(/^(?:export \{\};|\/\/# sourceMappingURL.*)\n?/gm, '');
   writeFileSync(join(dist, 'chunks/core.cjs'), `"use strict";
-${loader}const url = process.getBuiltinModule('node:url').pathToFileURL(__dirname + '/core-body.js').href;
+${embedded(LOADER)}const url = process.getBuiltinModule('node:url').pathToFileURL(__dirname + '/core-body.cjs').href;
 let core;
 module.exports = (cache) => (core ??= loadCore(url, '${key}', (id) => import(id), cache));
-Object.assign(module.exports, { sharedCache, pipedCache });
+Object.assign(module.exports, { key: '${key}', sharedCache, pipedCache, in: (realm) => loadCoreIn(realm, url, () => module.exports()) });
 `);
-  writeFileSync(file, `import { createRequire } from 'node:module';\nconst { ${locals} } = createRequire(import.meta.url)('./core.cjs')();\nexport ${exported}`);
+  const { version } = JSON.parse(readFileSync(join(dist, '../package.json'), 'utf8'));
+  writeFileSync(file, `${embedded(FINDER)}const { ${locals} } = findCore('${key}', '${version}', import.meta.url, (id) => import(/* webpackIgnore: true */ /* @vite-ignore */ id));\nexport ${exported}`);
   writeFileSync(join(dist, 'runtime/boot-thread.cjs'), `// The first file of a worker thread.
 const core = require('../chunks/core.cjs');
 core(core.sharedCache(process.getBuiltinModule('node:worker_threads').workerData)).bootThread();
@@ -106,7 +109,7 @@ core(core.pipedCache(3)).bootChild();
     const other = join(dist, `chunks/${name}.js`);
     writeFileSync(other, readFileSync(other, 'utf8').replace(/^import "\.\/rolldown-runtime\.js";\n/m, ''));
   }
-  for (const left of ['chunks/rolldown-runtime.js', LOADER, `${LOADER}.map`]) rmSync(join(dist, left));
+  for (const left of ['chunks/rolldown-runtime.js', ...[LOADER, FINDER].flatMap((name) => [name, `${name}.map`])]) rmSync(join(dist, left));
 }
 
 /** The statements of the core's chunk, in terms of the parameters that `writeCore` gives them. Nothing else in src/ has their names. */

@@ -1,5 +1,6 @@
 // Every error that Mimas raises by itself: one table of codes, one class a code.
 // A brand (`Symbol.for`) keeps `instanceof` true when two copies of the package meet in one program.
+import { types } from 'node:util';
 
 /** Code to meaning. The type of `code`, the classes below and `docs/errors.md` follow this table. */
 export const ERROR_CODES = {
@@ -24,6 +25,8 @@ export const ERROR_CODES = {
   UNKNOWN_OPTION: 'an option that Mimas does not know',
   UNSUPPORTED_OPTION: 'an option that cannot work in this combination',
   INVALID_OPTION: 'an option whose value makes no sense',
+  PACKAGE_MISSING: 'a feature needs `packages` that do not come with Mimas; `command` installs them',
+  BUNDLED: 'a part of Mimas that loads files of the package is inside a bundle, and the package is not where the bundle is; keep `mimas` out of the bundle',
   INVALID_PROCESS: 'a decorator was used where it cannot work',
   ISOLATION_FULL: 'all `maxProcesses` processes of an isolation are at work, so none can be evicted for another key',
   UNIT_NOT_FOUND: 'no process or unit with this id',
@@ -66,6 +69,14 @@ export class MimasError extends Error {
     return own === undefined ? Function.prototype[Symbol.hasInstance].call(this, value) : brand === own;
   }
 }
+
+const isNear = (value: unknown): value is Error => value instanceof Error || types.isNativeError(value);
+/**
+ * Whether it is an error, of whichever realm: what Node itself throws and aborts with is no `instanceof Error` to modules that Jest and
+ * vm pools of vitest evaluate, nor is its DOMException a native error.
+ */
+export const isError: (value: unknown) => value is Error =
+  typeof DOMException !== 'function' || DOMException.prototype instanceof Error ? isNear : (value): value is Error => isNear(value) || value instanceof DOMException;
 
 type Options<Fields> = { cause?: unknown } & Fields;
 interface CodedClass<Code extends ErrorCode, Fields> {
@@ -113,6 +124,8 @@ export class UnauthorizedError extends coded<'UNAUTHORIZED'>('UNAUTHORIZED') {}
 export class UnknownOptionError extends coded<'UNKNOWN_OPTION', { option: string; suggestion?: string }>('UNKNOWN_OPTION') {}
 export class UnsupportedOptionError extends coded<'UNSUPPORTED_OPTION', { option: string }>('UNSUPPORTED_OPTION') {}
 export class InvalidOptionError extends coded<'INVALID_OPTION', { option: string }>('INVALID_OPTION') {}
+export class PackageMissingError extends coded<'PACKAGE_MISSING', { feature: string; packages: readonly string[]; command: string }>('PACKAGE_MISSING') {}
+export class BundledError extends coded<'BUNDLED'>('BUNDLED') {}
 export class InvalidProcessError extends coded<'INVALID_PROCESS'>('INVALID_PROCESS') {}
 export class IsolationFullError extends coded<'ISOLATION_FULL', { id: string; maxProcesses: number }>('ISOLATION_FULL') {}
 export class UnitNotFoundError extends coded<'UNIT_NOT_FOUND', { id: string }>('UNIT_NOT_FOUND') {}
@@ -129,7 +142,7 @@ for (const exported of [
   ProcessStartError, InitError, ProcessCrashedError, ProcessStoppedError, RestartsExhaustedError, MemoryLimitError, CallTimeoutError,
   QueueTimeoutError, QueueFullError, CircuitOpenError, CallCancelledError, MethodNotFoundError, NotCloneableError, FrameTooLargeError, ProtocolError,
   LinkClosedError, CallbackReleasedError, UnauthorizedError, UnknownOptionError, UnsupportedOptionError, InvalidOptionError,
-  InvalidProcessError, IsolationFullError, UnitNotFoundError, ShutdownIncompleteError, PipelineInvalidError, ComponentFailedError, EngineUnavailableError,
+  PackageMissingError, BundledError, InvalidProcessError, IsolationFullError, UnitNotFoundError, ShutdownIncompleteError, PipelineInvalidError, ComponentFailedError, EngineUnavailableError,
   PipelineNotRunningError, PipelineRunningError,
 ]) classes.set(exported.code, exported as never);
 

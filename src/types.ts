@@ -5,7 +5,7 @@ import type { Bytes, Duration } from './units.js';
 export type Isolation = 'none' | 'worker' | 'child';
 /** `'low'`: both sides of the link poll for a moment before they sleep, while calls follow each other closely. */
 export type LatencyMode = 'normal' | 'low';
-/** How calls reach it. `ipc` is the native channel of the isolation; `http` is the seed's name for `ws`. */
+/** How calls reach it. `ipc` is the native channel of the isolation; `http` is another name for `ws`. */
 export type TransportName = 'ipc' | 'unix' | 'tcp' | 'ws' | 'http';
 
 export type ProcessStatus = 'starting' | 'running' | 'restarting' | 'stopping' | 'stopped' | 'failed';
@@ -30,8 +30,11 @@ export interface CallOptions {
   whileRestarting?: 'wait' | 'fail';
 }
 
-/** An object that can be moved instead of copied. */
-export type Transferable = import('node:worker_threads').TransferListItem;
+/** An object that can be moved instead of copied. Ours, because Node's own name for it differs from version to version. */
+export type Transferable = ArrayBuffer | import('node:worker_threads').MessagePort | import('node:fs/promises').FileHandle | ReadableStream | WritableStream | TransformStream;
+
+/** What a proxy is to the compiler where no type argument says of which class: anything, unchecked. */
+export type Untyped = any;
 
 type AnyMethod = (...args: never[]) => unknown;
 type IsAny<T> = 0 extends 1 & T ? true : false;
@@ -52,13 +55,15 @@ export type RemoteResult<R> = IsAny<R> extends true
           ? RemoteStream<Item>
           : Promise<Awaited<R>>;
 
-type RemoteMethod<F> = F extends (...args: infer Args) => infer R ? (...args: Args) => RemoteResult<R> : never;
+type RemoteMethod<F> = IsAny<F> extends true ? (...args: Untyped[]) => RemoteResult<Untyped> : F extends (...args: infer Args) => infer R ? (...args: Args) => RemoteResult<R> : never;
 type Reserved = `$${string}` | `__${string}` | 'then' | 'init' | 'constructor';
 
 /**
- * The typed proxy of a process of class `T`: its methods, made asynchronous; generators become async iterables; fields are
- * gone. Overloaded methods keep their last signature only, and generic methods lose their type parameters (both are limits
- * of mapped types).
+ * The typed proxy of a process of class `T`: its methods, made asynchronous; generators become async iterables; fields, private
+ * and protected members, `init` and names that begin with `$` or `__` are gone. Overloaded methods keep their last signature
+ * only, and generic methods lose their type parameters (both are limits of mapped types). Decorators tell the compiler
+ * nothing: methods without `@Public()`, such as health checks and shutdown hooks, show here and are refused when they are
+ * called. `protected` hides those that only the process itself calls; decorators may stand on them all the same.
  */
 export type Remote<T, Handle = ProcessHandle> = {
   readonly [K in keyof T as K extends string ? (K extends Reserved ? never : T[K] extends AnyMethod ? K : never) : never]: RemoteMethod<T[K]>;
@@ -69,8 +74,10 @@ export interface RemoteControl<T, Handle> {
   $with(options: CallOptions): Remote<T, Handle>;
   /** Control and facts: id, status, health, metrics, stop, restart, events. */
   readonly $handle: Handle;
-  /** The id of the process (the seed's name). */
+  /** The id of the process. */
   readonly __processId: string;
+  /** `await using` ends the process, pool or connection with the block. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export type HealthLevel = 'healthy' | 'degraded' | 'unhealthy';

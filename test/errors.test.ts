@@ -1,7 +1,8 @@
 // What was meant: the nearest of the names that there are, found among many, soon.
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { closest } from '../src/errors.js';
+import { closest, isError } from '../src/errors.js';
 import { costOf } from './helpers/hostile-yaml.js';
 
 /** By the definition. */
@@ -26,4 +27,16 @@ describe('closest', () => {
     expect(costOf(() => closest('komponent-77', known))).toBeLessThan(1500);
     expect(costOf(() => expect(closest('x'.repeat(1_000_000), ['x'.repeat(999_999)])).toBeUndefined())).toBeLessThan(500);
   });
+});
+
+describe('isError', () => {
+  it.each(['Error', 'RangeError', 'AggregateError', '(class Own extends Error {})'])('knows a %s of another realm, which is no instance of Error', (name) => {
+    const stranger: unknown = runInNewContext(`new (${name})([])`);
+    expect(stranger instanceof Error).toBe(false);
+    expect(isError(stranger)).toBe(true);
+  });
+
+  it.each([new TypeError('x'), new DOMException('x', 'AbortError'), Object.create(Error.prototype) as unknown])('knows %s', (error) => expect(isError(error)).toBe(true));
+
+  it.each([undefined, null, 'Error', { name: 'Error', message: 'x' }, Error, () => {}])('takes %s for none', (value) => expect(isError(value)).toBe(false));
 });

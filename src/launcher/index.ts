@@ -1,4 +1,5 @@
 // The public surface of `mimas/launcher`. No logic.
+import './unbundled.js';
 export { createLauncher, Launcher, type LaunchRequest, type TerminateRequest } from './launcher.js';
 export { LauncherBuilder, quickStart } from './builder.js';
 export { PRESETS, type LauncherOptions } from './options.js';

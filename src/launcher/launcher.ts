@@ -2,11 +2,11 @@
 // Invariant: for one id there is at most one process, however many ask for it at once.
 import { nanoid } from 'nanoid';
 import { ProcessStoppedError } from '../errors.js';
+import { MetricsJournal } from '../manager/metrics-journal.js';
 import { createProcessManager, type ProcessManager } from '../manager/process-manager.js';
 import { asResult } from '../rpc/iterate-result.js';
 import { told } from '../rpc/maybe-executed.js';
 import { createRemote } from '../rpc/remote.js';
-import { createPrometheusCollector, type PrometheusCollector } from '../supervisor/prometheus.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { canBeVariable } from '../runtime/environment.js';
 import { sweepLeftFolders } from '../runtime/left-folders.js';
@@ -65,7 +65,7 @@ export class Launcher {
   readonly #context: LaunchedContext;
   readonly #startedAt = performance.now();
   readonly #servers = new Set<LauncherServer>();
-  readonly #collector: PrometheusCollector;
+  readonly #journal = new MetricsJournal();
   #launches = 0;
   #cgroups: CgroupSupport | undefined;
   #manager: ProcessManager | undefined;
@@ -73,9 +73,8 @@ export class Launcher {
   #shutdown: Promise<void> | undefined;
 
   /** Use `createLauncher`. */
-  constructor(options: ResolvedLauncherOptions, collector: PrometheusCollector) {
+  constructor(options: ResolvedLauncherOptions) {
     this.#options = options;
-    this.#collector = collector;
     this.registry = new PatternRegistry(options.patternsDir);
     this.#tellProblems(this.registry.problems);
     for (const folder of this.registry.skipped) options.log(`Skipped ${folder}: it has no ${MANIFEST_FILE}`);
@@ -94,7 +93,7 @@ export class Launcher {
       resyncInterval: options.resyncInterval,
       backOffPeriod: options.backOffPeriod,
       gracePeriod: options.gracePeriod,
-      metrics: collector,
+      metrics: this.#journal,
       restartPolicy: {
         maxRestarts: Infinity,
         maxFailures: MAX_ERRORS,
@@ -211,9 +210,9 @@ export class Launcher {
     return !this.#shutdown;
   }
 
-  /** The seed's `pattern_launcher_*` series, then the supervisor's `procmgr_*`. */
+  /** The `pattern_launcher_*` series, then the supervisor's `procmgr_*`. */
   async exportPrometheusMetrics(): Promise<string> {
-    return this.metrics.prometheus() + (await this.#collector.exposition());
+    return this.metrics.prometheus() + (await (await this.#journal.collector()).exposition());
   }
 
   exportJsonMetrics(): JsonMetrics {
@@ -372,7 +371,7 @@ function checkRequest(request: LaunchRequest): void {
 /** A launcher whose predecessor's leftovers are dealt with. `await using launcher = await createLauncher()` ends all at the end. @throws LauncherError */
 export async function createLauncher(options: LauncherOptions = {}): Promise<Launcher> {
   const resolved = resolveLauncherOptions(options);
-  const launcher = new Launcher(resolved, await createPrometheusCollector());
+  const launcher = new Launcher(resolved);
   try {
     await launcher.begin();
     return launcher;

@@ -1,4 +1,4 @@
-// What the launcher counts, as Prometheus text and as JSON. Names are those of the seed.
+// What the launcher counts, as Prometheus text and as JSON. Names are those that dashboards of pattern launchers know.
 // The exposition is written by hand: one documented name ends in `_total` without being a counter, which Prometheus' own linter
 // accepts of an untyped metric only, and prom-client has none. The same numbers stand in `pattern_launcher_processes`, a gauge.
 import { LEVEL_TITLES, type IsolationLevel } from './ids.js';

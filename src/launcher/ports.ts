@@ -14,7 +14,7 @@ export interface PortRange {
   readonly to: number;
 }
 
-/** Where the seed's examples begin. */
+/** Where the ports of launched processes begin. */
 export const DEFAULT_RANGE: PortRange = { from: 50051, to: 65535 };
 /** Wildcards and loopback, both families: who listens on any of them would clash. */
 const HOSTS = ['127.0.0.1', '0.0.0.0', '::'];

@@ -2,9 +2,9 @@
 // machine reaches loopback, and could start programs as the user of the launcher otherwise.
 import { lookup } from 'node:dns/promises';
 import { userInfo } from 'node:os';
+import { missingFor } from '../optional.js';
 import { isLoopback } from '../transport/address.js';
 import { LauncherError } from './errors.js';
-import { startGrpc } from './grpc-server.js';
 import { startHttp } from './http-server.js';
 import type { Launcher } from './launcher.js';
 import { refuseUnknown, SERVE_OPTIONS } from './options.js';
@@ -57,6 +57,9 @@ export async function startServer(launcher: Launcher, options: ServeOptions, sur
   const chosen = chosenToken(options, host);
   const made = chosen === undefined && options.token !== false && tls?.ca === undefined;
   const token = made ? makeOrKeep(surroundings) : chosen;
+  const { startGrpc } = await import('./grpc-server.js').catch(missingFor('a launcher that serves gRPC'));
+  // Said now, not to the first who scrapes.
+  if (metricsPort !== false) await launcher.exportPrometheusMetrics();
   const grpc = await startGrpc(launcher, { host, port: grpcPort, token, tls });
   let http: ServerSide | undefined;
   try {

@@ -45,16 +45,16 @@ export interface IsolationHandleEvents extends IsolationEvents {
   crash: { id: string; key: IsolationKey; error: Error };
 }
 
-export interface IsolationHandle<T> {
+export interface IsolationHandle<T, Proxy = Remote<T>> {
   readonly level: IsolationLevel;
   /**
    * The process of this key: the running one, or a new one.
    * @throws what `spawn` throws; IsolationFullError when all `maxProcesses` are at work; RestartsExhaustedError while a key that
    * was given up cools down
    */
-  get(key?: IsolationKey): Promise<Remote<T>>;
+  get(key?: IsolationKey): Promise<Proxy>;
   /** The process of this key if it runs; starts nothing and does not count as use. */
-  peek(key?: IsolationKey): Remote<T> | undefined;
+  peek(key?: IsolationKey): Proxy | undefined;
   /** Ends the process of this key; a key that was given up may be tried again at once. @throws UnitNotFoundError */
   terminate(key?: IsolationKey, options?: { grace?: Duration }): Promise<void>;
   list(): IsolatedProcessInfo[];

@@ -1,5 +1,6 @@
 // One spawned process through all its incarnations: the unit that the supervisor keeps alive, and the handle that users hold.
 // Invariant: the proxy and this object stay the same; what runs behind them comes and goes.
+import { isError } from '../errors.js';
 import { nanoid } from 'nanoid';
 import type { Client } from '../rpc/client.js';
 import { Meter } from '../rpc/meter.js';
@@ -112,7 +113,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
   }
   /** Why it died or could not start the last time. */
   get failure(): Error | undefined {
-    return this.#deathReason ?? (this.#startError instanceof Error ? this.#startError : undefined);
+    return this.#deathReason ?? (isError(this.#startError) ? this.#startError : undefined);
   }
   get startError(): unknown {
     return this.#startError;

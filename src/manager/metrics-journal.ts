@@ -1,5 +1,7 @@
 // Remembers what the supervisor measured until somebody asks for it: prom-client is loaded by the first who does.
-// Invariant: nothing is lost, and what is remembered stays small: many entries load the collector, too.
+// Invariant: nothing is lost, and what is remembered stays small: many entries load the collector, too; without prom-client, which
+// is optional, nothing is remembered from then on.
+import { PackageMissingError } from '../errors.js';
 import type { ForgetfulCollector, MetricsCollector } from '../supervisor/metrics.js';
 import type { PrometheusCollector } from '../supervisor/prometheus.js';
 
@@ -13,12 +15,19 @@ export class MetricsJournal implements Hooks {
   readonly #entries = new Map<string, Measurement[]>();
   #depth = 0;
   #size = 0;
+  #useless = false;
   #collector: PrometheusCollector | undefined;
   #loading: Promise<PrometheusCollector> | undefined;
 
   /** The collector, with all that was measured so far. */
   collector(): Promise<PrometheusCollector> {
-    return (this.#loading ??= this.#load());
+    return (this.#loading ??= this.#load().catch((error: unknown) => {
+      // The next one to ask hears why, and whatever else went wrong may pass.
+      this.#loading = undefined;
+      if (error instanceof PackageMissingError) this.#entries.clear();
+      this.#useless = error instanceof PackageMissingError;
+      throw error;
+    }));
   }
 
   processStateTransition(...args: Parameters<Hooks['processStateTransition']>): void {
@@ -59,12 +68,12 @@ export class MetricsJournal implements Hooks {
 
   #note(measurement: Measurement): void {
     if (this.#collector) return tell(this.#collector, measurement);
+    if (this.#useless) return;
     const id = measurement[1] as string;
     const known = this.#entries.get(id);
     if (known) known.push(measurement);
     else this.#entries.set(id, [measurement]);
-    // Without a collector the journal goes on; the next one to ask hears why.
-    if (++this.#size === LIMIT) this.collector().catch(() => (this.#loading = undefined));
+    if (++this.#size === LIMIT) this.collector().catch(() => {});
   }
 
   async #load(): Promise<PrometheusCollector> {

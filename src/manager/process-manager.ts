@@ -1,13 +1,12 @@
 // The composition root: what users call. It resolves options, makes units, hands them to the one supervisor, and gives proxies.
 // What a first spawn, pool or connection needs is loaded by it: every thread imports this file, and few of them spawn.
-import type { Registry } from 'prom-client';
 import { UnitNotFoundError, ProcessStoppedError } from '../errors.js';
+import type { PrometheusRegistry } from '../optional.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
 import { resolveProcessFile } from '../runtime/process-file.js';
 import { Emitter } from '../supervisor/emitter.js';
-import type { HealthReport } from '../supervisor/health.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
-import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, Remote } from '../types.js';
+import type { HealthStatus, ProcessHandle, ProcessInfo, ProcessMetrics, Remote, Untyped } from '../types.js';
 import { refuseUnknown } from '../supervisor/options.js';
 import { parseDuration, type Duration } from '../units.js';
 import { advised } from './advice.js';
@@ -19,7 +18,6 @@ import { MetricsJournal } from './metrics-journal.js';
 import type { ManagedProcess } from './managed-process.js';
 import type { Member } from '../pool/member.js';
 import type { Pool } from '../pool/pool.js';
-import type { PoolHandle } from '../pool/pool-handle.js';
 import type { PoolSpawnOptions } from './pools.js';
 import { ProcessIsolation, type IsolateOptions, type IsolationHandle } from './isolations.js';
 import type { Supervision, SupervisionOf } from './supervision.js';
@@ -27,32 +25,15 @@ import type { ChildDefinition, SupervisionOptions, SupervisorClass } from './sup
 import { checkManagerOptions, resolveSpawnOptions, type ManagerOptions, type ResolvedOptions, type SpawnOptions } from './options.js';
 import type { Listening } from './process-context.js';
 import type { ServedProcess, ServeOptions } from './serve.js';
+import { FORWARDED, type ManagerEvents, type ManagerMetrics, type ProcessRef, type RemotePool } from './facts.js';
 import { Remnants } from './remnants.js';
 import type { Unit } from './unit.js';
-
-/** A process: its id, or its proxy. */
-export type ProcessRef = string | object;
-
-/** The typed proxy of a pool. */
-export type RemotePool<T> = Remote<T, PoolHandle>;
 
 type ListedThread = Member & Required<Pick<Member, 'info'>>;
 
 /** Stopped processes whose facts are remembered. */
 const REMEMBERED = 100;
 
-/** Every event of every process, with its id. */
-export type ManagerEvents = { [E in keyof ProcessEvents]: ProcessEvents[E] & { id: string; name: string } } & {
-  spawn: { id: string; name: string; file: string };
-};
-/** What `metricsJson()` gives. */
-export interface ManagerMetrics {
-  /** Milliseconds since 1970. */
-  timestamp: number;
-  supervisor: HealthReport;
-  processes: (ProcessInfo & { metrics: ProcessMetrics })[];
-}
-const FORWARDED: readonly (keyof ProcessEvents)[] = ['ready', 'crash', 'restart', 'stop', 'failed', 'health', 'log', 'status'];
 
 export class ProcessManager {
   readonly #options: ManagerOptions;
@@ -69,7 +50,7 @@ export class ProcessManager {
   readonly #connections = new Set<ManagedConnection>();
   readonly #events = new Emitter<ManagerEvents>();
   readonly #journal = new MetricsJournal();
-  #registry: Promise<Registry> | undefined;
+  #registry: Promise<PrometheusRegistry> | undefined;
   #sockets: SocketFolder | undefined;
   #shutdown: Promise<void> | undefined;
 
@@ -86,6 +67,8 @@ export class ProcessManager {
    * export is a class with `@Process()`.
    * @throws ProcessStartError, InitError, UnknownOptionError, UnsupportedOptionError, InvalidOptionError, MemoryLimitError
    */
+  spawn(file: string | URL, options?: SpawnOptions): Promise<Untyped>;
+  spawn<T>(file: string | URL, options?: SpawnOptions): Promise<Remote<T>>;
   async spawn<T>(file: string | URL, options: SpawnOptions = {}): Promise<Remote<T>> {
     const process = await this.spawnUnit(file, options);
     return createRemote(advised(process).client) as Remote<T>;
@@ -96,6 +79,8 @@ export class ProcessManager {
    * like any other; after a restart it listens at the same address.
    * @throws what `spawn` throws, and UnsupportedOptionError for an address off this machine without a token of your own
    */
+  serve(file: string | URL, options?: ServeOptions): Promise<ServedProcess<Untyped, Untyped>>;
+  serve<T>(file: string | URL, options?: ServeOptions): Promise<ServedProcess<T>>;
   async serve<T>(file: string | URL, options: ServeOptions = {}): Promise<ServedProcess<T>> {
     const [{ resolveServeOptions }, { formatAddress }] = await Promise.all([import('./serve.js'), import('../transport/address.js')]);
     const { spawn, listen } = resolveServeOptions(options);
@@ -158,6 +143,8 @@ export class ProcessManager {
    * replicas that die are replaced. Control stands under `$handle`.
    * @throws what `spawn` throws, when a first replica cannot be brought up
    */
+  pool(file: string | URL, options?: PoolSpawnOptions): Promise<Untyped>;
+  pool<T>(file: string | URL, options?: PoolSpawnOptions): Promise<RemotePool<T>>;
   async pool<T>(file: string | URL, options: PoolSpawnOptions = {}): Promise<RemotePool<T>> {
     this.#assertOpen(String(file));
     const path = resolveProcessFile(file);
@@ -179,6 +166,8 @@ export class ProcessManager {
    * Nothing is started yet.
    * @throws ProcessStartError when there is no such file; UnknownOptionError, InvalidOptionError, UnsupportedOptionError
    */
+  isolate(file: string | URL, options?: IsolateOptions): IsolationHandle<Untyped, Untyped>;
+  isolate<T>(file: string | URL, options?: IsolateOptions): IsolationHandle<T>;
   isolate<T>(file: string | URL, options: IsolateOptions = {}): IsolationHandle<T> {
     const path = resolveProcessFile(file);
     const check = (own: SpawnOptions) => void resolveSpawnOptions(own, this.#options, path);
@@ -211,6 +200,8 @@ export class ProcessManager {
    * It reconnects by itself; calls made meanwhile wait.
    * @throws LinkClosedError when nothing answers, UnauthorizedError when the token is refused
    */
+  connect(address: string, options?: ConnectProcessOptions): Promise<Untyped>;
+  connect<T>(address: string, options?: ConnectProcessOptions): Promise<Remote<T>>;
   async connect<T>(address: string, options: ConnectProcessOptions = {}): Promise<Remote<T>> {
     this.#assertOpen(address);
     const [{ connectProcess }, supervisor] = await Promise.all([import('./connection.js'), this.#engine()]);
@@ -221,6 +212,8 @@ export class ProcessManager {
   }
 
   /** The proxy of the running process of that name; undefined when there is none. */
+  discover(name: string): Untyped;
+  discover<T>(name: string): Remote<T> | undefined;
   discover<T>(name: string): Remote<T> | undefined {
     for (const process of this.#processes.values()) if (process.name === name && process.status !== 'stopped') return createRemote(process.client) as Remote<T>;
     return undefined;
@@ -262,7 +255,7 @@ export class ProcessManager {
   }
 
   /** The prom-client registry behind `prometheus()`, to be merged with a program's own. */
-  prometheusRegistry(): Promise<Registry> {
+  prometheusRegistry(): Promise<PrometheusRegistry> {
     return (this.#registry ??= this.#makeRegistry());
   }
 
@@ -332,7 +325,7 @@ export class ProcessManager {
     }
   }
 
-  async #makeRegistry(): Promise<Registry> {
+  async #makeRegistry(): Promise<PrometheusRegistry> {
     const [{ registry }, { registerProcesses }] = await Promise.all([this.#journal.collector(), import('./prometheus.js')]);
     registerProcesses(registry, () => this.#listed());
     return registry;

@@ -1,6 +1,6 @@
 // The manager's own series, beside those of its supervisor, in one prom-client registry: calls, latency, CPU, memory, restarts.
 // Invariant: one scrape asks each process once, however many series come of it.
-import type { Registry } from 'prom-client';
+import type { PrometheusRegistry } from '../optional.js';
 import type { MethodMetrics, ProcessInfo, ProcessMetrics } from '../types.js';
 
 export interface MeasuredProcess {
@@ -47,7 +47,7 @@ const SERIES: readonly Series[] = [
 ];
 
 /** Adds the series of all processes that `processes` names at each scrape. */
-export function registerProcesses(registry: Registry, processes: () => Iterable<MeasuredProcess>): void {
+export function registerProcesses(registry: PrometheusRegistry, processes: () => Iterable<MeasuredProcess>): void {
   let readings: Promise<Reading[]> | undefined;
   const read = () => (readings ??= Promise.all(Array.from(processes(), async (process) => ({ metrics: await process.metrics(), info: process.info() }))).finally(() => (readings = undefined)));
   for (const { name, type, help, values } of SERIES) {
@@ -60,6 +60,6 @@ export function registerProcesses(registry: Registry, processes: () => Iterable<
       reset() {},
       get: async () => ({ name, help, type, aggregator: 'sum', values: (await read()).flatMap(values) }),
     };
-    registry.registerMetric(metric as unknown as Parameters<Registry['registerMetric']>[0]);
+    registry.registerMetric(metric as unknown as Parameters<PrometheusRegistry['registerMetric']>[0]);
   }
 }

@@ -17,9 +17,9 @@ export interface ServeOptions extends Omit<SpawnOptions, 'transport'> {
   tls?: TlsOptions;
 }
 
-export interface ServedProcess<T> {
+export interface ServedProcess<T, Proxy = Remote<T>> {
   /** The proxy for this program's own calls. They do not take the way over the address. */
-  readonly process: Remote<T>;
+  readonly process: Proxy;
   /** Where it listens, with the real port. */
   readonly address: string;
   readonly token: string;

@@ -8,7 +8,7 @@ import type { GroupEvents, GroupState, GroupStrategy } from '../supervisor/group
 import { Emitter } from '../supervisor/emitter.js';
 import { refuseUnknown } from '../supervisor/options.js';
 import { within } from '../runtime/within.js';
-import type { ProcessInfo, Remote } from '../types.js';
+import type { ProcessInfo, Remote, Untyped } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
 import type { ManagedProcess } from './managed-process.js';
 import type { SpawnOptions } from './options.js';
@@ -46,6 +46,7 @@ export interface Supervision {
   readonly name: string;
   readonly state: GroupState;
   /** The proxy of a child: always the same object, valid across restarts. Nested: `'group/child'`. @throws UnitNotFoundError */
+  get(path: string): Untyped;
   get<T>(path: string): Remote<T>;
   /** Adds a child at the end, or at the end of the group `under`, and starts it. */
   add(child: ChildDefinition, under?: string): Promise<void>;
@@ -66,6 +67,7 @@ export interface Supervision {
 export interface SupervisionOf<T> extends Supervision {
   readonly children: { readonly [K in keyof T & string]: Remote<T[K]> };
   get<K extends keyof T & string>(name: K): Remote<T[K]>;
+  get(path: string): Untyped;
   get<C>(path: string): Remote<C>;
 }
 

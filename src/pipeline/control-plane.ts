@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { handleUnaryCall, sendUnaryData, Server, ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { InvalidOptionError, UnauthorizedError, UnitNotFoundError } from '../errors.js';
+import { missingFor } from '../optional.js';
 import { ControlPlaneAccess, ForbiddenError, type AccessOptions, type Caller } from './control-plane-access.js';
 import type { ControlPlanePlace } from './orchestrator.js';
 import { uidOfPeer } from './peer-user.js';
@@ -28,6 +29,16 @@ type Method = (request: never, caller: Caller) => object;
 
 interface WireInfo { id: string; name: string; description: string; version: string; type: string; input_event_types: string[]; output_event_types: string[]; endpoint: string; metadata: Record<string, string> }
 
+async function loadGrpc() {
+  const missing = missingFor('the control plane of a pipeline');
+  return [await import('@grpc/grpc-js').catch(missing), await import('@grpc/proto-loader').catch(missing), await import('@grpc/reflection').catch(missing)] as const;
+}
+
+/** @throws PackageMissingError when there can be no control plane */
+export async function requireGrpc(): Promise<void> {
+  await loadGrpc();
+}
+
 export class ControlPlane {
   readonly registry: Registry;
   readonly #access: ControlPlaneAccess;
@@ -51,9 +62,7 @@ export class ControlPlane {
    * @throws InvalidOptionError when it is taken
    */
   async listen({ listen: hosts, tell }: ControlPlanePlace, reserved: ReadonlySet<number> = new Set()): Promise<string> {
-    const grpc = await import('@grpc/grpc-js');
-    const loader = await import('@grpc/proto-loader');
-    const { ReflectionService } = await import('@grpc/reflection');
+    const [grpc, loader, { ReflectionService }] = await loadGrpc();
     const definition = await loader.load(CONTROL_PLANE_PROTO, { keepCase: true, enums: String, defaults: true, includeDirs: [] });
     const server = new grpc.Server();
     const handle = (work: Method): handleUnaryCall<never, object> => (call: ServerUnaryCall<never, object>, done: sendUnaryData<object>) => {

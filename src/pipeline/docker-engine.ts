@@ -1,13 +1,14 @@
 // The Docker Engine API as the container orchestrator needs it: found or refused with one clear error, images brought here with progress.
 import type Docker from 'dockerode';
 import { EngineUnavailableError } from '../errors.js';
+import { missingFor } from '../optional.js';
 
 /** Labels by which everything that Mimas made is found again. */
 export const LABEL = { pipeline: 'mimas.pipeline', component: 'mimas.component', owner: 'mimas.owner' } as const;
 
 /** @throws EngineUnavailableError */
 export async function connectEngine(): Promise<Docker> {
-  const { default: Engine } = await import('dockerode');
+  const { default: Engine } = await import('dockerode').catch(missingFor('running components as containers', ' (or use --orchestrator process)'));
   const engine = new Engine();
   const where = process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock';
   try {

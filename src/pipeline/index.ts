@@ -1,4 +1,5 @@
 // The public surface of `mimas/pipeline`. No logic.
+import './unbundled.js';
 export { loadPipeline, parsePipeline, readPipeline, type LoadOptions, type Parsed } from './parse.js';
 export { formatProblem, type Problem } from './problems.js';
 export { pipelineJsonSchema } from './json-schema.js';

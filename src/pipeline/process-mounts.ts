@@ -23,7 +23,7 @@ function projectOf(file: string): string {
 
 /** The node_modules that Mimas finds its dependencies in. */
 function dependenciesOf(own: string): string {
-  const found = realpathSync.native(createRequire(join(own, 'package.json')).resolve('msgpackr'));
+  const found = realpathSync.native(createRequire(join(own, 'package.json')).resolve('nanoid'));
   const marker = `${sep}node_modules${sep}`;
   return found.slice(0, found.lastIndexOf(marker) + marker.length - 1);
 }

@@ -1,7 +1,7 @@
 // Flattens any cloneable value into a table (graph-table.ts) without recursion, each object once.
 // Nothing is copied, detached or exported before the whole value is known to be cloneable: that is `finish`.
 import { types } from 'node:util';
-import { FrameTooLargeError } from '../errors.js';
+import { FrameTooLargeError, isError } from '../errors.js';
 import { OPAQUE, canMove, copyOfBuffer, flattenBuffer, flattenView, isDetached, isShareable, moveBuffer, mustMove, placeOf, shareHint } from './graph-host.js';
 import { Node, weightOfNode } from './graph-table.js';
 import { liveKind, type LiveKind, type LiveReferences, type Transferable } from './live.js';
@@ -126,7 +126,7 @@ export class GraphEncoder {
     if (Array.isArray(value)) return this.container(pending);
     if (ArrayBuffer.isView(value)) return this.view(value, pending);
     if (types.isArrayBuffer(value)) return this.buffer(value, place);
-    if (types.isNativeError(value) || value instanceof Error) return this.container(pending);
+    if (isError(value)) return this.container(pending);
     if (types.isDate(value)) return [Node.DATE, Date.prototype.getTime.call(value)];
     if (types.isMap(value) || types.isSet(value) || types.isArgumentsObject(value)) return this.container(pending);
     if (types.isRegExp(value)) return [Node.REGEXP, value.source, value.flags];
@@ -201,7 +201,7 @@ export class GraphEncoder {
       node.push(Node.SET);
       let index = 0;
       Set.prototype.forEach.call(value, (item) => node.push(this.encode(item, pending, `.values()[${index++}]`, true)));
-    } else if (types.isNativeError(value) || value instanceof Error) {
+    } else if (isError(value)) {
       const below = { ...pending, lenient: true };
       const encode = (child: unknown, key: string) => this.encode(child, below, key);
       node.push(Node.ERROR, ...errorToWire(value, { encode, redact: this.options.redact }));

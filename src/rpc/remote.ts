@@ -27,7 +27,7 @@ export const remoteTargetOf = (value: unknown): RemoteTarget | undefined =>
 
 /** Makes the proxy of `target`. */
 export function createRemote(target: RemoteTarget, options: CallOptions = NONE): object {
-  const unknown = new Proxy(Object.create(null) as object, {
+  const unknown = new Proxy({} as object, {
     get(_, name, receiver) {
       if (typeof name === 'symbol' || name === 'then' || name === 'catch' || name === 'finally' || name === 'toJSON') return undefined;
       if (!target.methods().includes(name)) {
@@ -40,7 +40,7 @@ export function createRemote(target: RemoteTarget, options: CallOptions = NONE):
       Object.defineProperty(receiver as object, name, { value: method, enumerable: true, configurable: true });
       return method;
     },
-    has: (_, name) => typeof name === 'string' && target.methods().includes(name),
+    has: (_, name) => typeof name === 'string' && (target.methods().includes(name) || name in Object.prototype),
     set(_, name) {
       throw new TypeError(`${target.name}: cannot set ${String(name)} on the proxy of a process; its state lives in the process`);
     },
@@ -51,10 +51,18 @@ export function createRemote(target: RemoteTarget, options: CallOptions = NONE):
   hidden('$with', (more: CallOptions) => createRemote(target, mergeOptions(options, checkCallOptions(more))));
   hidden('__processId', target.id);
   Object.defineProperty(remote, '$handle', { get: () => target.handle, enumerable: false });
+  Object.defineProperty(remote, Symbol.asyncDispose, { get: () => endOf(target.handle), enumerable: false });
   hidden(Symbol.toStringTag, `Remote(${target.name})`);
   hidden(inspect.custom, () => `Remote<${target.name}> { id: '${target.id}', methods: [${target.methods().join(', ')}] }`);
   for (const name of target.methods()) Object.defineProperty(remote, name, { value: methodOf(target, name, options), enumerable: true, configurable: true });
   return remote;
+}
+
+/** What `await using` does at the end of its block; a proxy that somebody lent ends nothing. */
+function endOf(handle: unknown): (() => Promise<void>) | undefined {
+  const { stop, close } = (handle ?? {}) as { stop?(): Promise<void>; close?(): Promise<void> };
+  const end = stop ?? close;
+  return end && (() => end.call(handle));
 }
 
 function methodOf(target: RemoteTarget, name: string, options: CallOptions): (...args: unknown[]) => unknown {

@@ -1,10 +1,11 @@
 // The reason of an AbortSignal that had aborted before it crossed: it stands in the reference itself, so that the method
 // sees the signal aborted from its first line on.
+import { isError } from '../errors.js';
 import { errorShell, errorToWire, fillError } from './wire-error.js';
 
 /** Plain data for any reason: `[error]` or `[undefined, other]`. What cannot be plain becomes text. */
 export function reasonToWire(reason: unknown): unknown[] {
-  if (reason instanceof Error) return [errorToWire(reason, { encode: plain, redact: true })];
+  if (isError(reason)) return [errorToWire(reason, { encode: plain, redact: true })];
   return [undefined, plain(reason)];
 }
 
@@ -21,4 +22,4 @@ export function signalFrom(wire: unknown): AbortController {
   return controller;
 }
 
-const plain = (value: unknown): unknown => (typeof value === 'object' && value !== null ? `[${value instanceof Error ? value.message : 'object'}]` : typeof value === 'symbol' || typeof value === 'function' ? String(value) : value);
+const plain = (value: unknown): unknown => (typeof value === 'object' && value !== null ? `[${isError(value) ? value.message : 'object'}]` : typeof value === 'symbol' || typeof value === 'function' ? String(value) : value);

@@ -1,4 +1,5 @@
 // An error of another process as who waits for it gets it: with the waiting frames behind the process's own.
+import { isError } from '../errors.js';
 import { joinStacks } from './wire-error.js';
 
 /**
@@ -19,7 +20,7 @@ export async function thrown(error: unknown, from: string | undefined, follow?: 
 const shown = new WeakSet<Error>();
 
 function withWaiting(error: unknown, from: string): unknown {
-  if (!(error instanceof Error) || shown.has(error)) return error;
+  if (!isError(error) || shown.has(error)) return error;
   shown.add(error);
   const here: { stack?: string } = {};
   Error.captureStackTrace(here, withWaiting);

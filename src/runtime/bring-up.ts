@@ -1,6 +1,6 @@
 // The first and the last of an instance: loaded, constructed, initialised; its shutdown hooks. The same wherever it lives.
 import type { ProcessSpec } from '../decorators/index.js';
-import { InitError, type StartPhase } from '../errors.js';
+import { InitError, type StartPhase, isError } from '../errors.js';
 import { constructProcess, loadProcessClass } from './load-process.js';
 import type { ShutdownContext } from './protocol.js';
 import { within } from './within.js';
@@ -45,4 +45,4 @@ export async function runShutdownHooks(instance: object, hooks: readonly string[
   return failed;
 }
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const messageOf = (error: unknown): string => (isError(error) ? error.message : String(error));

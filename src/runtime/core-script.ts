@@ -1,6 +1,6 @@
 // Evaluates the core of the package, which scripts/bundle.mjs writes as a script: unlike a module, a script can be compiled from V8's
 // code cache. The bundler makes chunks/core.cjs of this file, so it imports nothing: it is the first that a thread or a child runs.
-// Invariant: one core an isolate; a cache that is missing or does not fit costs time and nothing else.
+// Invariant: one core a realm, and for most programs that is one an isolate; a cache that is missing or does not fit costs time and nothing else.
 import type { Script } from 'node:vm';
 
 /** What a program hands to its threads and children, so that they need not compile what it has compiled. */
@@ -27,7 +27,16 @@ export interface CoreScript {
 }
 
 type Import = (id: string) => Promise<unknown>;
-type Evaluate = (coreBuiltin: (id: string) => unknown, coreImport: Import, coreUrl: string, coreScript: CoreScript) => Readonly<Record<string, unknown>>;
+type Names = Readonly<Record<string, unknown>>;
+type Evaluate = (coreBuiltin: (id: string) => unknown, coreImport: Import, coreUrl: string, coreScript: CoreScript | undefined, coreHome: (() => Names) | undefined) => Names;
+
+/** Where modules are evaluated that Jest or a vm pool of vitest loads. */
+export interface Realm {
+  /** Its global `eval`. */
+  evaluate(source: string): unknown;
+  /** Imports from the folder of the core. */
+  load: Import;
+}
 
 /**
  * The program makes the cache while the thread boots, so it is there or comes at once, unless the machine has too much to do: then
@@ -37,14 +46,26 @@ const PATIENCE_MS = 1000;
 
 const fs = process.getBuiltinModule('node:fs');
 
-export function loadCore(url: string, key: string, load: Import, cache: CodeCache | undefined): ReturnType<Evaluate> {
+export function loadCore(url: string, key: string, load: Import, cache: CodeCache | undefined): Names {
   const vm = process.getBuiltinModule('node:vm');
   const source = fs.readFileSync(new URL(url), 'latin1');
   // The files may have been replaced while the program was running.
   const fits = cache?.key === key && source.startsWith(`/* ${key} */`);
   const script = new vm.Script(source, { filename: url, ...(fits ? { cachedData: cache.data } : {}) });
   const evaluate = script.runInThisContext() as Evaluate;
-  return evaluate((id) => process.getBuiltinModule(id), load, url, { key, script, cached: fits && script.cachedDataRejected === false });
+  return evaluate((id) => process.getBuiltinModule(id), load, url, { key, script, cached: fits && script.cachedDataRejected === false }, undefined);
+}
+
+/**
+ * A core of another realm than Node's own, so that what it makes belongs to who imports it: `error instanceof RangeError`. `home` gives
+ * the one of Node's realm, where Node's own loader evaluates process files.
+ */
+export function loadCoreIn({ evaluate, load }: Realm, url: string, home: () => Names): Names {
+  // One at a time: a loader that links two graphs with a part in common at once may take that part for linked too early, as vitest's does.
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn: Import = (id) => (last = last.then(() => load(id), () => load(id)));
+  const make = evaluate(`${fs.readFileSync(new URL(url), 'latin1')}\n//# sourceURL=${url}`) as Evaluate;
+  return make((id) => process.getBuiltinModule(id), inTurn, url, undefined, home);
 }
 
 /** The cache that the starter of this thread shares with it. */

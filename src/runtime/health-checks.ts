@@ -1,4 +1,5 @@
 // Runs every @HealthCheck of an instance, each under its own deadline, and makes one report of them. User checks are kept as they are.
+import { isError } from '../errors.js';
 import type { HealthCheckSpec } from '../decorators/index.js';
 import type { HealthCheckResult, HealthLevel, HealthStatus } from '../types.js';
 import { within } from './within.js';
@@ -20,7 +21,7 @@ async function runOne(instance: object, { method }: HealthCheckSpec, timeout: nu
     if (await within(run, timeout)) return normalize(method, result);
     return failed(method, `no answer within ${timeout} ms`);
   } catch (error) {
-    return failed(method, error instanceof Error ? error.message : String(error));
+    return failed(method, isError(error) ? error.message : String(error));
   }
 }
 

@@ -2,13 +2,14 @@
 // process code is a crash of the program.
 import { threadId } from 'node:worker_threads';
 import { memoryLinks } from '../transport/memory.js';
-import { Host } from './host.js';
+import { hostHere } from './home.js';
 import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
 
 export async function launchInline(options: LaunchOptions): Promise<Incarnation> {
   const [owner, inside] = memoryLinks(`${options.name} (in process)`);
   let exit!: (exit: Exit) => void;
   const exited = new Promise<Exit>((resolve) => (exit = resolve));
+  const Host = hostHere();
   new Host(inside, options.maxFrame, () => exit({ code: 0, signal: null, outOfMemory: false }));
   return {
     isolation: 'none',

@@ -1,9 +1,9 @@
 // Loads the class of a process file into this thread and makes its object.
 // Invariant: whatever goes wrong leaves as a ProcessStartError of phase `load` or `construct`, with the file and the cause.
 import { readFileSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
 import { processSpecOf, type ProcessSpec } from '../decorators/index.js';
-import { ProcessStartError } from '../errors.js';
+import { ProcessStartError, isError } from '../errors.js';
+import { importFile } from './import-file.js';
 import { constructInjected, isInjectable } from './injection.js';
 import { registerTypeScript } from './typescript.js';
 
@@ -26,8 +26,7 @@ export async function loadProcessClass(file: string, options: LoadOptions = {}):
   try {
     await preloadMetadata(file);
     await registerTypeScript(file);
-    const version = options.version !== undefined && options.version > 0 ? `?v=${options.version}` : '';
-    exported = (await import(pathToFileURL(file).href + version)) as Record<string, unknown>;
+    exported = await importFile(file, options.version !== undefined && options.version > 0 ? `v=${options.version}` : '');
   } catch (error) {
     throw refuse(await explain(error, file), error);
   }
@@ -82,14 +81,14 @@ function defaultExport(exported: Record<string, unknown>): unknown {
 }
 
 async function explain(error: unknown, file: string): Promise<string> {
-  if (!(error instanceof Error)) return `it threw ${text(error)} while it was evaluated`;
+  if (!isError(error)) return `it threw ${text(error)} while it was evaluated`;
   const code = (error as NodeJS.ErrnoException).code;
   if (error.name === 'SyntaxError') {
     const link = /does not provide an export named/.test(error.message);
     return link ? `${error.message} (if that is a type, write \`import type\`)` : `syntax error: ${await located(error, file)}`;
   }
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return `an import of it was not found: ${error.message}`;
-  if (code === 'INVALID_PROCESS' || code === 'INVALID_OPTION' || code === 'UNKNOWN_OPTION') return error.message;
+  if (code === 'INVALID_PROCESS' || code === 'INVALID_OPTION' || code === 'UNKNOWN_OPTION' || code === 'PACKAGE_MISSING') return error.message;
   return `it threw while it was evaluated: ${error.name}: ${error.message}${evaluatedAt(error, file)}`;
 }
 
@@ -107,7 +106,7 @@ function evaluatedAt(error: Error, file: string): string {
 }
 
 function text(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error);
+  return isError(error) ? error.message || error.name : String(error);
 }
 
 function article(value: unknown): string {

@@ -1,5 +1,5 @@
 // Brings a process up in its place, and says precisely why when it does not come up. A failed start leaves nothing behind.
-import { InitError, ProcessStartError, LinkClosedError, MemoryLimitError, type StartPhase } from '../errors.js';
+import { InitError, ProcessStartError, LinkClosedError, MemoryLimitError, type StartPhase, isError } from '../errors.js';
 import type { Client } from '../rpc/client.js';
 import { untold } from '../rpc/maybe-executed.js';
 import { Session, type SessionOptions } from '../rpc/session.js';
@@ -130,7 +130,7 @@ export const callControl = <K extends keyof HostControl>(control: Session, name:
 
 function asStartError(error: unknown, file: string, phase: StartPhase, signal: AbortSignal | undefined): unknown {
   if (error instanceof ProcessStartError || error instanceof InitError || error instanceof MemoryLimitError || (signal?.aborted && error === signal.reason)) return error;
-  return new ProcessStartError(`${file}: failed in phase '${phase}': ${error instanceof Error ? error.message : String(error)}`, { file, phase, cause: error });
+  return new ProcessStartError(`${file}: failed in phase '${phase}': ${isError(error) ? error.message : String(error)}`, { file, phase, cause: error });
 }
 
 function diedDuringStart(file: string, phase: StartPhase, exit: Exit, maxMemory: number | undefined): Error {

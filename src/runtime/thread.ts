@@ -1,6 +1,6 @@
 // Isolation `worker`: the host lives in a worker thread, reached over a MessagePort of its own.
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { InvalidOptionError } from '../errors.js';
+import { InvalidOptionError, isError } from '../errors.js';
 import { withLatency } from '../transport/polled-link.js';
 import { PortLink } from '../transport/port.js';
 import { fillCodeCache, sharedCodeCache } from './code-cache.js';
@@ -27,7 +27,7 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
   output.tap(worker.stderr, 'stderr');
   const { threadId } = worker;
   let error: Error | undefined;
-  worker.on('error', (thrown: unknown) => (error = thrown instanceof Error ? thrown : new Error(String(thrown))));
+  worker.on('error', (thrown: unknown) => (error = isError(thrown) ? thrown : new Error(String(thrown))));
   const ending = new Ending({
     limit: THREAD_END_MS,
     killed: TERMINATED,

@@ -1,5 +1,5 @@
 // Lets the calling thread import one TypeScript process file and what it imports; everything else is loaded as before.
-// Invariant: nothing of this is loaded for .js and .mjs, and no environment variable or process-wide loader is touched.
+// Invariant: nothing of this is loaded for JavaScript that Node can read, and no environment variable or process-wide loader is touched.
 import * as nodeModule from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
@@ -16,7 +16,11 @@ const HOOKS = new URL('../runtime/typescript/hooks.js', import.meta.url).href;
  * another file. Files that are not .ts or .mts cost nothing.
  */
 export async function registerTypeScript(file: string): Promise<void> {
-  if (!/\.m?ts$/.test(file)) return;
+  if (/\.m?ts$/.test(file)) await compileFrom(file);
+}
+
+/** The same for any file. Of JavaScript only what is imported with the query `?decorators` is compiled, and what that imports. */
+export async function compileFrom(file: string): Promise<void> {
   const shared = globalThis as { [REGISTERED]?: Promise<AddRoot> };
   const addRoot = await (shared[REGISTERED] ??= install());
   addRoot(pathToFileURL(file).href);

@@ -1,10 +1,18 @@
 // Typed events whose listeners cannot hurt the one who emits: what they throw (or reject with) goes to `onError`.
+import { isError } from '../errors.js';
 
 export type ErrorSink = (error: unknown, where: string) => void;
 
 /** Loud, but harmless. */
 export const warnAbout: ErrorSink = (error, where) => {
-  process.emitWarning(error instanceof Error ? error : new Error(String(error)), { detail: `thrown by ${where}` });
+  const known = isError(error) ? error : new Error(String(error));
+  const detail = `thrown by ${where}`;
+  try {
+    process.emitWarning(known, { detail });
+  } catch {
+    // Node takes no errors of another realm.
+    process.emitWarning(known.message, { type: known.name, detail: `${detail}\n${known.stack}` });
+  }
 };
 
 /** Calls `fn`; whatever goes wrong in it, now or later, goes to `onError`, and what `onError` throws goes nowhere. */

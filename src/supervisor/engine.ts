@@ -1,4 +1,5 @@
 // What the workers of one supervisor share: time, queues, hooks and defaults. No state of any unit is in here.
+import { isError } from '../errors.js';
 import type { Random } from './backoff.js';
 import type { Clock } from './clock.js';
 import type { Emitter, ErrorSink } from './emitter.js';
@@ -43,11 +44,11 @@ export interface Engine<Config> {
 
 /** The error itself, or an Error around whatever was thrown instead of one. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(`not an Error: ${String(thrown)}`, { cause: thrown });
+  return isError(thrown) ? thrown : new Error(`not an Error: ${String(thrown)}`, { cause: thrown });
 }
 
 /** An abort or a timeout, at any depth of causes. */
 export function isTransient(error: unknown, depth = 0): boolean {
-  if (!(error instanceof Error) || depth > 8) return false;
+  if (!isError(error) || depth > 8) return false;
   return error.name === 'AbortError' || error.name === 'TimeoutError' || isTransient(error.cause, depth + 1);
 }

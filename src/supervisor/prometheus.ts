@@ -1,6 +1,7 @@
 // The nine hooks as Prometheus series, with procmgr's names and help texts. prom-client is loaded only when one is made.
 // Series of a unit are dropped when the supervisor forgets the unit.
-import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Counter, Gauge, Histogram } from 'prom-client';
+import { missingFor, type PrometheusRegistry } from '../optional.js';
 import { PHASES, TRANSITIONS } from './lifecycle.js';
 import type { ForgetfulCollector, MetricsCollector } from './metrics.js';
 import { refuseUnknown } from './options.js';
@@ -9,11 +10,11 @@ export interface PrometheusOptions {
   /** The prefix of all names, without the underscore (default `procmgr`). */
   namespace?: string;
   /** Where to register (default: a registry of its own). */
-  registry?: Registry;
+  registry?: PrometheusRegistry;
 }
 
 export interface PrometheusCollector extends MetricsCollector, ForgetfulCollector {
-  readonly registry: Registry;
+  readonly registry: PrometheusRegistry;
   readonly contentType: string;
   /** The exposition, as an HTTP handler would answer it. */
   exposition(): Promise<string>;
@@ -29,7 +30,7 @@ const seconds = (ms: number) => ms / 1000;
 /** A collector for `new Supervisor({ metrics })`. */
 export async function createPrometheusCollector(options: PrometheusOptions = {}): Promise<PrometheusCollector> {
   refuseUnknown(options, ['namespace', 'registry'], 'createPrometheusCollector');
-  const prom = (await import('prom-client')).default;
+  const prom = (await import('prom-client').catch(missingFor('metrics in the Prometheus format'))).default;
   const registry = options.registry ?? new prom.Registry();
   const prefix = `${options.namespace ?? 'procmgr'}_`;
   const base = <Labels extends string>(name: string, help: string, labelNames: readonly Labels[]) => ({ name: prefix + name, help, labelNames, registers: [registry] });

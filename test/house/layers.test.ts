@@ -6,7 +6,7 @@ import { root } from '../helpers/compile.js';
 
 const src = join(root, 'src');
 /** From left to right; layers of one rank may not import each other unless `BESIDE` says so. */
-const RANKS = [['errors', 'types', 'units', 'heap', 'printable', 'yaml'], ['decorators'], ['rpc'], ['transport'], ['runtime'], ['supervisor'], ['isolation', 'pool'], ['manager'], ['launcher', 'pipeline'], ['cli', 'dashboard']];
+const RANKS = [['errors', 'types', 'units', 'heap', 'optional', 'printable', 'yaml'], ['decorators'], ['rpc'], ['transport'], ['runtime'], ['supervisor'], ['isolation', 'pool'], ['manager'], ['launcher', 'pipeline'], ['cli', 'dashboard']];
 /** The bottom: small files that stand alone. */
 const BOTTOM = new Set(RANKS[0]);
 /** The supervisor knows nothing of RPC: it may import the bottom only. */

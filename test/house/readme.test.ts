@@ -4,17 +4,20 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { root, temporaryProject } from '../helpers/compile.js';
+import { root, temporaryProject, typescript } from '../helpers/compile.js';
 
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
+/** Where pages and pictures of this repository are, for whoever reads outside of it. */
+const { homepage } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { homepage: string };
+const HOME = [homepage.replace('#readme', '/blob/main/'), homepage.replace('https://github.com', 'https://raw.githubusercontent.com').replace('#readme', '/main/')];
 interface Block { language: string; marks: string[]; text: string }
 const blocks: Block[] = [...readme.matchAll(/^```(\w+)([^\n]*)\n([\s\S]*?)^```$/gm)].map(([, language, marks, text]) => ({ language: language!, marks: marks!.trim().split(/\s+/), text: text! }));
 const project = temporaryProject('tsyringe', 'reflect-metadata');
-const fileOf = ({ text }: Block): string | undefined => /^\/\/ ([\w./-]+\.ts)\b/.exec(text)?.[1];
+const fileOf = ({ text }: Block): string | undefined => /^\/\/ ([\w./-]+\.[jt]s)\b/.exec(text)?.[1];
 
 for (const block of blocks) {
   const file = fileOf(block);
-  if (block.language !== 'ts' || !file) continue;
+  if (!/^[jt]s$/.test(block.language) || !file) continue;
   mkdirSync(dirname(join(project, file)), { recursive: true });
   writeFileSync(join(project, file), block.text);
 }
@@ -31,9 +34,22 @@ describe('README', () => {
   });
 
   it('links only to what is there', () => {
-    const targets = [...readme.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => match[1]!);
+    const targets = [...readme.matchAll(/\]\(([^)#\s]+)/g)].map((match) => match[1]!).map((target) => HOME.reduce((left, home) => left.replace(home, ''), target)).filter((target) => !target.startsWith('https:'));
+    expect(targets.length).toBeGreaterThan(20);
     const files = new Set(readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => !name.startsWith('node_modules')));
     expect(targets.filter((target) => !files.has(target.replace(/\/$/, '')))).toEqual([]);
+  });
+
+  it('links and shows pictures by full addresses, which work on every page that shows it', () => {
+    expect([...readme.matchAll(/\]\((?!https:|#)[^)]+\)/g)].map(([link]) => `${link} must begin with ${HOME[0]}`)).toEqual([]);
+  });
+
+  it('names a tsconfig with which its own programs compile', { timeout: 120_000 }, () => {
+    const options = JSON.parse(blocks.find(({ marks }) => marks.includes('tsconfig'))!.text) as object;
+    const files = runnable.map(([file]) => file).filter((file) => file.endsWith('.ts'));
+    // Where a program looks for packages, which are this repository's here.
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...options, strict: true, noEmit: true, typeRoots: [join(root, 'node_modules/@types')] }, files }));
+    expect(typescript(['-p', project])).toEqual({ status: 0, output: '' });
   });
 
   it('names every option of createProcessManager, spawn and pool', async () => {

@@ -95,14 +95,14 @@ describe('a cache that V8 refuses', () => {
 describe('the script of the core', () => {
   it('is named with its place in stacks', () => {
     const core = createRequire(import.meta.url)(join(root, 'dist/chunks/core.cjs')) as () => { errorClassOf: object; createProcessManager(options: object): unknown };
-    const text = readFileSync(join(root, 'dist/chunks/core-body.js'), 'latin1').split('\n');
+    const text = readFileSync(join(root, 'dist/chunks/core-body.cjs'), 'latin1').split('\n');
     let stack = '';
     try {
       core().createProcessManager({ isolation: 'nowhere' });
     } catch (error) {
       stack = (error as Error).stack!;
     }
-    const [, line] = /core-body\.js:(\d+):\d+/.exec(stack) ?? [];
+    const [, line] = /core-body\.cjs:(\d+):\d+/.exec(stack) ?? [];
     expect(text[Number(line) - 1]).toMatch(/throw |new /);
   });
 });

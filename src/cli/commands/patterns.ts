@@ -2,6 +2,7 @@
 import { Option, type Command } from 'commander';
 import type { ChannelCredentials, Client, Metadata, ServiceError } from '@grpc/grpc-js';
 import { InvalidOptionError } from '../../errors.js';
+import { missingFor } from '../../optional.js';
 import { parseDuration } from '../../units.js';
 import { EXIT } from '../exit-codes.js';
 import { readTls, readToken, TOKEN_HELP, type TlsFlags, type TokenFlags } from '../files.js';
@@ -99,8 +100,9 @@ function seconds(grace: string | undefined): number {
 
 async function withLauncher(flags: Flags, act: (ask: Ask) => Promise<void>): Promise<void> {
   let client: Client | undefined;
+  const missing = missingFor('the gRPC client of a launcher');
   try {
-    const [{ credentials, Metadata }, { launcherClient }, { findLauncher }] = await Promise.all([import('@grpc/grpc-js'), import('../../launcher/grpc-server.js'), import('../../launcher/token-store.js')]);
+    const [{ credentials, Metadata }, { launcherClient }, { findLauncher }] = await Promise.all([import('@grpc/grpc-js').catch(missing), import('../../launcher/grpc-server.js').catch(missing), import('../../launcher/token-store.js')]);
     const tls = readTls(flags);
     const pem = (value: unknown) => (value === undefined ? null : Buffer.from(value as string));
     const channel: ChannelCredentials = tls ? credentials.createSsl(pem(tls.ca), pem(tls.key), pem(tls.cert)) : credentials.createInsecure();

@@ -1,7 +1,7 @@
 // `mimas run pipeline.yaml`: the whole pipeline in the foreground, or in the background with -d.
 import { resolve } from 'node:path';
-import { EngineUnavailableError, InvalidOptionError, PipelineInvalidError } from '../../errors.js';
-import { ControlPlane } from '../../pipeline/control-plane.js';
+import { EngineUnavailableError, InvalidOptionError, PackageMissingError, PipelineInvalidError } from '../../errors.js';
+import { ControlPlane, requireGrpc } from '../../pipeline/control-plane.js';
 import type { Audience } from '../../pipeline/control-plane-access.js';
 import type { PipelineSpec } from '../../pipeline/model.js';
 import { OperationsServer } from '../../pipeline/operations.js';
@@ -55,7 +55,7 @@ export async function runPipeline(file: string, flags: RunPipelineFlags): Promis
 
 async function foreground(spec: PipelineSpec, load: () => PipelineSpec, flags: RunPipelineFlags): Promise<number> {
   const orchestrator = await orchestratorFor(flags.orchestrator ?? spec.driver ?? 'process', { rewriteLocalhost: flags.rewriteLocalhost });
-  const controlPlane = flags.controlPlane ? controlPlaneFor(() => runner.spec, flags) : undefined;
+  const controlPlane = flags.controlPlane && (await canServe(flags)) ? controlPlaneFor(() => runner.spec, flags) : undefined;
   const runner: PipelineRunner = new PipelineRunner(spec, { orchestrator, logDir: resolve(flags.logDir), controlPlane });
   const style: Style = flags.json ? 'json' : flags.plain ? 'plain' : 'full';
   const onTerminal = style === 'full' && process.stdout.isTTY === true;
@@ -89,6 +89,19 @@ async function foreground(spec: PipelineSpec, load: () => PipelineSpec, flags: R
   if (left) complain(left, flags.json);
   if (refused !== undefined) tellParent('failed');
   return exitCode === 0 ? EXIT.done : EXIT.failed;
+}
+
+/** By itself a control plane is there where gRPC is; where somebody asked for it, it must be. */
+async function canServe({ controlPlanePort, controlPlaneAddress, controlPlaneRegister, controlPlaneRead }: RunPipelineFlags): Promise<boolean> {
+  const asked = controlPlanePort !== undefined || controlPlaneAddress !== undefined || controlPlaneRegister !== 'components' || controlPlaneRead !== 'components';
+  try {
+    await requireGrpc();
+    return true;
+  } catch (error) {
+    if (asked || !(error instanceof PackageMissingError)) throw error;
+    note(`running without a control plane: ${error.message} (--no-control-plane leaves out this line)`);
+    return false;
+  }
 }
 
 function controlPlaneFor(spec: () => PipelineSpec, { controlPlanePort, controlPlaneAddress, controlPlaneRegister, controlPlaneRead, heartbeatTtl, janitorInterval }: RunPipelineFlags): ControlPlane {

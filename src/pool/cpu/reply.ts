@@ -1,4 +1,5 @@
 // What a thread of a CPU pool has answered: a value, or what its method threw.
+import { isError } from '../../errors.js';
 import { Tag } from '../../rpc/codec.js';
 import { joinStacks } from '../../rpc/wire-error.js';
 import { FAILED, newCodec, type Reply } from './protocol.js';
@@ -19,7 +20,7 @@ export function readReply(reply: Reply, name: string): unknown {
   if (tag === Tag.INLINE) return payload;
   if (tag < FAILED) return codec.decode(tag, payload, attachments);
   const error = codec.decode(tag - FAILED, payload, attachments);
-  if (error instanceof Error) {
+  if (isError(error)) {
     const caller: { stack?: string } = {};
     Error.captureStackTrace(caller);
     const stack = joinStacks(error.stack ?? String(error), caller.stack, `${name} (cpu pool)`);

@@ -1,5 +1,5 @@
 // What can be said of a thread of a CPU pool that has ended, or did not come up.
-import { InitError, InvalidOptionError, MemoryLimitError, NotCloneableError, ProcessCrashedError, ProcessStartError, type StartPhase } from '../../errors.js';
+import { InitError, InvalidOptionError, MemoryLimitError, NotCloneableError, ProcessCrashedError, ProcessStartError, type StartPhase, isError } from '../../errors.js';
 import type { Thread, ThreadEnd } from './threads.js';
 
 export interface ThreadDeath {
@@ -24,7 +24,7 @@ export function threadDeath(end: ThreadEnd | undefined, { name, method, thread, 
 export function threadStartError(error: unknown, { file, phase, maxMemory }: { file: string; phase: StartPhase; maxMemory: number | undefined }): Error {
   if (error instanceof ProcessStartError || error instanceof InitError || error instanceof InvalidOptionError || error instanceof NotCloneableError) return error;
   if (isOutOfMemory(error)) return new MemoryLimitError(`${file}: went over its memory limit during start`, { limit: maxMemory ?? 0, process: file });
-  return new ProcessStartError(`${file}: ended in phase '${phase}', before it was ready: ${error instanceof Error ? error.message : String(error)}`, { file, phase, cause: error });
+  return new ProcessStartError(`${file}: ended in phase '${phase}', before it was ready: ${isError(error) ? error.message : String(error)}`, { file, phase, cause: error });
 }
 
 const isOutOfMemory = (error: unknown): boolean => (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';

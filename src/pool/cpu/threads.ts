@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker, type ResourceLimits } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
-import { InvalidOptionError } from '../../errors.js';
+import { InvalidOptionError, isError } from '../../errors.js';
 import { Ending, THREAD_END_MS } from '../../runtime/ending.js';
 import { Output, type LineListener } from '../../runtime/output.js';
 import { within } from '../../runtime/within.js';
@@ -224,7 +224,7 @@ export class Threads {
     output.tap(worker.stderr, 'stderr');
     let error: Error | undefined;
     worker.on('error', (thrown: unknown) => {
-      error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      error = isError(thrown) ? thrown : new Error(String(thrown));
       this.#unborn(threadId, error);
     });
     const ending = new Ending({

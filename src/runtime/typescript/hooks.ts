@@ -6,7 +6,7 @@ import { createRequire, isBuiltin, type LoadFnOutput, type LoadHookContext, type
 import { dirname, join, resolve as resolvePath } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
-import { compile, HELPERS, importCompiler } from './compile.js';
+import { compile, compileDecorators, hasDecorators, HELPERS, importCompiler } from './compile.js';
 import { settingsFor } from './tsconfig.js';
 
 export { importCompiler };
@@ -19,6 +19,10 @@ const RELATIVE = /^(?:\.{0,2}\/|\.{1,2}$|file:)/;
 /** What an import may really mean: TypeScript wants the name of the output, the disk has the source. */
 const SOURCES: Readonly<Record<string, readonly string[]>> = { '.js': ['.ts', '.tsx'], '.mjs': ['.mts'], '.jsx': ['.tsx'] };
 const GUESSES = ['.ts', '.tsx', '.mts', '.js', '.mjs', '/index.ts', '/index.js'];
+
+/** Marks JavaScript that is evaluated anew because Node could not read it: its decorators are compiled, and those of what it imports. */
+const MARK = '?decorators';
+const JAVASCRIPT = /\.m?js$/;
 
 const roots = new Set<string>();
 /** URLs that a root reached, except those of packages inside node_modules. */
@@ -40,11 +44,13 @@ export function resolve<T extends Awaitable<ResolveFnOutput>>(specifier: string,
   drain();
   const parent = context.parentURL !== undefined && graph.has(context.parentURL) ? context.parentURL : undefined;
   const adopted = (found: ResolveFnOutput) => adopt(found, parent !== undefined, RELATIVE.test(specifier));
+  const marked = parent?.includes(MARK) && RELATIVE.test(specifier);
   if (parent && context.conditions.includes('require')) return adopted(resolveRequired(specifier, parent, (path) => next(path, context) as ResolveFnOutput)) as T;
   // Helpers belong to this package's own compiler; the user's folder need not have them.
   if (parent && specifier.startsWith(HELPERS)) return next(pathToFileURL(require.resolve(specifier)).href, context);
   const result = next((parent && imported(specifier, parent)) ?? specifier, context);
-  return (result instanceof Promise ? result.then(adopted) : adopted(result as ResolveFnOutput)) as T;
+  const taken = (found: ResolveFnOutput) => adopted(marked && JAVASCRIPT.test(found.url) ? { ...found, url: found.url + MARK } : found);
+  return (result instanceof Promise ? result.then(taken) : taken(result as ResolveFnOutput)) as T;
 }
 
 /** From TypeScript a `require` finds what an `import` finds; from CommonJS, what Node finds, and TypeScript only where that is nothing. */
@@ -63,6 +69,10 @@ export function load<T extends Awaitable<LoadFnOutput>>(url: string, context: Lo
   // Looking for the names that a CommonJS module exports again, Node 22 reads `node:test` and its like as a file of that name if there is a hook.
   if (!inbox && url.startsWith('node:') && !context.format && context.conditions.includes('require')) return { format: 'builtin', shortCircuit: true } as LoadFnOutput as T;
   const path = graph.has(url) ? fileURLToPath(url) : '';
+  if (url.includes(MARK) && JAVASCRIPT.test(path)) {
+    const source = readFileSync(path, 'utf8');
+    if (hasDecorators(source)) return { format: 'module', shortCircuit: true, source: compileDecorators(path, source) } as LoadFnOutput as T;
+  }
   if (!TYPESCRIPT.test(path)) return next(url, context);
   return { format: 'module', shortCircuit: true, source: compile(path, readFileSync(path, 'utf8')) } as LoadFnOutput as T;
 }

@@ -44,7 +44,8 @@ const nearest = new Map<string, string | undefined>();
 const parsed = new Map<string, ParsedConfig>();
 const settings = new Map<ParsedConfig, CompilerSettings>();
 
-const DEFAULTS: CompilerSettings = {
+/** Where no tsconfig.json says anything. */
+export const DEFAULTS: CompilerSettings = {
   file: undefined,
   experimentalDecorators: undefined,
   emitDecoratorMetadata: undefined,
