@@ -3,7 +3,7 @@
 import type { Registry } from 'prom-client';
 import { UnitNotFoundError, ProcessStoppedError } from '../errors.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
-import { resolveProcessFile } from '../runtime/process-file.js';
+import { callerFile, resolveProcessFile } from '../runtime/process-file.js';
 import { Emitter } from '../supervisor/emitter.js';
 import type { HealthReport } from '../supervisor/health.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
@@ -82,8 +82,8 @@ export class ProcessManager {
   /**
    * Brings the process of `file` up and gives its typed proxy.
    *
-   * `file` is a path (relative to the working directory) or a file URL of a `.js`, `.mjs`, `.ts` or `.mts` file whose default
-   * export is a class with `@Process()`.
+   * `file` is a path (relative to the working directory), a file URL, or what a package offers (`@acme/jobs/resize.process`); its
+   * default export is a class with `@Process()`. Where there is `calc.process.js` only, `calc.process.ts` means that, and the reverse.
    * @throws ProcessStartError, InitError, UnknownOptionError, UnsupportedOptionError, InvalidOptionError, MemoryLimitError
    */
   async spawn<T>(file: string | URL, options: SpawnOptions = {}): Promise<Remote<T>> {
@@ -196,10 +196,11 @@ export class ProcessManager {
   supervise<T>(tree: SupervisorClass<T>, options?: SupervisionOptions): Promise<SupervisionOf<T>>;
   async supervise(source: readonly ChildDefinition[] | SupervisorClass, options: SupervisionOptions = {}): Promise<Supervision> {
     this.#assertOpen('supervise');
+    const caller = callerFile();
     const [{ readTree }, { SupervisionTree }] = await Promise.all([import('./supervision-definition.js'), import('./supervision.js')]);
     const tree = new SupervisionTree(readTree(source, options, options.name ?? 'supervise'), {
       spawnUnit: (file, own, signal) => this.spawnUnit(file, own, signal),
-      check: (file, own) => void resolveSpawnOptions(own, this.#options, resolveProcessFile(file)),
+      check: (file, own) => resolveSpawnOptions(own, this.#options, resolveProcessFile(file, undefined, caller)).file,
       onState: (owner, live) => void (live ? this.#owners.add(owner) : this.#owners.delete(owner)),
     });
     await tree.start();
@@ -294,8 +295,7 @@ export class ProcessManager {
   /**
    * Ends everything that this manager started, within `timeout` (default: the grace period), and lets go of every timer and
    * socket, so that the program can exit by itself. May be called again; the first call counts.
-   * @throws ShutdownIncompleteError, at the deadline, when something could not be ended: `left` names it. So does the end of an
-   * `await using` block
+   * @throws ShutdownIncompleteError, at the deadline, when something could not be ended: `left` names it; so does `await using`
    */
   shutdown(options: { timeout?: Duration; reason?: string } = {}): Promise<void> {
     let timeout: number;
