@@ -3,7 +3,7 @@
 import { isMainThread } from 'node:worker_threads';
 
 const entry = process.argv[1];
-if (isMainThread && entry !== undefined && /\.m?ts$/.test(entry)) {
+if (isMainThread && entry !== undefined && /\.[cm]?ts$/.test(entry)) {
   const { registerTypeScript } = await import('./runtime/typescript.js');
   await registerTypeScript(entry);
 }

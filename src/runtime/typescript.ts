@@ -13,10 +13,10 @@ const HOOKS = new URL('../runtime/typescript/hooks.js', import.meta.url).href;
 
 /**
  * Call it in the thread or process that will import `file`, before the import. May be called again, for the same or
- * another file. Files that are not .ts or .mts cost nothing.
+ * another file. Files that are not .ts, .mts or .cts cost nothing.
  */
 export async function registerTypeScript(file: string): Promise<void> {
-  if (!/\.m?ts$/.test(file)) return;
+  if (!/\.[cm]?ts$/.test(file)) return;
   const shared = globalThis as { [REGISTERED]?: Promise<AddRoot> };
   const addRoot = await (shared[REGISTERED] ??= install());
   addRoot(pathToFileURL(file).href);

@@ -1,6 +1,7 @@
 // One TypeScript file to JavaScript that this Node runs, synchronously, with an inline source map.
 // oxc does everything but standard decorators, which it leaves as they stand; only files that have those go to esbuild.
 import { createRequire } from 'node:module';
+import { COMMONJS_NAMES, importsForRequires, speaksCommonJs, withCommonJs } from './commonjs.js';
 import { settingsFor, type CompilerSettings } from './tsconfig.js';
 
 // The parts of the two compilers that are used here. Each is required by the first file that needs it.
@@ -42,6 +43,13 @@ export async function importCompiler(): Promise<void> {
 
 /** Compiles the text of `file`. @throws SyntaxError naming file, line and column. */
 export function compile(file: string, source: string): string {
+  return speaksCommonJs(file, source) ? withCommonJs(lower(file, importsForRequires(file, source), COMMONJS_NAMES), source) : lower(file, source, {});
+}
+
+type Names = Readonly<Record<string, string>>;
+
+/** `names`: free names, and what to write in their place. */
+function lower(file: string, source: string, names: Names): string {
   const settings = settingsFor(file);
   const says = settings.experimentalDecorators;
   const container = CONTAINER.test(source);
@@ -49,7 +57,7 @@ export function compile(file: string, source: string): string {
   const legacy = says ?? container;
   if (!legacy && DECORATOR.test(source)) {
     try {
-      return lowerStandard(file, source, settings);
+      return lowerStandard(file, source, settings, names);
     } catch (error) {
       const failure = (error as EsbuildFailure).errors?.[0];
       if (!failure) throw error;
@@ -60,7 +68,7 @@ export function compile(file: string, source: string): string {
   }
   // Metadata refers to types at run time, so an imported interface in a decorated signature breaks the module (TS1272).
   // It is therefore emitted where it was asked for, or where a container will read it.
-  return lowerLegacy(file, source, settings, settings.emitDecoratorMetadata ?? (container || !legacy));
+  return lowerLegacy(file, source, settings, { metadata: settings.emitDecoratorMetadata ?? (container || !legacy), names });
 }
 
 /** The first syntax error of a file, with its place, or undefined. For JavaScript, where Node's own error does not tell. */
@@ -69,7 +77,7 @@ export function syntaxErrorIn(file: string, source: string): SyntaxError | undef
   return failure && oxcError(file, source, failure);
 }
 
-function lowerLegacy(file: string, source: string, settings: CompilerSettings, metadata: boolean): string {
+function lowerLegacy(file: string, source: string, settings: CompilerSettings, { metadata, names }: { metadata: boolean; names: Names }): string {
   const define = settings.useDefineForClassFields;
   const { code, map, errors } = loadOxc().transformSync(file, source, {
     sourceType: 'module',
@@ -80,6 +88,7 @@ function lowerLegacy(file: string, source: string, settings: CompilerSettings, m
     typescript: { onlyRemoveTypeImports: settings.verbatimModuleSyntax, removeClassFieldsWithoutInitializer: !define },
     assumptions: { setPublicClassFields: !define },
     jsx: settings.jsx,
+    define: names,
   });
   const failure = errors.find(isFatal);
   if (failure) throw oxcError(file, source, failure);
@@ -87,13 +96,16 @@ function lowerLegacy(file: string, source: string, settings: CompilerSettings, m
   return `${code}\n//# sourceMappingURL=data:application/json;base64,${inline}`;
 }
 
-function lowerStandard(file: string, source: string, settings: CompilerSettings): string {
+function lowerStandard(file: string, source: string, settings: CompilerSettings, names: Names): string {
   return loadEsbuild().transformSync(source, {
     loader: file.endsWith('x') ? 'tsx' : 'ts',
     sourcefile: file,
     sourcemap: 'inline',
     sourcesContent: false,
-    target: 'es2022',
+    // What Node itself may know stays as it is: for an older target import attributes would be dropped without a word.
+    target: 'esnext',
+    supported: { decorators: false, using: false },
+    define: names,
     logLevel: 'silent',
     tsconfigRaw: {
       compilerOptions: {

@@ -6,17 +6,18 @@ import { createRequire, isBuiltin, type LoadFnOutput, type LoadHookContext, type
 import { dirname, join, resolve as resolvePath } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import { isCommonJs, jsonModule, JSON_MODULE } from './commonjs.js';
 import { compile, HELPERS, importCompiler } from './compile.js';
 import { settingsFor } from './tsconfig.js';
 
 type Awaitable<T> = T | Promise<T>;
 
 const require = createRequire(import.meta.url);
-const TYPESCRIPT = /\.(?:m?ts|tsx)$/;
+const TYPESCRIPT = /\.(?:[cm]?ts|tsx)$/;
 const RELATIVE = /^(?:\.{0,2}\/|\.{1,2}$|file:)/;
 /** What an import may really mean: TypeScript wants the name of the output, the disk has the source. */
-const SOURCES: Readonly<Record<string, readonly string[]>> = { '.js': ['.ts', '.tsx'], '.mjs': ['.mts'], '.jsx': ['.tsx'] };
-const GUESSES = ['.ts', '.tsx', '.mts', '.js', '.mjs', '/index.ts', '/index.js'];
+const SOURCES: Readonly<Record<string, readonly string[]>> = { '.js': ['.ts', '.tsx'], '.mjs': ['.mts'], '.cjs': ['.cts'], '.jsx': ['.tsx'] };
+const GUESSES = ['.ts', '.tsx', '.mts', '.cts', '.js', '.mjs', '/index.ts', '/index.js'];
 
 const roots = new Set<string>();
 /** URLs that a root reached, except those of packages inside node_modules. */
@@ -41,7 +42,13 @@ export function resolve<T extends Awaitable<ResolveFnOutput>>(specifier: string,
   if (parent && context.conditions.includes('require')) return adopted(resolveRequired(specifier, parent, (path) => next(path, context) as ResolveFnOutput)) as T;
   // Helpers belong to this package's own compiler; the user's folder need not have them.
   if (parent && specifier.startsWith(HELPERS)) return next(pathToFileURL(require.resolve(specifier)).href, context);
-  const result = next((parent && imported(specifier, parent)) ?? specifier, context);
+  const meant = parent && imported(specifier, parent);
+  if (parent && /\.json$/.test(meant ?? specifier) && isTypeScript(parent) && !context.importAttributes['type'] && isCommonJs(fileURLToPath(parent))) {
+    const marked = (found: ResolveFnOutput) => ({ ...found, url: found.url + JSON_MODULE, shortCircuit: true });
+    const json = next(meant ?? specifier, { ...context, importAttributes: { type: 'json' } });
+    return (json instanceof Promise ? json.then(marked) : marked(json as ResolveFnOutput)) as T;
+  }
+  const result = next(meant ?? specifier, context);
   return (result instanceof Promise ? result.then(adopted) : adopted(result as ResolveFnOutput)) as T;
 }
 
@@ -60,6 +67,7 @@ function resolveRequired(specifier: string, parent: string, next: (path: string)
 export function load<T extends Awaitable<LoadFnOutput>>(url: string, context: LoadHookContext, next: (url: string, context: Partial<LoadHookContext>) => T): T {
   // Looking for the names that a CommonJS module exports again, Node 22 reads `node:test` and its like as a file of that name if there is a hook.
   if (!inbox && url.startsWith('node:') && !context.format && context.conditions.includes('require')) return { format: 'builtin', shortCircuit: true } as LoadFnOutput as T;
+  if (url.endsWith(JSON_MODULE)) return { format: 'module', shortCircuit: true, source: jsonModule(url.slice(0, -JSON_MODULE.length)) } as LoadFnOutput as T;
   const path = graph.has(url) ? fileURLToPath(url) : '';
   if (!TYPESCRIPT.test(path)) return next(url, context);
   return { format: 'module', shortCircuit: true, source: compile(path, readFileSync(path, 'utf8')) } as LoadFnOutput as T;
