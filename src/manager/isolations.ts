@@ -12,6 +12,7 @@ import { Emitter } from '../supervisor/emitter.js';
 import { refuseUnknown } from '../supervisor/options.js';
 import type { HealthStatus, ProcessMetrics, Remote } from '../types.js';
 import { parseDuration, type Duration } from '../units.js';
+import { callerTold } from './caller-told.js';
 import { aggregateHealth } from './health.js';
 import type { ManagedProcess } from './managed-process.js';
 import { SPAWN_OPTIONS, type SpawnOptions } from './options.js';
@@ -112,7 +113,8 @@ export class ProcessIsolation<T> implements IsolationHandle<T>, IsolationBackend
 
   async get(key: IsolationKey = {}): Promise<Remote<T>> {
     const id = processIdOf(this.level, key);
-    const { value } = await this.#bulkhead.get(id, key, () => this.#configOf(id, key));
+    const entry = this.#bulkhead.get(id, key, () => this.#configOf(id, key));
+    const { value } = await (this.#bulkhead.peek(id)?.state === 'running' ? entry : callerTold()(entry));
     return this.#proxyOf(value!);
   }
 

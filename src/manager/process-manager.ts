@@ -14,6 +14,7 @@ import { advised } from './advice.js';
 import { SocketFolder } from './addresses.js';
 import { startEarly, type EarlyStart } from './early-start.js';
 import type { ConnectProcessOptions, ManagedConnection } from './connection.js';
+import { callerTold, type Told } from './caller-told.js';
 import { launch } from './launch.js';
 import { MetricsJournal } from './metrics-journal.js';
 import type { ManagedProcess } from './managed-process.js';
@@ -87,8 +88,7 @@ export class ProcessManager {
    * @throws ProcessStartError, InitError, UnknownOptionError, UnsupportedOptionError, InvalidOptionError, MemoryLimitError
    */
   async spawn<T>(file: string | URL, options: SpawnOptions = {}): Promise<Remote<T>> {
-    const process = await this.spawnUnit(file, options);
-    return createRemote(advised(process).client) as Remote<T>;
+    return createRemote(advised(await this.spawnUnit(file, options)).client) as Remote<T>;
   }
 
   /**
@@ -97,22 +97,23 @@ export class ProcessManager {
    * @throws what `spawn` throws, and UnsupportedOptionError for an address off this machine without a token of your own
    */
   async serve<T>(file: string | URL, options: ServeOptions = {}): Promise<ServedProcess<T>> {
+    const told = this.#assertOpen(String(file));
     const [{ resolveServeOptions }, { formatAddress }] = await Promise.all([import('./serve.js'), import('../transport/address.js')]);
     const { spawn, listen } = resolveServeOptions(options);
-    const process = await this.spawnUnit(file, spawn, undefined, listen);
+    const process = await told(this.spawnUnit(file, spawn, undefined, listen));
     return { process: createRemote(process.client) as Remote<T>, address: formatAddress(listen.address), token: listen.token };
   }
 
   /** Spawns and gives the unit itself: what pools, isolation and groups build on. `signal` gives the start up. */
   async spawnUnit(file: string | URL, options: SpawnOptions = {}, signal?: AbortSignal, listen?: Listening, generation = 0): Promise<ManagedProcess> {
-    this.#assertOpen(String(file));
+    const told = this.#assertOpen(String(file));
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
     // Only the first spawn has something to wait for.
     const early = this.#supervisor ? undefined : startEarly(resolved, this.#remnants);
     if (early) this.#early.add(early);
     try {
-      return await this.#bringUp(path, resolved, { signal, listen, generation, early });
+      return await told(this.#bringUp(path, resolved, { signal, listen, generation, early }));
     } finally {
       await early?.discard();
       if (early) this.#early.delete(early);
@@ -159,18 +160,18 @@ export class ProcessManager {
    * @throws what `spawn` throws, when a first replica cannot be brought up
    */
   async pool<T>(file: string | URL, options: PoolSpawnOptions = {}): Promise<RemotePool<T>> {
-    this.#assertOpen(String(file));
+    const told = this.#assertOpen(String(file));
     const path = resolveProcessFile(file);
     const { startPool } = await import('./pools.js');
     this.#assertOpen(path);
-    const pool = await startPool(path, options, {
+    const pool = await told(startPool(path, options, {
       defaults: this.#options,
       spawnUnit: (spawn, { signal, generation }) => this.spawnUnit(path, spawn, signal, undefined, generation),
       onCreated: (created) => this.#pools.add(created),
       onStopped: (stopped) => this.#pools.delete(stopped),
       onThread: (name, thread) => this.#remnants.watch(name, thread),
       onLog: (line) => this.#events.emit('log', line),
-    });
+    }));
     return createRemote(pool) as RemotePool<T>;
   }
 
@@ -195,7 +196,7 @@ export class ProcessManager {
   supervise(children: readonly ChildDefinition[], options?: SupervisionOptions): Promise<Supervision>;
   supervise<T>(tree: SupervisorClass<T>, options?: SupervisionOptions): Promise<SupervisionOf<T>>;
   async supervise(source: readonly ChildDefinition[] | SupervisorClass, options: SupervisionOptions = {}): Promise<Supervision> {
-    this.#assertOpen('supervise');
+    const told = this.#assertOpen('supervise');
     const caller = callerFile();
     const [{ readTree }, { SupervisionTree }] = await Promise.all([import('./supervision-definition.js'), import('./supervision.js')]);
     const tree = new SupervisionTree(readTree(source, options, options.name ?? 'supervise'), {
@@ -203,7 +204,7 @@ export class ProcessManager {
       check: (file, own) => resolveSpawnOptions(own, this.#options, resolveProcessFile(file, undefined, caller)).file,
       onState: (owner, live) => void (live ? this.#owners.add(owner) : this.#owners.delete(owner)),
     });
-    await tree.start();
+    await told(tree.start());
     return tree;
   }
 
@@ -213,10 +214,10 @@ export class ProcessManager {
    * @throws LinkClosedError when nothing answers, UnauthorizedError when the token is refused
    */
   async connect<T>(address: string, options: ConnectProcessOptions = {}): Promise<Remote<T>> {
-    this.#assertOpen(address);
+    const told = this.#assertOpen(address);
     const [{ connectProcess }, supervisor] = await Promise.all([import('./connection.js'), this.#engine()]);
     this.#assertOpen(address);
-    const connection = await connectProcess(address, options, supervisor, this.#options.name ?? 'main');
+    const connection = await told(connectProcess(address, options, supervisor, this.#options.name ?? 'main'));
     this.#connections.add(connection);
     return createRemote(connection.client) as Remote<T>;
   }
@@ -254,10 +255,7 @@ export class ProcessManager {
     return (this.#seen(ref) ?? this.#find(ref)).metrics();
   }
 
-  /**
-   * All metrics as Prometheus text: `mimas_*` of each process and its methods, `procmgr_*` of the supervisor. Serve it with the
-   * content type `text/plain; version=0.0.4`.
-   */
+  /** All metrics as Prometheus text (content type `text/plain; version=0.0.4`): `mimas_*` of processes and methods, `procmgr_*` of the supervisor. */
   async prometheus(): Promise<string> {
     return (await this.prometheusRegistry()).metrics();
   }
@@ -354,8 +352,10 @@ export class ProcessManager {
     return (this.#supervisor = supervisor);
   }
 
-  #assertOpen(what: string): void {
+  /** What it gives shows its caller in the stack of a failure. */
+  #assertOpen(what: string): Told {
     if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: what });
+    return callerTold();
   }
 
   #find(ref: ProcessRef): ManagedProcess {

@@ -122,6 +122,11 @@ export function fillError(error: Error, wire: readonly unknown[], decode: (value
 const OWN_FRAMES = new URL('..', import.meta.url).pathname;
 const isForeign = (line: string): boolean => !/^\s+at /.test(line) || !(line.includes(OWN_FRAMES) || /\(?node:(?:internal|async_hooks|events)/.test(line));
 
+/** The lines of a stack without the frames of this package and of Node. */
+export const foreignLines = (stack: string | undefined): string[] => (stack ?? '').split('\n').filter(isForeign);
+/** Its frames alone, likewise. */
+export const foreignFrames = (stack: string | undefined): string[] => foreignLines(stack).filter((line) => /^\s+at /.test(line));
+
 /** One stack that shows both sides: what threw, the border, who called. */
 export function joinStacks(remoteStack: string, callerStack: string | undefined, processName: string): string {
   const caller = (callerStack ?? '').split('\n').filter((line) => /^\s+at /.test(line));

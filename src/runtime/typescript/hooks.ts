@@ -43,7 +43,7 @@ export function resolve<T extends Awaitable<ResolveFnOutput>>(specifier: string,
   // Helpers belong to this package's own compiler; the user's folder need not have them.
   if (parent && specifier.startsWith(HELPERS)) return next(pathToFileURL(require.resolve(specifier)).href, context);
   const meant = parent && imported(specifier, parent);
-  if (parent && /\.json$/.test(meant ?? specifier) && isTypeScript(parent) && !context.importAttributes['type'] && isCommonJs(fileURLToPath(parent))) {
+  if (parent && (meant ?? specifier).endsWith('.json') && isTypeScript(parent) && !context.importAttributes['type'] && isCommonJs(fileURLToPath(parent))) {
     const marked = (found: ResolveFnOutput) => ({ ...found, url: found.url + JSON_MODULE, shortCircuit: true });
     const json = next(meant ?? specifier, { ...context, importAttributes: { type: 'json' } });
     return (json instanceof Promise ? json.then(marked) : marked(json as ResolveFnOutput)) as T;
