@@ -1,12 +1,12 @@
 // Processes run under the flags of their program, and their stacks show the lines that its own do.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bin } from '../helpers/command.js';
-import { temporaryProject, typescript } from '../helpers/compile.js';
+import { root, temporaryProject, typescript } from '../helpers/compile.js';
 
 const folder = temporaryProject();
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
@@ -27,7 +27,7 @@ export default class Inside {
 });
 
 /** Of a program with those flags, what its processes say. */
-function say(flags: readonly string[], code: string, evaluated = false): unknown {
+function say(flags: readonly string[], code: string, { evaluated = false, main = 'main.mjs' } = {}): unknown {
   const program = `import { createProcessManager } from 'mimas';
 const pm = createProcessManager();
 const FILE = 'dist/inside.process.js';
@@ -35,8 +35,8 @@ const say = (value) => console.log(JSON.stringify(value));
 const frame = (call) => call.then(() => 'no error', (error) => /inside\\.process\\.[jt]s:\\d+/.exec(error.stack)?.[0]);
 ${code}
 await pm.shutdown();`;
-  if (!evaluated) write('main.mjs', program);
-  const { stdout, stderr } = spawnSync(process.execPath, [...flags, ...(evaluated ? ['--input-type=module', '--eval', program] : ['main.mjs']), 'own', 'argument'], { cwd: folder, encoding: 'utf8', timeout: 120_000 });
+  if (!evaluated) write(main, program);
+  const { stdout, stderr } = spawnSync(process.execPath, [...flags, ...(evaluated ? ['--input-type=module', '--eval', program] : [main]), 'own', 'argument'], { cwd: folder, encoding: 'utf8', timeout: 120_000 });
   try {
     return JSON.parse(stdout);
   } catch {
@@ -60,7 +60,7 @@ describe('flags', () => {
   });
 
   it.each(['worker', 'child'])('a program that was given as text can spawn: %s', (isolation) => {
-    expect(say(['--no-warnings'], `say((await (await pm.spawn(FILE, { isolation: '${isolation}' })).flags()).argv);`, true)).toEqual([]);
+    expect(say(['--no-warnings'], `say((await (await pm.spawn(FILE, { isolation: '${isolation}' })).flags()).argv);`, { evaluated: true })).toEqual([]);
   });
 
   it.each([['a pipeline', 'pipeline.yaml'], ['mimas run', 'says.process.js']])('the process files of %s have them, too', async (_, file) => {
@@ -80,7 +80,7 @@ describe('flags', () => {
   });
 
   it('a program that was given as text can have CPU pools', () => {
-    expect(say([], "say((await (await pm.pool(FILE, { size: 1, workload: 'cpu' })).flags()).argv);", true)).toEqual([]);
+    expect(say([], "say((await (await pm.pool(FILE, { size: 1, workload: 'cpu' })).flags()).argv);", { evaluated: true })).toEqual([]);
   });
 });
 
@@ -100,6 +100,21 @@ describe('lines of the sources in stacks', () => {
     ['by itself', [], `process.setSourceMapsEnabled(true);\n${all}`],
   ])('are there where the program shows them: %s', (_, flags, code) => {
     expect(say(flags, code)).toEqual(everywhere(/^inside\.process\.ts:6$/));
+  });
+
+  it.each([
+    ['by flag', ['--enable-source-maps'], 'main.mjs'],
+    ['in a TypeScript program', ['--import', 'mimas/register'], 'main.ts'],
+  ])("are there of this package's own, with the right lines: %s", (_, flags, main) => {
+    const { frames, crossed } = say(flags, `
+const error = await pm.spawn('not-there.process.js').catch((error) => error);
+const crossed = await (await pm.spawn(FILE)).fail().catch((error) => error);
+say({ frames: [...error.stack.matchAll(/at (\\S+) .*\\/src\\/(\\S+\\.ts):(\\d+)/g)].map(([, name, file, line]) => [name, file, Number(line)]), crossed: crossed.stack });`, { main }) as { frames: [string, string, number][]; crossed: string };
+    expect(frames.map(([name]) => name)).toEqual(expect.arrayContaining(['resolveProcessFile', 'ProcessManager.spawnUnit', 'ProcessManager.spawn']));
+    for (const [name, file, line] of frames) expect(readFileSync(join(root, 'src', file), 'utf8').split('\n')[line - 1], `${name} at ${file}:${line}`).toMatch(/refuse\(|resolveProcessFile\(|spawnUnit\(|new ProcessStartError\(/);
+    // Where an error crossed they say nothing.
+    expect(crossed).toMatch(/inside\.process\.ts/);
+    expect(crossed).not.toMatch(/\/src\/(?:rpc|manager|transport|runtime)\//);
   });
 
   it('are not where it does not', () => {
