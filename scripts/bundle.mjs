@@ -2,7 +2,7 @@
 // Works on what the compiler wrote to dist/: the files of those modules point to the chunks from then on, all others stay as they are.
 // The first chunk becomes a script then, which V8 can compile from a cache.
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire, isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
@@ -13,6 +13,7 @@ const CHUNKS = {
   child: ['runtime/child.js'],
   spawn: ['manager/managed-process.js', 'manager/unit.js', 'supervisor/supervisor.js', 'runtime/thread.js'],
 };
+const MAP_COMMENT = /^\/\/# sourceMappingURL=.*\n?/gm;
 /** Made of the core, not a part of it: what loads the script, and what modules find that with. */
 const LOADER = 'runtime/core-script.js';
 const FINDER = 'runtime/find-core.js';
@@ -40,12 +41,15 @@ export async function bundle(dist) {
           const id = importer && specifier.startsWith('.') ? resolve(dirname(importer), specifier) : specifier;
           return { id, external: !ours(id) };
         },
+        // With the compiler's map, so that those of the chunks lead to the sources.
+        load: (id) => (existsSync(`${id}.map`) ? { code: readFileSync(id, 'utf8').replace(MAP_COMMENT, ''), map: readFileSync(`${id}.map`, 'utf8') } : null),
       },
     ],
   });
   await build.write({
     dir: dist,
     format: 'esm',
+    sourcemap: true,
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name].js',
     banner: ({ name }) => (name === 'core' ? `/* Contains the reader of msgpackr: ${licence.trim().replaceAll('*/', '')} */` : ''),
@@ -53,8 +57,11 @@ export async function bundle(dist) {
   });
   await build.close();
   writeCore(dist);
-  // The map of a module that moved maps nothing; a chunk can be read as it is, and its map would be read with the first stack of a TypeScript process.
-  for (const file of chunkOf.keys()) rmSync(join(dist, `${file}.map`));
+  // The map of a module that moved maps nothing.
+  for (const file of chunkOf.keys()) {
+    rmSync(join(dist, `${file}.map`), { force: true });
+    if (existsSync(join(dist, file))) writeFileSync(join(dist, file), readFileSync(join(dist, file), 'utf8').replace(MAP_COMMENT, ''));
+  }
 }
 
 /** The modules that evaluating `roots` evaluates. */
@@ -77,7 +84,7 @@ function reached(dist, roots) {
  */
 function writeCore(dist) {
   const file = join(dist, 'chunks/core.js');
-  const [chunk, exported] = readFileSync(file, 'utf8').split(/^export (?=\{)/m);
+  const [chunk, exported] = readFileSync(file, 'utf8').replace(MAP_COMMENT, '').split(/^export (?=\{)/m);
   const names = [...exported.matchAll(/(?<=[{,] )[\w$]+/g)].map(([name]) => name);
   const locals = names.join(', ');
   const changing = names.filter((name) => new RegExp(`^let ${name.replaceAll('$', '\\$')}\\b`, 'm').test(chunk));
@@ -86,13 +93,23 @@ function writeCore(dist) {
   const script = `(function (coreBuiltin, coreImport, coreUrl, coreScript, coreHome) { "use strict";\n${asScript(dist, chunk)}return { ${locals} };\n});\n`;
   const key = createHash('sha256').update(script).digest('hex').slice(0, 16);
   writeFileSync(join(dist, 'chunks/core-body.cjs'), `/* ${key} */${script}`);
+  writeMap(dist, chunk);
 
   const embedded = (name) => readFileSync(join(dist, name), 'utf8').replace(/^export (?=function)/gm, '').replace(/^(?:export \{\};|\/\/# sourceMappingURL.*)\n?/gm, '');
   writeFileSync(join(dist, 'chunks/core.cjs'), `"use strict";
 ${embedded(LOADER)}const url = process.getBuiltinModule('node:url').pathToFileURL(__dirname + '/core-body.cjs').href;
 let core;
 module.exports = (cache) => (core ??= loadCore(url, '${key}', (id) => import(id), cache));
-Object.assign(module.exports, { key: '${key}', sharedCache, pipedCache, in: (realm) => loadCoreIn(realm, url, () => module.exports()) });
+// Node reads maps of modules alone: an empty one under the name of the script stands in for it. For programs that show sources; processes, whose
+// stacks leave out frames of this package, start faster without.
+let shown = !process.getBuiltinModule('node:worker_threads').isMainThread;
+const showSources = () => {
+  if (shown) return;
+  const Module = process.getBuiltinModule('node:module');
+  shown = new Module(__dirname + '/core-body.cjs');
+  shown._compile('//# sourceMappingURL=core-body.cjs.map', __dirname + '/core-body.cjs');
+};
+Object.assign(module.exports, { key: '${key}', sharedCache, pipedCache: (fd) => ((shown = true), pipedCache(fd)), showSources, in: (realm) => loadCoreIn(realm, url, () => module.exports()) });
 `);
   const { version } = JSON.parse(readFileSync(join(dist, '../package.json'), 'utf8'));
   writeFileSync(file, `${embedded(FINDER)}const { ${locals} } = findCore('${key}', '${version}', import.meta.url, (id) => import(/* webpackIgnore: true */ /* @vite-ignore */ id));\nexport ${exported}`);
@@ -107,15 +124,27 @@ core(core.pipedCache(3)).bootChild();
   // The other chunks need nothing of the bundler's runtime, but name it.
   for (const name of Object.keys(CHUNKS).filter((chunk) => chunk !== 'core')) {
     const other = join(dist, `chunks/${name}.js`);
-    writeFileSync(other, readFileSync(other, 'utf8').replace(/^import "\.\/rolldown-runtime\.js";\n/m, ''));
+    writeFileSync(other, readFileSync(other, 'utf8').replace(/^import "\.\/rolldown-runtime\.js";$/m, ''));
   }
-  for (const left of ['chunks/rolldown-runtime.js', ...[LOADER, FINDER].flatMap((name) => [name, `${name}.map`])]) rmSync(join(dist, left));
+  for (const left of ['chunks/rolldown-runtime.js', 'chunks/rolldown-runtime.js.map', ...[LOADER, FINDER].flatMap((name) => [name, `${name}.map`])]) rmSync(join(dist, left), { force: true });
+}
+
+const RUNTIME_IMPORT = /^import .* from "\.\/rolldown-runtime\.js";\n/m;
+const runtimeOf = (dist) => readFileSync(join(dist, 'chunks/rolldown-runtime.js'), 'utf8').replace(MAP_COMMENT, '').replace(/^(?:import|export) .*\n/gm, '');
+
+/** The map of the chunk, moved to where its lines stand in the script: behind a first line, and behind what an import became. */
+function writeMap(dist, chunk) {
+  const map = JSON.parse(readFileSync(join(dist, 'chunks/core.js.map'), 'utf8'));
+  const { file: _file, debugId: _id, ...rest } = map;
+  const moved = 1 + (RUNTIME_IMPORT.test(chunk) ? runtimeOf(dist).split('\n').length - 2 : 0);
+  writeFileSync(join(dist, 'chunks/core-body.cjs.map'), JSON.stringify({ ...rest, file: 'core-body.cjs', sourcesContent: undefined, mappings: ';'.repeat(moved) + map.mappings }));
+  rmSync(join(dist, 'chunks/core.js.map'));
 }
 
 /** The statements of the core's chunk, in terms of the parameters that `writeCore` gives them. Nothing else in src/ has their names. */
 function asScript(dist, chunk) {
   const script = chunk
-    .replace(/^import .* from "\.\/rolldown-runtime\.js";\n/m, () => readFileSync(join(dist, 'chunks/rolldown-runtime.js'), 'utf8').replace(/^(?:import|export) .*\n/gm, ''))
+    .replace(RUNTIME_IMPORT, () => runtimeOf(dist))
     .replace(/^import (?:\* as )?(\{[^}]*\}|[\w$]+) from "([^"]*)";$/gm, (_, names, id) => {
       if (!isBuiltin(id)) throw new Error(`the core imports ${id}`);
       return `const ${names.replaceAll(' as ', ': ')} = coreBuiltin("${id}");`;

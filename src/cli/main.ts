@@ -54,7 +54,7 @@ add(
     .command('run')
     .summary('keep one process, or a pipeline, running in the foreground')
     .description('Starts one process and keeps it running: a crash restarts it. What it prints comes prefixed with its name. Ctrl+C stops it gracefully.\nWith a .yaml file it starts a whole pipeline, in the order of its dependencies, and stops it in reverse; a second Ctrl+C kills.')
-    .argument('<file>', 'a .ts, .mts, .js or .mjs file whose default export has @Process(), or a pipeline: .yaml or .yml'),
+    .argument('<file>', 'a .ts, .mts, .cts, .js, .mjs or .cjs file whose default export has @Process(), or a pipeline: .yaml or .yml'),
   isolation(),
   new Option('--name <name>', 'its name; default: the name in @Process()'),
   new Option('--max-memory <size>', "its heap limit, such as '512MB'"),
@@ -75,7 +75,7 @@ add(
     .command('serve')
     .summary('let other programs call a process')
     .description('Starts one process, keeps it running, and serves it at an address. Prints the address, and the token that callers must show, unless you chose it.\nAn address that other machines can reach needs a token of your own.')
-    .argument('<file>', 'a .ts, .mts, .js or .mjs file whose default export has @Process()'),
+    .argument('<file>', 'a .ts, .mts, .cts, .js, .mjs or .cjs file whose default export has @Process()'),
   new Option('--listen <address>', 'tcp://host:port, tls://host:port, ws://host:port/path, wss://host:port/path or unix:/path; port 0 takes a free one').default('tcp://127.0.0.1:0'),
   token(),
   isolation(),

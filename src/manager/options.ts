@@ -4,6 +4,7 @@
 import { statSync } from 'node:fs';
 import { InvalidOptionError, UnsupportedOptionError } from '../errors.js';
 import { resolveRestartPolicy, type RestartPolicyOptions } from '../supervisor/restart-options.js';
+import { labelOf } from '../runtime/process-file.js';
 import { refuseUnknown } from '../supervisor/options.js';
 import { noWebSockets } from '../transport/index.js';
 import type { TlsOptions } from '../transport/socket.js';
@@ -71,6 +72,8 @@ export interface ManagerOptions extends CommonOptions {
 }
 
 export interface ResolvedOptions {
+  /** The path of the process file. */
+  readonly file: string;
   /** What ids begin with: the name, or the file's. */
   readonly label: string;
   readonly name: string | undefined;
@@ -157,7 +160,8 @@ export function resolveSpawnOptions(own: SpawnOptions, manager: ManagerOptions, 
     return value === undefined ? undefined : parseDuration(value, key);
   };
   return {
-    label: own.name ?? file.slice(file.lastIndexOf('/') + 1).replace(/(\.process)?\.m?[jt]s$/, ''),
+    file,
+    label: own.name ?? labelOf(file),
     name: own.name,
     version: own.version,
     dependencies: own.dependencies,

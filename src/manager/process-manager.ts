@@ -3,7 +3,7 @@
 import { UnitNotFoundError, ProcessStoppedError } from '../errors.js';
 import type { PrometheusRegistry } from '../optional.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
-import { resolveProcessFile } from '../runtime/process-file.js';
+import { callerFile, resolveProcessFile } from '../runtime/process-file.js';
 import { Emitter } from '../supervisor/emitter.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { HealthStatus, ProcessHandle, ProcessInfo, ProcessMetrics, Remote, Untyped } from '../types.js';
@@ -13,6 +13,7 @@ import { advised } from './advice.js';
 import { SocketFolder } from './addresses.js';
 import { startEarly, type EarlyStart } from './early-start.js';
 import type { ConnectProcessOptions, ManagedConnection } from './connection.js';
+import { callerTold, type Told } from './caller-told.js';
 import { launch } from './launch.js';
 import { MetricsJournal } from './metrics-journal.js';
 import type { ManagedProcess } from './managed-process.js';
@@ -63,15 +64,14 @@ export class ProcessManager {
   /**
    * Brings the process of `file` up and gives its typed proxy.
    *
-   * `file` is a path (relative to the working directory) or a file URL of a `.js`, `.mjs`, `.ts` or `.mts` file whose default
-   * export is a class with `@Process()`.
+   * `file` is a path (relative to the working directory), a file URL, or what a package offers (`@acme/jobs/resize.process`); its
+   * default export is a class with `@Process()`. Where there is `calc.process.js` only, `calc.process.ts` means that, and the reverse.
    * @throws ProcessStartError, InitError, UnknownOptionError, UnsupportedOptionError, InvalidOptionError, MemoryLimitError
    */
   spawn(file: string | URL, options?: SpawnOptions): Promise<Untyped>;
   spawn<T>(file: string | URL, options?: SpawnOptions): Promise<Remote<T>>;
   async spawn<T>(file: string | URL, options: SpawnOptions = {}): Promise<Remote<T>> {
-    const process = await this.spawnUnit(file, options);
-    return createRemote(advised(process).client) as Remote<T>;
+    return createRemote(advised(await this.spawnUnit(file, options)).client) as Remote<T>;
   }
 
   /**
@@ -82,22 +82,23 @@ export class ProcessManager {
   serve(file: string | URL, options?: ServeOptions): Promise<ServedProcess<Untyped, Untyped>>;
   serve<T>(file: string | URL, options?: ServeOptions): Promise<ServedProcess<T>>;
   async serve<T>(file: string | URL, options: ServeOptions = {}): Promise<ServedProcess<T>> {
+    const told = this.#assertOpen(String(file));
     const [{ resolveServeOptions }, { formatAddress }] = await Promise.all([import('./serve.js'), import('../transport/address.js')]);
     const { spawn, listen } = resolveServeOptions(options);
-    const process = await this.spawnUnit(file, spawn, undefined, listen);
+    const process = await told(this.spawnUnit(file, spawn, undefined, listen));
     return { process: createRemote(process.client) as Remote<T>, address: formatAddress(listen.address), token: listen.token };
   }
 
   /** Spawns and gives the unit itself: what pools, isolation and groups build on. `signal` gives the start up. */
   async spawnUnit(file: string | URL, options: SpawnOptions = {}, signal?: AbortSignal, listen?: Listening, generation = 0): Promise<ManagedProcess> {
-    this.#assertOpen(String(file));
+    const told = this.#assertOpen(String(file));
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
     // Only the first spawn has something to wait for.
     const early = this.#supervisor ? undefined : startEarly(resolved, this.#remnants);
     if (early) this.#early.add(early);
     try {
-      return await this.#bringUp(path, resolved, { signal, listen, generation, early });
+      return await told(this.#bringUp(path, resolved, { signal, listen, generation, early }));
     } finally {
       await early?.discard();
       if (early) this.#early.delete(early);
@@ -146,18 +147,18 @@ export class ProcessManager {
   pool(file: string | URL, options?: PoolSpawnOptions): Promise<Untyped>;
   pool<T>(file: string | URL, options?: PoolSpawnOptions): Promise<RemotePool<T>>;
   async pool<T>(file: string | URL, options: PoolSpawnOptions = {}): Promise<RemotePool<T>> {
-    this.#assertOpen(String(file));
+    const told = this.#assertOpen(String(file));
     const path = resolveProcessFile(file);
     const { startPool } = await import('./pools.js');
     this.#assertOpen(path);
-    const pool = await startPool(path, options, {
+    const pool = await told(startPool(path, options, {
       defaults: this.#options,
       spawnUnit: (spawn, { signal, generation }) => this.spawnUnit(path, spawn, signal, undefined, generation),
       onCreated: (created) => this.#pools.add(created),
       onStopped: (stopped) => this.#pools.delete(stopped),
       onThread: (name, thread) => this.#remnants.watch(name, thread),
       onLog: (line) => this.#events.emit('log', line),
-    });
+    }));
     return createRemote(pool) as RemotePool<T>;
   }
 
@@ -184,14 +185,15 @@ export class ProcessManager {
   supervise(children: readonly ChildDefinition[], options?: SupervisionOptions): Promise<Supervision>;
   supervise<T>(tree: SupervisorClass<T>, options?: SupervisionOptions): Promise<SupervisionOf<T>>;
   async supervise(source: readonly ChildDefinition[] | SupervisorClass, options: SupervisionOptions = {}): Promise<Supervision> {
-    this.#assertOpen('supervise');
+    const told = this.#assertOpen('supervise');
+    const caller = callerFile();
     const [{ readTree }, { SupervisionTree }] = await Promise.all([import('./supervision-definition.js'), import('./supervision.js')]);
     const tree = new SupervisionTree(readTree(source, options, options.name ?? 'supervise'), {
       spawnUnit: (file, own, signal) => this.spawnUnit(file, own, signal),
-      check: (file, own) => void resolveSpawnOptions(own, this.#options, resolveProcessFile(file)),
+      check: (file, own) => resolveSpawnOptions(own, this.#options, resolveProcessFile(file, undefined, caller)).file,
       onState: (owner, live) => void (live ? this.#owners.add(owner) : this.#owners.delete(owner)),
     });
-    await tree.start();
+    await told(tree.start());
     return tree;
   }
 
@@ -203,10 +205,10 @@ export class ProcessManager {
   connect(address: string, options?: ConnectProcessOptions): Promise<Untyped>;
   connect<T>(address: string, options?: ConnectProcessOptions): Promise<Remote<T>>;
   async connect<T>(address: string, options: ConnectProcessOptions = {}): Promise<Remote<T>> {
-    this.#assertOpen(address);
+    const told = this.#assertOpen(address);
     const [{ connectProcess }, supervisor] = await Promise.all([import('./connection.js'), this.#engine()]);
     this.#assertOpen(address);
-    const connection = await connectProcess(address, options, supervisor, this.#options.name ?? 'main');
+    const connection = await told(connectProcess(address, options, supervisor, this.#options.name ?? 'main'));
     this.#connections.add(connection);
     return createRemote(connection.client) as Remote<T>;
   }
@@ -246,10 +248,7 @@ export class ProcessManager {
     return (this.#seen(ref) ?? this.#find(ref)).metrics();
   }
 
-  /**
-   * All metrics as Prometheus text: `mimas_*` of each process and its methods, `procmgr_*` of the supervisor. Serve it with the
-   * content type `text/plain; version=0.0.4`.
-   */
+  /** All metrics as Prometheus text (content type `text/plain; version=0.0.4`): `mimas_*` of processes and methods, `procmgr_*` of the supervisor. */
   async prometheus(): Promise<string> {
     return (await this.prometheusRegistry()).metrics();
   }
@@ -287,8 +286,7 @@ export class ProcessManager {
   /**
    * Ends everything that this manager started, within `timeout` (default: the grace period), and lets go of every timer and
    * socket, so that the program can exit by itself. May be called again; the first call counts.
-   * @throws ShutdownIncompleteError, at the deadline, when something could not be ended: `left` names it. So does the end of an
-   * `await using` block
+   * @throws ShutdownIncompleteError, at the deadline, when something could not be ended: `left` names it; so does `await using`
    */
   shutdown(options: { timeout?: Duration; reason?: string } = {}): Promise<void> {
     let timeout: number;
@@ -347,8 +345,10 @@ export class ProcessManager {
     return (this.#supervisor = supervisor);
   }
 
-  #assertOpen(what: string): void {
+  /** What it gives shows its caller in the stack of a failure. */
+  #assertOpen(what: string): Told {
     if (this.#shutdown) throw new ProcessStoppedError('this process manager has been shut down', { process: what });
+    return callerTold();
   }
 
   #find(ref: ProcessRef): ManagedProcess {

@@ -73,8 +73,8 @@ export interface SupervisionOf<T> extends Supervision {
 
 export interface SupervisionContext {
   spawnUnit(file: string | URL, options: SpawnOptions, signal: AbortSignal): Promise<ManagedProcess>;
-  /** Refuses spawn options and files that cannot work, before anything is started. */
-  check(file: string | URL, options: SpawnOptions): void;
+  /** The path of the file; refuses spawn options and files that cannot work, before anything is started. */
+  check(file: string | URL, options: SpawnOptions): string;
   onState(tree: SupervisionTree, live: boolean): void;
 }
 
@@ -229,8 +229,8 @@ export class SupervisionTree implements Supervision {
       this.#members.set(name, nested);
       return nested.#group.asChild(common);
     }
-    this.context.check(child.file, { name, ...child.options });
-    const member = new SupervisedProcess(child, () => this.#group, (options, signal) => this.context.spawnUnit(child.file, options, signal));
+    const file = this.context.check(child.file, { name, ...child.options });
+    const member = new SupervisedProcess(child, () => this.#group, (options, signal) => this.context.spawnUnit(file, options, signal));
     this.#members.set(name, member);
     return member.asChild();
   }

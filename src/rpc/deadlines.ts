@@ -1,4 +1,5 @@
 // One timer for all deadlines of a thread: a heap of due times. A deadline that is met costs no timer at all.
+// It keeps no program alive by itself; but a program that would end for want of work waits for the calls that have a deadline.
 // A loop that was blocked proves nothing about the peer, so a late timer first lets what has arrived be read.
 import { Heap, type Placed } from '../heap.js';
 import { now } from './now.js';
@@ -19,24 +20,48 @@ const MAX_GRACE_MS = 1_000;
 const heap = new Heap<Due>((a, b) => a.dueAt - b.dueAt);
 let timer: NodeJS.Timeout | undefined;
 let timerAt = Infinity;
+/** The timer keeps the program alive. */
+let held = false;
+let listening = false;
 // Taken early, so that fake timers of a test framework do not stop real deadlines.
 const { setTimeout, clearTimeout, setImmediate } = globalThis;
 
 export function addDeadline(due: Due): void {
   heap.push(due);
   if (due.dueAt < timerAt) arm(due.dueAt);
+  if (listening) return;
+  listening = true;
+  // Asked for when there is nothing else to do, so that no call pays for it.
+  process.on('beforeExit', hold);
 }
 
 /** Forgets a deadline that was met. */
 export function removeDeadline(due: Due): void {
   heap.remove(due);
+  if (held && heap.size === 0) release();
 }
 
 function arm(at: number): void {
   clearTimeout(timer);
   timerAt = at;
+  held = false;
   timer = setTimeout(check, Math.min(Math.max(0, at - now()), 2 ** 30));
   timer.unref();
+}
+
+function hold(): void {
+  for (let due = heap.peek(); due?.done; due = heap.peek()) heap.pop();
+  const due = heap.peek();
+  if (!due) return;
+  // The one that is armed may be for a call that has settled since.
+  if (due.dueAt !== timerAt) arm(due.dueAt);
+  held = true;
+  timer?.ref();
+}
+
+function release(): void {
+  held = false;
+  timer?.unref();
 }
 
 function check(): void {

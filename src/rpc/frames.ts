@@ -1,7 +1,7 @@
 // The vocabulary of the protocol. A batch is one flat array: kind, then that kind's slots, then the next kind …
 // A value takes three slots: tag, payload, number of attachments (see codec.ts); attachments follow the batch in order.
 
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 export const Kind = {
   /** server → client, first: version, process name, names of methods that are not public, [method name, stream 0|1, timeout|-1, idempotent 0|1, concurrency|0]… */

@@ -3,7 +3,7 @@
 // @throws ProtocolError
 import { types } from 'node:util';
 import { ProtocolError } from '../errors.js';
-import { Node, viewClass, weightOfNode } from './graph-table.js';
+import { makeView, Node, weightOfNode } from './graph-table.js';
 import { isLiveKind, type LiveReferences } from './live.js';
 import { errorShell, fillError } from './wire-error.js';
 
@@ -121,11 +121,12 @@ class Rebuilder {
   }
 
   private view([, index, reference, offset, length]: unknown[]): ArrayBufferView {
-    const View = typeof index === 'number' ? viewClass(index) : undefined;
     const buffer = this.value(reference);
-    if (!View || !types.isAnyArrayBuffer(buffer)) throw bad('view');
+    if (typeof index !== 'number' || !types.isAnyArrayBuffer(buffer)) throw bad('view');
     if (typeof offset !== 'number' || (length !== undefined && typeof length !== 'number')) throw bad('view');
-    return new View(buffer as ArrayBuffer, offset, length);
+    const view = makeView(index, buffer as ArrayBuffer, offset, length);
+    if (!view) throw bad('view');
+    return view;
   }
 
   private live([, kind, description]: unknown[]): unknown {

@@ -56,8 +56,9 @@ export interface ViewClass {
 /** In wire order; only ever append. Float16Array is missing on older engines and then refused on decode. */
 export const VIEW_NAMES = [
   'DataView', 'Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array',
-  'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array', 'Float16Array',
+  'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array', 'Float16Array', 'Buffer',
 ] as const;
+const BUFFER = VIEW_NAMES.indexOf('Buffer');
 
 export const viewClass = (index: number): ViewClass | undefined => {
   const name = VIEW_NAMES[index];
@@ -66,8 +67,19 @@ export const viewClass = (index: number): ViewClass | undefined => {
 
 const tagOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)!.get!;
 
+/** A view of that class; undefined when there is none. `length` is undefined when it follows the length of the buffer. */
+export function makeView(index: number, buffer: ArrayBuffer, offset: number, length: number | undefined): ArrayBufferView | undefined {
+  if (index !== BUFFER) {
+    const View = viewClass(index);
+    return View && new View(buffer, offset, length);
+  }
+  // Buffer has no constructor that may be called, and what it makes does not follow.
+  return length === undefined ? (Object.setPrototypeOf(new Uint8Array(buffer, offset), Buffer.prototype) as Buffer) : Buffer.from(buffer, offset, length);
+}
+
 /** The wire index of a view's class, whatever realm or subclass it is of. */
 export function viewIndex(view: ArrayBufferView): number {
+  if (Buffer.isBuffer(view)) return BUFFER;
   const name = tagOf.call(view) as string | undefined;
   return name === undefined ? 0 : VIEW_NAMES.indexOf(name as (typeof VIEW_NAMES)[number]);
 }

@@ -4,7 +4,7 @@ import { lengthOfBytes } from './graph-host.js';
 import { HEAVY_BYTES, OBJECT_BYTES, SLOT_BYTES, STRING_BYTES } from './weight.js';
 
 /** Extension types of ours; `unpacker.ts` reads them and refuses all others. */
-export const Ext = { BYTES: 1, DATE: 2, UTF16: 3, BIGINT: 4 } as const;
+export const Ext = { BYTES: 1, DATE: 2, UTF16: 3, BIGINT: 4, BUFFER: 5 } as const;
 
 const SLAB = 16 * 1024;
 /** What the next message may take, in all likelihood. */

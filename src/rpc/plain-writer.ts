@@ -230,7 +230,7 @@ export class PlainWriter extends PackedOutput {
     // A Buffer with memory of its own may share it with others; of one that lies on a pool only itself can be met twice.
     if (this.seen!.object(length === buffer.byteLength ? buffer : value, 0)) return false;
     if (length === 0 && !isBuffer) return false;
-    this.extension(Ext.BYTES, value as Uint8Array);
+    this.extension(isBuffer ? Ext.BUFFER : Ext.BYTES, value as Uint8Array);
     return true;
   }
 }

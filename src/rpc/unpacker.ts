@@ -62,6 +62,12 @@ function prepare(): void {
       own.set(data);
       return own;
     },
+    // In memory of its own: what lies on Node's pool shows its neighbours to whoever looks at `buffer`, and cannot be moved.
+    [Ext.BUFFER]: (data) => {
+      const own = Buffer.allocUnsafeSlow(data.byteLength);
+      own.set(data);
+      return own;
+    },
     [Ext.DATE]: (data) => new Date(new DataView(data.buffer, data.byteOffset, data.byteLength).getFloat64(0)),
     [Ext.UTF16]: (data) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf16le'),
     [Ext.BIGINT]: readBigint,

@@ -120,7 +120,14 @@ export function fillError(error: Error, wire: readonly unknown[], decode: (value
 
 /** This package's own files, and Node's, say nothing about why a method failed. */
 const OWN_FRAMES = new URL('..', import.meta.url).pathname;
-const isForeign = (line: string): boolean => !/^\s+at /.test(line) || !(line.includes(OWN_FRAMES) || /\(?node:(?:internal|async_hooks|events)/.test(line));
+/** The same as source maps name them. */
+const OWN_SOURCES = import.meta.url.endsWith('/dist/chunks/core-body.cjs') ? new URL('../../src/', import.meta.url).pathname : OWN_FRAMES;
+const isForeign = (line: string): boolean => !/^\s+at /.test(line) || !(line.includes(OWN_FRAMES) || line.includes(OWN_SOURCES) || /\(?node:(?:internal|async_hooks|events)/.test(line));
+
+/** The lines of a stack without the frames of this package and of Node. */
+export const foreignLines = (stack: string | undefined): string[] => (stack ?? '').split('\n').filter(isForeign);
+/** Its frames alone, likewise. */
+export const foreignFrames = (stack: string | undefined): string[] => foreignLines(stack).filter((line) => /^\s+at /.test(line));
 
 /** One stack that shows both sides: what threw, the border, who called. */
 export function joinStacks(remoteStack: string, callerStack: string | undefined, processName: string): string {

@@ -11,8 +11,9 @@ import { watchStart } from './watch-start.js';
 const ORPHAN_HOOKS_MS = 400;
 
 export function bootChild(): void {
-  const { maxFrame, latency, name } = JSON.parse(process.env['MIMAS_CHANNEL'] ?? '{}') as { maxFrame?: number; latency?: LatencyMode; name?: string };
+  const { maxFrame, latency, name, sourceMaps } = JSON.parse(process.env['MIMAS_CHANNEL'] ?? '{}') as { maxFrame?: number; latency?: LatencyMode; name?: string; sourceMaps?: boolean };
   delete process.env['MIMAS_CHANNEL'];
+  if (sourceMaps) process.setSourceMapsEnabled(true);
   if (name) process.title = `mimas: ${name}`;
 
   const link = withLatency(new StreamLink(channelAt(3), { label: 'main', trusted: true, maxFrame }), latency);

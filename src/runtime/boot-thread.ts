@@ -8,7 +8,11 @@ import { Host } from './host.js';
 import { watchStart } from './watch-start.js';
 
 export function bootThread(): void {
-  const { port, maxFrame, latency } = workerData as { port: MessagePort; maxFrame: number | undefined; latency: LatencyMode | undefined };
+  const data = workerData as { port: MessagePort; maxFrame: number | undefined; latency: LatencyMode | undefined; sourceMaps?: boolean };
+  const { port, maxFrame, latency, sourceMaps } = data;
+  if (sourceMaps) process.setSourceMapsEnabled(true);
+  // Code that runs here later has no business with it.
+  delete data.sourceMaps;
   const host = new Host(withLatency(new PortLink(port, 'main'), latency), maxFrame, () => process.exit(0));
   watchStart(host);
 }

@@ -8,6 +8,7 @@ import { StreamLink } from '../transport/stream-link.js';
 import { codeCacheHead } from './code-cache.js';
 import { Ending, GROUP_END_MS } from './ending.js';
 import { environmentOf } from './environment.js';
+import { childFlags } from './flags.js';
 import { groupGone } from './group-members.js';
 import { guard, unguard } from './guardian.js';
 import { Output } from './output.js';
@@ -65,10 +66,10 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
 function start(options: LaunchOptions): ChildProcess {
   const heap = options.maxMemory === undefined ? [] : [`--max-old-space-size=${Math.max(8, Math.round(options.maxMemory / MIB))}`];
   try {
-    return spawn(process.execPath, [...(options.execArgv ?? []), ...heap, BOOT, ...(options.argv ?? [])], {
+    return spawn(process.execPath, [...(options.execArgv ?? childFlags(options.cwd)), ...heap, BOOT, ...(options.argv ?? [])], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       detached: true,
-      env: { ...environmentOf(options.env), MIMAS_CHANNEL: JSON.stringify({ maxFrame: options.maxFrame, latency: options.latency, name: options.name }) },
+      env: { ...environmentOf(options.env), MIMAS_CHANNEL: JSON.stringify({ maxFrame: options.maxFrame, latency: options.latency, name: options.name, sourceMaps: process.sourceMapsEnabled }) },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
   } catch (error) {

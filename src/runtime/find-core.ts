@@ -8,13 +8,18 @@ interface CoreFile {
   /** Of the script that it loads. */
   readonly key: string;
   in(realm: Realm): Names;
+  /** Stacks show the sources of the script from now on. */
+  showSources(): void;
 }
 
 /** `place`: the URL of the module that this is in. Bundlers of CommonJS know none. */
 export function findCore(key: string, version: string, place: string | undefined, load: Realm['load']): Names {
   const core = coreFile(key, version, place);
   // A class of Node is a function of the realm that Node itself lives in.
-  if ((process.getBuiltinModule('node:vm').Script as unknown) instanceof Function) return core();
+  if ((process.getBuiltinModule('node:vm').Script as unknown) instanceof Function) {
+    if (process.sourceMapsEnabled) core.showSources();
+    return core();
+  }
   // oxlint-disable-next-line no-eval -- the only way into a realm that no host has to grant
   return core.in({ evaluate: globalThis.eval, load });
 }

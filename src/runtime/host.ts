@@ -1,7 +1,7 @@
 // The inside of a process: loads the class, brings it up, serves it, answers its owner, takes it down.
 // The same host runs in a thread, in a child and in process; only its surroundings differ.
 import { threadId } from 'node:worker_threads';
-import { ProcessStartError, type StartPhase } from '../errors.js';
+import { LinkClosedError, ProcessStartError, type StartPhase } from '../errors.js';
 import type { ProcessSpec } from '../decorators/index.js';
 import type { Link } from '../rpc/link.js';
 import { Service } from '../rpc/service.js';
@@ -20,6 +20,7 @@ export class Host implements HostControl {
   #spec: ProcessSpec | undefined;
   #listener: Listener | undefined;
   #stopping: Promise<{ failed: string[] }> | undefined;
+  #vanished: Promise<void> | undefined;
   #phase: StartPhase = 'load';
   #onStarted: (() => void) | undefined;
   #failStart: ((error: unknown) => void) | undefined;
@@ -119,7 +120,19 @@ export class Host implements HostControl {
       });
       this.#sessions.add(session);
     }, order.latency);
+    // Its end may have come meanwhile.
+    if (this.#vanished) await this.#listener.close();
     return this.#listener.address;
+  }
+
+  /** What the end of a thread or child does for its sockets, for a host that has neither. */
+  vanish(): Promise<void> {
+    return (this.#vanished ??= this.#cut());
+  }
+
+  async #cut(): Promise<void> {
+    for (const session of this.#sessions) if (session !== this.#control) session.close(new LinkClosedError('the process has ended'));
+    await this.#listener?.close();
   }
 
   health(timeout: number) {

@@ -10,22 +10,26 @@ export async function launchInline(options: LaunchOptions): Promise<Incarnation>
   let exit!: (exit: Exit) => void;
   const exited = new Promise<Exit>((resolve) => (exit = resolve));
   const Host = hostHere();
-  new Host(inside, options.maxFrame, () => exit({ code: 0, signal: null, outOfMemory: false }));
+  const leave = (how: Exit) => {
+    exit(how);
+    void host.vanish();
+  };
+  const host = new Host(inside, options.maxFrame, () => leave({ code: 0, signal: null, outOfMemory: false }));
   return {
     isolation: 'none',
     link: owner,
     pid: process.pid,
     threadId,
     exited,
-    ended: exited.then(() => {}),
+    ended: exited.then(() => host.vanish()),
     lines: () => [],
     stderrTail: () => '',
     outputEnded: () => Promise.resolve(),
     terminate: () => false,
     kill() {
       owner.close();
-      exit({ code: null, signal: 'SIGKILL', outOfMemory: false });
+      leave({ code: null, signal: 'SIGKILL', outOfMemory: false });
     },
-    gone: () => Promise.resolve(),
+    gone: () => exited.then(() => host.vanish()),
   };
 }

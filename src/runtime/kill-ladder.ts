@@ -1,5 +1,6 @@
 // The one way down for a process: drain, shutdown hooks, a polite signal, then force. Each step has its own deadline within
 // the grace; "stopped" is only said when nothing is left, grandchildren in the process group included.
+import { LinkClosedError } from '../errors.js';
 import { callControl, type RunningProcess } from './start.js';
 import { within } from './within.js';
 
@@ -56,4 +57,6 @@ export async function stopProcess({ incarnation, control, calls }: RunningProces
   if (!gone && until(1) > 0 && !steps.hurry.aborted && incarnation.terminate('SIGTERM')) await step(exited, 1);
   if (!gone) incarnation.kill();
   await incarnation.gone();
+  // This side's end of it, too: nothing is left open when "stopped" is said.
+  if (calls !== control && !calls.closed) calls.close(new LinkClosedError('the process has ended'));
 }

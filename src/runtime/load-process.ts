@@ -89,7 +89,14 @@ async function explain(error: unknown, file: string): Promise<string> {
   }
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return `an import of it was not found: ${error.message}`;
   if (code === 'INVALID_PROCESS' || code === 'INVALID_OPTION' || code === 'UNKNOWN_OPTION' || code === 'PACKAGE_MISSING') return error.message;
-  return `it threw while it was evaluated: ${error.name}: ${error.message}${evaluatedAt(error, file)}`;
+  return `it threw while it was evaluated: ${error.name}: ${error.message}${await otherwise(error)}${evaluatedAt(error, file)}`;
+}
+
+/** What to write instead of what only CommonJS has. */
+async function otherwise(error: Error): Promise<string> {
+  const name = error.name === 'ReferenceError' ? /^(\w+) is not defined/.exec(error.message)?.[1] : undefined;
+  const way = name && (await import('./typescript/commonjs.js')).moduleWay(name);
+  return way ? ` (${way})` : '';
 }
 
 /** A syntax error's message with its place: of TypeScript it is in the message already, of JavaScript Node keeps it to itself. */

@@ -6,13 +6,12 @@ import { PortLink } from '../transport/port.js';
 import { fillCodeCache, sharedCodeCache } from './code-cache.js';
 import { threadEnvironment } from './environment.js';
 import { Ending, THREAD_END_MS } from './ending.js';
+import { threadFlags } from './flags.js';
 import { Output } from './output.js';
 import { resourceLimitsOf } from './resource-limits.js';
 import type { Incarnation, LaunchOptions } from './runtime.js';
 
 const BOOT = new URL('../runtime/boot-thread.cjs', import.meta.url);
-/** A program given by `--eval` hands down flags that make every thread with a file of its own fail. */
-const EVALUATED = process.execArgv.some((flag) => flag.startsWith('--input-type'));
 
 /** What `terminate` makes of a thread. */
 const TERMINATED = { code: 1, signal: null, outOfMemory: false } as const;
@@ -64,15 +63,16 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
 
 function startWorker(options: LaunchOptions, port: import('node:worker_threads').MessagePort): Worker {
   const env = threadEnvironment(options.env);
+  const { execArgv = threadFlags } = options;
   try {
     return new Worker(BOOT, {
       name: options.name,
-      workerData: { port, maxFrame: options.maxFrame, latency: options.latency, code: sharedCodeCache() },
+      workerData: { port, maxFrame: options.maxFrame, latency: options.latency, ...(process.sourceMapsEnabled ? { sourceMaps: true } : {}), code: sharedCodeCache() },
       transferList: [port],
       stdout: true,
       stderr: true,
       ...(options.argv ? { argv: [...options.argv] } : {}),
-      ...(options.execArgv ? { execArgv: [...options.execArgv] } : EVALUATED ? { execArgv: [] } : {}),
+      ...(execArgv ? { execArgv: [...execArgv] } : {}),
       ...(env ? { env } : {}),
       ...(options.maxMemory === undefined ? {} : { resourceLimits: resourceLimitsOf(options.maxMemory) }),
     });

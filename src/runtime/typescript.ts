@@ -13,10 +13,10 @@ const HOOKS = new URL('../runtime/typescript/hooks.js', import.meta.url).href;
 
 /**
  * Call it in the thread or process that will import `file`, before the import. May be called again, for the same or
- * another file. Files that are not .ts or .mts cost nothing.
+ * another file. Files that are not .ts, .mts or .cts cost nothing.
  */
 export async function registerTypeScript(file: string): Promise<void> {
-  if (/\.m?ts$/.test(file)) await compileFrom(file);
+  if (/\.[cm]?ts$/.test(file)) await compileFrom(file);
 }
 
 /** The same for any file. Of JavaScript only what is imported with the query `?decorators` is compiled, and what that imports. */

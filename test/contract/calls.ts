@@ -8,6 +8,17 @@ import { FILE, internalsOf, onBun, TRANSPORTS, useCell, type Proxy, type Transpo
 registerErrorClass(OrderError);
 
 const MIB = 1024 * 1024;
+/** The same bytes as a Buffer and as a plain Uint8Array. */
+const pairOf = (text: string, make: (bytes: Uint8Array) => Buffer = (bytes) => Buffer.from(bytes)) => (): [Buffer, Uint8Array] => {
+  const plain = new Uint8Array(Buffer.from(text));
+  return [make(plain), plain];
+};
+const BYTES: Readonly<Record<string, () => [Buffer, Uint8Array]>> = {
+  none: pairOf(''),
+  'a few': pairOf('grüße'),
+  'as many as are attached': pairOf('x'.repeat(70_000)),
+  'part of a larger one': pairOf('middle', (bytes) => Buffer.concat([Buffer.alloc(5_000, 1), bytes, Buffer.alloc(5_000, 2)]).subarray(5_000, 5_006)),
+};
 const errorOf = async (call: Promise<unknown>): Promise<Error & Record<string, unknown>> => call.then((value) => expect.fail(`gave ${inspect(value)}`), (error: unknown) => error as never);
 const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
   const all: T[] = [];
@@ -371,8 +382,42 @@ export function callContract(isolation: Isolation, transports: readonly Transpor
         expect(Object.is((got.cyclic['list'] as number[])[3], -0)).toBe(true);
         expect(got.error.cause).toBeInstanceOf(Error);
         expect(await cell.calc.isCycle(cyclic as never)).toBe(true);
-        expect(await cell.calc.kindOf(Buffer.from('abc'))).toBe('[object Uint8Array]');
-        expect(Buffer.isBuffer(await cell.calc.echo(Buffer.from('abc')))).toBe(false);
+      });
+
+      it.each(Object.keys(BYTES))('a Buffer stays a Buffer and a Uint8Array one, in every place: %s', async (size) => {
+        const [buffer, plain] = BYTES[size]!();
+        const kinds = ['[object Uint8Array] Buffer', '[object Uint8Array]'];
+        const same = (value: unknown, sent: Uint8Array) => {
+          expect(Object.getPrototypeOf(value)).toBe(Object.getPrototypeOf(sent));
+          expect(Buffer.compare(value as Uint8Array, sent)).toBe(0);
+        };
+        const both = (value: unknown) => {
+          same((value as unknown[])[0], buffer);
+          same((value as unknown[])[1], plain);
+        };
+        expect([await cell.calc.kindOf(buffer), await cell.calc.kindOf(plain)]).toEqual(kinds);
+        same(await cell.calc.echo(buffer), buffer);
+        same(await cell.calc.echo(plain), plain);
+        const cyclic = { deep: [{ pair: [buffer, plain] }], map: new Map([['pair', [buffer, plain]]]), self: undefined as unknown };
+        cyclic.self = cyclic;
+        const nested = (await cell.calc.echo(cyclic)) as typeof cyclic;
+        both(nested.deep[0]!.pair);
+        both(nested.map.get('pair'));
+        both(await cell.calc.echo([buffer, plain]));
+        both(await collect(await cell.calc.items([buffer, plain])));
+        both(await cell.calc.itemsOf((async function* () { yield buffer; yield plain; })()));
+        const heard: unknown[] = [];
+        both(await cell.calc.ask([buffer, plain], (value) => (heard.push(value), value)));
+        both(heard);
+        const error = await errorOf(cell.calc.failWith([buffer, plain]));
+        both(error['pair']);
+        both((error.cause as Error & { pair: unknown }).pair);
+      });
+
+      it('a Buffer that is moved arrives as one', async () => {
+        const moved = Buffer.from(new ArrayBuffer(MIB)).fill(3);
+        const got = (await cell.calc.$with({ transfer: [moved.buffer] }).echo(moved)) as Buffer;
+        expect([moved.byteLength, Buffer.isBuffer(got), got.byteLength, got[MIB - 1]]).toEqual([0, true, MIB, 3]);
       });
 
       it('carries 24 MiB and comes back with them', async () => {

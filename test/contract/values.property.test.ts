@@ -12,6 +12,7 @@ const leaf = fc.oneof(
   { weight: 4, arbitrary: primitive },
   { weight: 1, arbitrary: fc.date({ noInvalidDate: false }) },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)) },
   { weight: 1, arbitrary: fc.oneof(fc.float64Array(), fc.int16Array(), fc.bigInt64Array(), fc.uint8ClampedArray()) },
   { weight: 1, arbitrary: fc.string().map((message) => Object.assign(new RangeError(message), { code: 'E' })) },
   { weight: 1, arbitrary: fc.constantFrom(/a/g, /[\u{1F600}]/u) },

@@ -24,10 +24,12 @@ it('runs a TypeScript process file, one call a thread at a time, bound late', as
 
 it('values, errors and context are the same as everywhere', async () => {
   const pool = await cpuPool({ size: 1 });
-  const value = { map: new Map([[1, new Set(['a'])]]), date: new Date(5), big: 10n, re: /x/g, minus: -0, nothing: undefined, bytes: new Uint8Array([1, 2]) };
+  const value = { map: new Map([[1, new Set(['a'])]]), date: new Date(5), big: 10n, re: /x/g, minus: -0, nothing: undefined, bytes: new Uint8Array([1, 2]), buffer: Buffer.from('ä'), large: Buffer.alloc(9_000, 1) };
   const cyclic: { self?: unknown; error: Error } = { error: new TypeError('inner', { cause: new RangeError('root') }) };
   cyclic.self = cyclic;
-  await expect(pool.echo(value)).resolves.toEqual(value);
+  // Strictly: a Buffer is one, and a Uint8Array is none.
+  await expect(pool.echo(value)).resolves.toStrictEqual(value);
+  await expect(pool.echo(Buffer.from('ä'))).resolves.toStrictEqual(Buffer.from('ä'));
   const back = (await pool.echo(cyclic)) as typeof cyclic;
   expect(back.self).toBe(back);
   expect(back.error).toBeInstanceOf(TypeError);

@@ -48,3 +48,24 @@ function bytes(actual: ArrayBuffer, expected: ArrayBuffer, path: string): string
   if (sizes(actual) !== sizes(expected)) return `${path}: ${sizes(actual)} bytes instead of ${sizes(expected)}`;
   return Buffer.compare(new Uint8Array(actual), new Uint8Array(expected)) === 0 ? undefined : `${path}: other bytes`;
 }
+
+/** What structured clone makes of `value`, but that Buffers stay Buffers. */
+export function exactClone<T>(value: T): T {
+  const clone = structuredClone(value);
+  restoreBuffers(value, clone, new Set());
+  return clone;
+}
+
+function restoreBuffers(original: unknown, clone: unknown, done: Set<unknown>): void {
+  if (typeof original !== 'object' || original === null || done.has(original)) return;
+  done.add(original);
+  if (Buffer.isBuffer(original)) Object.setPrototypeOf(clone, Buffer.prototype);
+  if (ArrayBuffer.isView(original)) return;
+  const parts = (value: unknown): unknown[] => [
+    ...(value instanceof Map ? [...value].flat() : []),
+    ...(value instanceof Set ? [...value] : []),
+    ...Object.keys(value as object).map((key) => (value as Record<string, unknown>)[key]),
+  ];
+  const cloned = parts(clone);
+  parts(original).forEach((part, index) => restoreBuffers(part, cloned[index], done));
+}

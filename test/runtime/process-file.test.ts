@@ -9,7 +9,7 @@ import { temporaryFolder } from '../helpers/temporary.js';
 
 const folder = temporaryFolder('mimas files ');
 const file = join(folder, 'calculator.process.ts');
-for (const name of ['calculator.process.ts', 'built.js', 'notes.txt', 'types.d.ts', 'module.mjs', 'module.mts', 'half.cts']) writeFileSync(join(folder, name), '');
+for (const name of ['calculator.process.ts', 'built.js', 'notes.txt', 'types.d.ts', 'module.mjs', 'module.mts', 'half.cts', 'old.cjs']) writeFileSync(join(folder, name), '');
 mkdirSync(join(folder, 'folder'));
 
 function refusal(given: unknown, from = folder): ProcessStartError {
@@ -34,12 +34,23 @@ it.each([
   expect(resolveProcessFile(given, folder)).toBe(file);
 });
 
+it.each([
+  ['.js', '.ts'], ['.ts', '.js'], ['.mjs', '.mts'], ['.mts', '.mjs'], ['.cjs', '.cts'], ['.cts', '.cjs'],
+])('a name with %s means the file with %s where there is no other, and itself where there is one', (written, there) => {
+  const pair = join(temporaryFolder(), 'pair.process');
+  writeFileSync(pair + there, '');
+  expect(resolveProcessFile(pair + written)).toBe(pair + there);
+  expect(resolveProcessFile(pathToFileURL(pair + written))).toBe(pair + there);
+  writeFileSync(pair + written, '');
+  expect(resolveProcessFile(pair + written)).toBe(pair + written);
+});
+
 it('takes a relative path from the working directory by default', () => {
   expect(resolveProcessFile('scripts/build.mjs')).toBe(join(process.cwd(), 'scripts/build.mjs'));
 });
 
-it('accepts each of the four extensions', () => {
-  for (const name of ['built.js', 'module.mjs', 'module.mts']) expect(resolveProcessFile(name, folder)).toBe(join(folder, name));
+it('accepts each of the six extensions', () => {
+  for (const name of ['built.js', 'module.mjs', 'module.mts', 'half.cts', 'old.cjs']) expect(resolveProcessFile(name, folder)).toBe(join(folder, name));
 });
 
 it('names the absolute path of a missing file and the folder it was looked up from', () => {
@@ -51,12 +62,12 @@ it('names the absolute path of a missing file and the folder it was looked up fr
 });
 
 it.each([
-  ['calculator.process.js', 'calculator.process.ts'],
-  ['built.ts', 'built.js'],
+  ['calculator.process.mjs', 'calculator.process.ts'],
+  ['built.mts', 'built.js'],
   ['calculator.process', 'calculator.process.ts'],
   ['calculator', 'calculator.process.ts'],
   ['calculater.process.ts', 'calculator.process.ts'],
-  ['types.ts', undefined],
+  ['types.mts', undefined],
 ])('%s suggests %s', (given, suggestion) => {
   const { message } = refusal(given);
   if (suggestion) expect(message).toContain(`did you mean ${suggestion}?`);
@@ -65,8 +76,7 @@ it.each([
 
 it('refuses a directory, another extension and another kind of URL, each by name', () => {
   expect(refusal('folder').message).toContain(`${join(folder, 'folder')} is a directory`);
-  expect(refusal('notes.txt').message).toContain('must be one of .js, .mjs, .ts, .mts');
-  expect(refusal('half.cts').message).toContain('must be one of');
+  expect(refusal('notes.txt').message).toContain('must be one of .js, .mjs, .cjs, .ts, .mts, .cts');
   expect(refusal('https://example.com/a.ts').message).toContain('https://example.com/a.ts is not a file: URL');
 });
 

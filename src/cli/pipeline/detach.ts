@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, fchmodSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { childFlags } from '../../runtime/flags.js';
 import { OWN_FILE, OWN_FOLDER } from '../../runtime/own-folder.js';
 import { EXIT, SIGNAL_BASE, STOP_SIGNALS } from '../exit-codes.js';
 import { event, note } from '../output.js';
@@ -16,7 +17,7 @@ export async function detach(pipeline: string, logDir: string, json: boolean | u
   // It may be one of an earlier version.
   fchmodSync(out, OWN_FILE);
   const args = [...process.argv.slice(1).filter((arg) => arg !== '-d' && arg !== '--detach'), '--detached'];
-  const child = spawn(process.execPath, [...process.execArgv, ...args], { detached: true, stdio: ['ignore', out, out, 'ipc'] });
+  const child = spawn(process.execPath, [...childFlags(undefined), ...args], { detached: true, stdio: ['ignore', out, out, 'ipc'] });
   closeSync(out);
   let interrupted = false;
   const interrupt = () => {

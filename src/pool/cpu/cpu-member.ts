@@ -235,7 +235,7 @@ export class CpuMember implements Member {
     const timer = setTimeout(() => controller.abort(new ProcessStartError(`${file}: not ready within ${startupTimeout} ms; it hangs in phase '${phase()}' (raise startupTimeout if it needs longer)`, { file, phase: phase() })), Math.min(startupTimeout, MAX_TIMEOUT));
     try {
       const packed = pack(codec.encode(dependencies, { root: 'dependencies', standalone: true }));
-      const { thread, reply } = await this.threads.boot({ file, name, caller, dependencies: packed, progress }, controller.signal);
+      const { thread, reply } = await this.threads.boot({ file, name, caller, dependencies: packed, progress, sourceMaps: process.sourceMapsEnabled }, controller.signal);
       if (Array.isArray(reply)) {
         thread.kill();
         const [tag, payload, attachments] = reply as Packed;

@@ -14,6 +14,8 @@ export interface BootOrder {
   readonly file: string;
   readonly name: string | undefined;
   readonly caller: string;
+  /** Stacks of this program show lines of the sources: so do those of its threads. */
+  readonly sourceMaps: boolean;
   readonly dependencies: Packed;
   /** [0]: how far the start came, an index into PHASES; [1]: the thread that runs it. */
   readonly progress: Int32Array;

@@ -6,6 +6,7 @@ import { Worker, type ResourceLimits } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { InvalidOptionError, isError } from '../../errors.js';
 import { Ending, THREAD_END_MS } from '../../runtime/ending.js';
+import { threadFlags } from '../../runtime/flags.js';
 import { Output, type LineListener } from '../../runtime/output.js';
 import { within } from '../../runtime/within.js';
 import { Pacer } from '../../transport/pacer.js';
@@ -101,6 +102,7 @@ export class Threads {
   /** Piscina is loaded here, by the first CPU pool of a program. */
   static async create(options: ThreadsOptions): Promise<Threads> {
     const { Piscina } = await import('piscina');
+    const { execArgv = threadFlags } = options;
     if (options.execArgv) await checkFlags(options.execArgv);
     const claimed = new Set<number>();
     const target = { id: -1 };
@@ -126,7 +128,7 @@ export class Threads {
       loadBalancer,
       ...(options.env ? { env: options.env as Record<string, string> } : {}),
       ...(options.argv ? { argv: [...options.argv] } : {}),
-      ...(options.execArgv ? { execArgv: [...options.execArgv] } : {}),
+      ...(execArgv ? { execArgv: [...execArgv] } : {}),
       ...(options.resourceLimits ? { resourceLimits: options.resourceLimits } : {}),
     });
     return new Threads(piscina, claimed, target, options.onThread);

@@ -25,6 +25,7 @@ export async function boot(order: BootOrder): Promise<Booted | Packed> {
   const { file, progress } = order;
   const enter = (phase: StartPhase) => void Atomics.store(progress, 0, PHASES.indexOf(phase));
   Atomics.store(progress, 1, threadId);
+  if (order.sourceMaps) process.setSourceMapsEnabled(true);
   try {
     const dependencies = codec.decode(...order.dependencies);
     ({ instance, spec } = await bringUp({ file, dependencies, version: 0 }, enter));

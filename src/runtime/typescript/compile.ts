@@ -3,6 +3,7 @@
 // esbuild, which is optional.
 import { createRequire } from 'node:module';
 import { missingFor } from '../../optional.js';
+import { COMMONJS_NAMES, importsForRequires, speaksCommonJs, withCommonJs } from './commonjs.js';
 import { foreignDecorator } from './decorators.js';
 import { DEFAULTS, settingsFor, type CompilerSettings } from './tsconfig.js';
 
@@ -46,19 +47,26 @@ export async function importCompiler(): Promise<void> {
 
 /** Compiles the text of `file`. @throws SyntaxError naming file, line and column. */
 export function compile(file: string, source: string): string {
+  return speaksCommonJs(file, source) ? withCommonJs(lower(file, importsForRequires(file, source), COMMONJS_NAMES), source) : lower(file, source, {});
+}
+
+type Names = Readonly<Record<string, string>>;
+
+/** `names`: free names, and what to write in their place. */
+function lower(file: string, source: string, names: Names): string {
   const settings = settingsFor(file);
   const says = settings.experimentalDecorators;
   const container = CONTAINER.test(source);
   // Where no flag decides, standard decorators are the language; but a container needs the metadata that only legacy ones get.
   const legacy = says ?? container;
   if (!legacy && DECORATOR.test(source)) {
-    const { code, parameters } = lowerLegacy(file, source, settings, false);
+    const { code, parameters } = lowerLegacy(file, source, settings, { metadata: false, names });
     const foreign = foreignDecorator(code);
     if (foreign === undefined) return code;
     // What stands at a parameter is a legacy one, where nothing says otherwise.
     if (says === false || !parameters) {
       try {
-        return lowerStandard(file, source, settings, foreign);
+        return lowerStandard(file, source, settings, { foreign, names });
       } catch (error) {
         const failure = (error as EsbuildFailure).errors?.[0];
         throw failure ? syntaxError(file, failure.text, (failure.location?.line ?? 1), (failure.location?.column ?? 0) + 1) : error;
@@ -67,7 +75,7 @@ export function compile(file: string, source: string): string {
   }
   // Metadata refers to types at run time, so an imported interface in a decorated signature breaks the module (TS1272).
   // It is therefore emitted where it was asked for, or where a container will read it.
-  return lowerLegacy(file, source, settings, settings.emitDecoratorMetadata ?? (container || !legacy)).code;
+  return lowerLegacy(file, source, settings, { metadata: settings.emitDecoratorMetadata ?? (container || !legacy), names }).code;
 }
 
 export const hasDecorators = (source: string): boolean => DECORATOR.test(source);
@@ -80,7 +88,7 @@ const JAVASCRIPT: CompilerSettings = { ...DEFAULTS, useDefineForClassFields: tru
 
 /** Compiles the decorators that a bundler left in an ES module, and nothing else of it. @throws SyntaxError naming file, line and column */
 export function compileDecorators(file: string, source: string): string {
-  const { code } = lowerLegacy(file, source.replaceAll(CLASS_EXPRESSION, '$2 class $1$3 {'), JAVASCRIPT, false);
+  const { code } = lowerLegacy(file, source.replaceAll(CLASS_EXPRESSION, '$2 class $1$3 {'), JAVASCRIPT, { metadata: false, names: {} });
   return foreignDecorator(code) === undefined ? code : lowerJavaScript(file, source);
 }
 
@@ -101,7 +109,7 @@ export function syntaxErrorIn(file: string, source: string): SyntaxError | undef
   return failure && oxcError(file, source, failure);
 }
 
-function lowerLegacy(file: string, source: string, settings: CompilerSettings, metadata: boolean): { code: string; parameters: boolean } {
+function lowerLegacy(file: string, source: string, settings: CompilerSettings, { metadata, names }: { metadata: boolean; names: Names }): { code: string; parameters: boolean } {
   const define = settings.useDefineForClassFields;
   const { code, map, errors, helpersUsed } = loadOxc().transformSync(file, source, {
     sourceType: 'module',
@@ -112,6 +120,7 @@ function lowerLegacy(file: string, source: string, settings: CompilerSettings, m
     typescript: { onlyRemoveTypeImports: settings.verbatimModuleSyntax, removeClassFieldsWithoutInitializer: !define },
     assumptions: { setPublicClassFields: !define },
     jsx: settings.jsx,
+    define: names,
   });
   const failure = errors.find(isFatal);
   if (failure) throw oxcError(file, source, settings === JAVASCRIPT ? { ...failure, message: `${failure.message} If a bundler left a decorator there, ${CURE}` } : failure);
@@ -119,14 +128,17 @@ function lowerLegacy(file: string, source: string, settings: CompilerSettings, m
   return { code: `${code}\n//# sourceMappingURL=data:application/json;base64,${inline}`, parameters: Object.hasOwn(helpersUsed, 'decorateParam') };
 }
 
-function lowerStandard(file: string, source: string, settings: CompilerSettings, foreign: string): string {
+function lowerStandard(file: string, source: string, settings: CompilerSettings, { foreign, names }: { foreign: string; names: Names }): string {
   const hint = ` (${file} has ${foreign ? `@${foreign}` : 'some'}; or say "experimentalDecorators": true in its tsconfig.json, if that is what its decorators are)`;
   return loadEsbuild(hint).transformSync(source, {
     loader: file.endsWith('x') ? 'tsx' : 'ts',
     sourcefile: file,
     sourcemap: 'inline',
     sourcesContent: false,
-    target: 'es2022',
+    // What Node itself may know stays as it is: for an older target import attributes would be dropped without a word.
+    target: 'esnext',
+    supported: { decorators: false, using: false },
+    define: names,
     logLevel: 'silent',
     tsconfigRaw: {
       compilerOptions: {

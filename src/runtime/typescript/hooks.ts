@@ -6,6 +6,7 @@ import { createRequire, isBuiltin, type LoadFnOutput, type LoadHookContext, type
 import { dirname, join, resolve as resolvePath } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import { isCommonJs, jsonModule, JSON_MODULE } from './commonjs.js';
 import { compile, compileDecorators, hasDecorators, HELPERS, importCompiler } from './compile.js';
 import { settingsFor } from './tsconfig.js';
 
@@ -14,11 +15,11 @@ export { importCompiler };
 type Awaitable<T> = T | Promise<T>;
 
 const require = createRequire(import.meta.url);
-const TYPESCRIPT = /\.(?:m?ts|tsx)$/;
+const TYPESCRIPT = /\.(?:[cm]?ts|tsx)$/;
 const RELATIVE = /^(?:\.{0,2}\/|\.{1,2}$|file:)/;
 /** What an import may really mean: TypeScript wants the name of the output, the disk has the source. */
-const SOURCES: Readonly<Record<string, readonly string[]>> = { '.js': ['.ts', '.tsx'], '.mjs': ['.mts'], '.jsx': ['.tsx'] };
-const GUESSES = ['.ts', '.tsx', '.mts', '.js', '.mjs', '/index.ts', '/index.js'];
+const SOURCES: Readonly<Record<string, readonly string[]>> = { '.js': ['.ts', '.tsx'], '.mjs': ['.mts'], '.cjs': ['.cts'], '.jsx': ['.tsx'] };
+const GUESSES = ['.ts', '.tsx', '.mts', '.cts', '.js', '.mjs', '/index.ts', '/index.js'];
 
 /** Marks JavaScript that is evaluated anew because Node could not read it: its decorators are compiled, and those of what it imports. */
 const MARK = '?decorators';
@@ -48,7 +49,13 @@ export function resolve<T extends Awaitable<ResolveFnOutput>>(specifier: string,
   if (parent && context.conditions.includes('require')) return adopted(resolveRequired(specifier, parent, (path) => next(path, context) as ResolveFnOutput)) as T;
   // Helpers belong to this package's own compiler; the user's folder need not have them.
   if (parent && specifier.startsWith(HELPERS)) return next(pathToFileURL(require.resolve(specifier)).href, context);
-  const result = next((parent && imported(specifier, parent)) ?? specifier, context);
+  const meant = parent && imported(specifier, parent);
+  if (parent && (meant ?? specifier).endsWith('.json') && isTypeScript(parent) && !context.importAttributes['type'] && isCommonJs(fileURLToPath(parent))) {
+    const asModule = (found: ResolveFnOutput) => ({ ...found, url: found.url + JSON_MODULE, shortCircuit: true });
+    const json = next(meant ?? specifier, { ...context, importAttributes: { type: 'json' } });
+    return (json instanceof Promise ? json.then(asModule) : asModule(json as ResolveFnOutput)) as T;
+  }
+  const result = next(meant ?? specifier, context);
   const taken = (found: ResolveFnOutput) => adopted(marked && JAVASCRIPT.test(found.url) ? { ...found, url: found.url + MARK } : found);
   return (result instanceof Promise ? result.then(taken) : taken(result as ResolveFnOutput)) as T;
 }
@@ -68,6 +75,7 @@ function resolveRequired(specifier: string, parent: string, next: (path: string)
 export function load<T extends Awaitable<LoadFnOutput>>(url: string, context: LoadHookContext, next: (url: string, context: Partial<LoadHookContext>) => T): T {
   // Looking for the names that a CommonJS module exports again, Node 22 reads `node:test` and its like as a file of that name if there is a hook.
   if (!inbox && url.startsWith('node:') && !context.format && context.conditions.includes('require')) return { format: 'builtin', shortCircuit: true } as LoadFnOutput as T;
+  if (url.endsWith(JSON_MODULE)) return { format: 'module', shortCircuit: true, source: jsonModule(url.slice(0, -JSON_MODULE.length)) } as LoadFnOutput as T;
   const path = graph.has(url) ? fileURLToPath(url) : '';
   if (url.includes(MARK) && JAVASCRIPT.test(path)) {
     const source = readFileSync(path, 'utf8');
