@@ -13,7 +13,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { built: { type: 'boolean' }, keep: { type: 'boolean' }, report: { type: 'string' } } });
 /** Longest time of one command of a project. */
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 300_000;
 const NOT_TO_BE_HAD = /\b(?:ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ENOTCACHED|ERR_SOCKET_TIMEOUT)\b/;
 
 const projects = readdirSync(here).filter((name) => existsSync(join(here, name, 'package.json')));
