@@ -13,7 +13,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { built: { type: 'boolean' }, keep: { type: 'boolean' }, report: { type: 'string' } } });
 /** Longest time of one command of a project. */
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 300_000;
 const NOT_TO_BE_HAD = /\b(?:ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ENOTCACHED|ERR_SOCKET_TIMEOUT)\b/;
 
 const projects = readdirSync(here).filter((name) => existsSync(join(here, name, 'package.json')));
@@ -33,7 +33,7 @@ console.table(Object.fromEntries(rows.map(({ name, ...row }) => [name, row])));
 const sum = (key) => rows.reduce((total, row) => total + row[key], 0);
 console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
 // As the reports of the other suites, as far as scripts/ci-summary.mjs reads them.
-if (values.report) writeFileSync(values.report, JSON.stringify({ numPassedTests: sum('passed'), numFailedTests: sum('failed'), testResults: [] }));
+if (values.report && rows.some(({ passed, failed }) => passed + failed > 0)) writeFileSync(values.report, JSON.stringify({ numPassedTests: sum('passed'), numFailedTests: sum('failed'), testResults: [] }));
 process.exitCode = sum('failed') > 0 ? 1 : 0;
 
 async function runProject(name) {

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 export function report(name, args) {
   rmSync('report.json', { force: true });
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env: { ...process.env, CI: '1', NO_COLOR: '1' } });
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 200_000, env: { ...process.env, CI: '1', NO_COLOR: '1' } });
   let results = [];
   try {
     results = JSON.parse(readFileSync('report.json', 'utf8')).testResults;
