@@ -201,7 +201,7 @@ export class ProcessIsolation<T> implements IsolationHandle<T>, IsolationBackend
     if (status === 'running') back();
     else if (status === 'stopped') gone(undefined);
     else if (status === 'failed') {
-      const cause = unit.failure;
+      const cause = unit.down.failure;
       this.#failed.set(id, unit);
       gone(new RestartsExhaustedError(`${id}: its process was given up${cause ? `: ${cause.message}` : ''}; it is tried again after the cooldown, or after terminate()`, { process: unit.name, restarts: unit.restarts, cause }));
     }
