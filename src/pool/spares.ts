@@ -57,13 +57,13 @@ export class Spares {
   /** The same in `delay` ms; who asks last is heard. */
   warmLater(delay: number): void {
     const { clock, wanted } = this.options;
-    clock.clearTimeout(this.#later);
+    if (this.#later) clock.clearTimeout(this.#later);
     if (wanted > 0 && !this.#ended) this.#later = clock.setTimeout(() => this.warm(), delay, { unref: true });
   }
 
   end(): void {
     this.#ended = true;
-    this.options.clock.clearTimeout(this.#later);
+    if (this.#later) this.options.clock.clearTimeout(this.#later);
   }
 
   /** Starts as many as are missing. */
