@@ -10,6 +10,8 @@ export class Downtime {
   death: Error | undefined;
   /** Makes the error of a call, once the restart policy has given up. */
   exhausted: (() => Error) | undefined;
+  /** Brings it up because somebody calls it, after it was given up; false when that may not be. */
+  revive: (() => boolean) | undefined;
   /** A limit of the restart policy is met: it is not started before a certain time. */
   halt: Halt | undefined;
 

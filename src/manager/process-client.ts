@@ -28,6 +28,7 @@ export function clientOf(process: ManagedProcess): Client {
     tracing: options.tracing,
     handle: () => process,
     onSuspect: (call) => void process.probe(call.label),
+    onRefused: () => process.down.revive?.() ?? false,
     onHeld: (held) => process.own.emit('held', held),
   });
 }

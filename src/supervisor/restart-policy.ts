@@ -107,6 +107,15 @@ export class RestartTracker {
     return decision;
   }
 
+  /** When its limit lets one more restart happen, ms from now; Infinity: never. */
+  allowedIn(now: number): number {
+    const { maxRestarts, window } = this.policy;
+    const used = this.#restarts.filter((at) => now - at < window);
+    // The one that has to leave the window first.
+    const first = used[used.length - maxRestarts];
+    return maxRestarts === 0 ? Infinity : first === undefined ? 0 : first + window - now;
+  }
+
   /** It has proved itself (a passed health check, say): earlier failures are forgiven without waiting for `stableAfter`. */
   onStable(): void {
     this.#failures = 0;
