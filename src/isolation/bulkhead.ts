@@ -82,11 +82,16 @@ export class Bulkhead<Config, Value> {
     return entry?.state === 'failed' && this.#cooled(entry);
   }
 
+  /** Why a key is not started now, and calls of it are refused; undefined when it is not given up. */
+  cooling(id: string): Error | undefined {
+    const entry = this.#entries.get(id);
+    return entry?.state === 'failed' ? this.#cooling(entry) : undefined;
+  }
+
   #cooled({ failedAt }: Entry<Config, Value>): boolean {
     return this.#now() - failedAt >= this.#options.cooldown;
   }
 
-  /** Why a key is not started now, with the time that is left. */
   #cooling({ error, failedAt }: Entry<Config, Value>): Error {
     if (!(error instanceof RestartsExhaustedError)) return error!;
     const { message, process, restarts, limit, cause } = error;

@@ -1,7 +1,10 @@
 // Why a process is down, and whether it will be up again by itself.
 import type { Emitter } from '../supervisor/emitter.js';
 import { haltError, type Halt } from '../supervisor/halt.js';
+import type { ProcessStatus } from '../supervisor/status.js';
+import type { Supervisor } from '../supervisor/supervisor.js';
 import type { OwnEvents } from './process-context.js';
+import type { Unit } from './unit.js';
 
 export class Downtime {
   /** It never came up. */
@@ -36,4 +39,12 @@ export function unlessItRests<T>(applied: Promise<T>, own: Emitter<OwnEvents>, e
     const off = own.on('halt', (halt) => reject(error(halt)));
     applied.then(resolve, reject).finally(off);
   });
+}
+
+/** What became of a start that was asked for. One that failed is told when its life is over, so that what is said then holds. */
+export async function upOrOver(applied: Promise<ProcessStatus>, supervisor: Supervisor<Unit>, id: string): Promise<ProcessStatus> {
+  const status = await applied;
+  const over = status.state !== 'Syncing' && supervisor.getProcessStatus(id)?.generation === status.generation;
+  if (over) await supervisor.whenFinished(id);
+  return status;
 }

@@ -172,6 +172,7 @@ export class ProcessIsolation<T> implements IsolationHandle<T>, IsolationBackend
       } catch (error) {
         // Who holds its proxy may try again.
         if (!signal.aborted) this.#failed.set(id, failed);
+        failed.client.refuse(() => this.#bulkhead.cooling(id) ?? (error as Error));
         throw error;
       } finally {
         signal.removeEventListener('abort', cut);
@@ -209,7 +210,7 @@ export class ProcessIsolation<T> implements IsolationHandle<T>, IsolationBackend
   #revive(id: string, unit: ManagedProcess): boolean {
     if (this.#failed.get(id) !== unit || !this.#bulkhead.cooled(id)) return false;
     unit.client.wait('its key to be started again');
-    this.get(this.#reports.get(unit)!.key).catch((error: unknown) => unit.running || unit.client.refuse(() => error as Error));
+    this.get(this.#reports.get(unit)!.key).catch((error: unknown) => unit.running || unit.client.refuse(() => this.#bulkhead.cooling(id) ?? (error as Error)));
     return true;
   }
 
@@ -222,7 +223,9 @@ export class ProcessIsolation<T> implements IsolationHandle<T>, IsolationBackend
       const { limit } = (unit.down.exhausted?.() ?? {}) as Partial<RestartsExhaustedError>;
       const which = limit === undefined ? '' : ` (${limit})`;
       this.#failed.set(id, unit);
-      gone(new RestartsExhaustedError(`${id}: its process was given up${which}${cause ? `: ${cause.message}` : ''}; it is tried again after the cooldown, or after terminate()`, { process: unit.name, restarts: unit.restarts, ...(limit && { limit }), cause }));
+      const error = new RestartsExhaustedError(`${id}: its process was given up${which}${cause ? `: ${cause.message}` : ''}; it is tried again after the cooldown, or after terminate()`, { process: unit.name, restarts: unit.restarts, ...(limit && { limit }), cause });
+      gone(error);
+      unit.client.refuse(() => this.#bulkhead.cooling(id) ?? error);
     }
   }
 }

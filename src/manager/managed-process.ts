@@ -17,7 +17,7 @@ import { refuseUnknown } from '../supervisor/options.js';
 import { parseDuration, type Duration } from '../units.js';
 import { clientOf, cutWhenAbandoned, relink } from './process-client.js';
 import { cutOffError, deathError, exhaustedError, lostError, outlives, stoppedError } from './death.js';
-import { Downtime, unlessItRests } from './downtime.js';
+import { Downtime, unlessItRests, upOrOver } from './downtime.js';
 import type { Adoption, ManagedProcessContext, OwnEvents } from './process-context.js';
 import { ProcessMonitor } from './monitor.js';
 import type { ResolvedOptions } from './options.js';
@@ -196,7 +196,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
       }
       const applied = supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy, heals: this.context.heals });
       signal?.addEventListener('abort', giveUp, { once: true });
-      const { lastError, state } = await unlessItRests(applied, this.own, (halt) => haltError(this.name, this.#restarts, halt));
+      const { lastError, state } = await unlessItRests(upOrOver(applied, supervisor, this.id), this.own, (halt) => haltError(this.name, this.#restarts, halt));
       if (state !== 'Syncing') throw lastError ?? this.#stoppedError();
       this.#restarts++;
     } finally {
