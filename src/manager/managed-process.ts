@@ -236,7 +236,6 @@ export class ManagedProcess implements Unit, ProcessHandle {
     await this.#death;
     if (this.#running) return;
     this.#setStatus(this.#everReady ? 'restarting' : 'starting');
-    if (this.down.halt) this.client.wait('it to restart');
     this.down.halt = undefined;
     if (cause === 'restart') this.#restarts++;
     let running: RunningProcess;
@@ -327,10 +326,9 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.events.emit('restart', { attempt: this.#restarts + 1, delay: retryIn });
     if (!limit || this.#resting) return;
     const halt = (this.down.halt = { limit, why, until: performance.now() + retryIn, cause });
-    const error = () => haltError(this.name, this.#restarts, halt);
-    this.client.refuse(error);
+    // Calls that it had not been sent yet wait on; its pool sends it no others.
     this.own.emit('halt', halt);
-    this.events.emit('failed', { error: error(), limit, retryAfter: retryIn });
+    this.events.emit('failed', { error: haltError(this.name, this.#restarts, halt), limit, retryAfter: retryIn });
   }
 
   #exited({ incarnation }: RunningProcess, exit: Exit, generation: number): void {

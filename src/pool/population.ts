@@ -12,7 +12,7 @@ import type { Pool } from './pool.js';
 import { Recycler } from './recycler.js';
 import { Replica, type ReplicaEvents } from './replica.js';
 import { Spares } from './spares.js';
-import { freeSlots, refusalOf, type Refusal } from './standing.js';
+import { failureOf, freeSlots, refusalOf, type Refusal } from './standing.js';
 
 /** How long after a spare was taken the next one is started, ms. */
 const REFILL_AFTER_MS = 20;
@@ -68,7 +68,10 @@ export class Population {
   /** Why no place is left for a call; undefined while there is one, or will be as soon as it is up. */
   get refusal(): Refusal | undefined {
     if (this.#failure) return { error: this.#failure, halt: undefined };
-    return this.#starting.size > 0 ? undefined : refusalOf(this.#live());
+    const { min, max } = this.pool.options;
+    // One that scales may have room for another process.
+    const grows = min < max && this.size + this.#lost < max && this.#hesitation.over;
+    return grows || this.#starting.size > 0 ? undefined : refusalOf(this.#live());
   }
   /** The size that the pool is to have. */
   get target(): number {
@@ -358,7 +361,9 @@ export class Population {
   /** Answers when another start may be tried, ms from now. */
   #startFailed(slot: number, error: Error): number {
     if (!this.#stopped) this.pool.events.emit('replica-failed', { slot, error });
-    return this.#hesitation.failed();
+    const delay = this.#hesitation.failed();
+    if (this.refusal) this.pool.fail(this.refusal);
+    return delay;
   }
 
   // ── the end ──
@@ -393,5 +398,3 @@ export class Population {
     this.pool.rotationChanged();
   }
 }
-
-const failureOf = (member: Member): Error => member.failure ?? new Error(`${member.id} has ended`);

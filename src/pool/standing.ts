@@ -1,5 +1,6 @@
 // How the places of a pool stand: which of them rest after a limit of the restart policy, and what that means for who calls.
 import { haltText, type Halt } from '../supervisor/halt.js';
+import type { Member } from './member.js';
 import type { Replica } from './replica.js';
 
 /** Why no place is left. `halt`: of the one that is tried again first; without it nobody brings one up by himself. */
@@ -33,3 +34,5 @@ export function freeSlots(taken: ReadonlySet<number>, count: number): number[] {
   for (let slot = 0; free.length < count; slot++) if (!taken.has(slot)) free.push(slot);
   return free;
 }
+
+export const failureOf = (member: Member): Error => member.failure ?? new Error(`${member.id} has ended`);

@@ -6,7 +6,7 @@ import { RestartsExhaustedError, type PoolSpawnOptions, type RemotePool } from '
 import { FakeClock } from '../../dist/testing/fake-clock.js';
 import { temporaryProject } from '../helpers/compile.js';
 import type Poisonous from '../fixtures/pool/poisonous.process.js';
-import { codeOf, fakePool, manager, sleep, until } from './helpers.js';
+import { codeOf, fakePool, type FakeMember, manager, sleep, until } from './helpers.js';
 
 const SOURCE = new URL('../fixtures/pool/poisonous.process.ts', import.meta.url);
 /** Others share this machine. */
@@ -175,6 +175,26 @@ describe('with members that do as they are told', () => {
     members[1]!.become('running');
     members[1]!.finish('tried');
     expect(await tried).toBe('tried');
+  });
+
+  it('a pool that may grow does so instead, and refuses only what it cannot grow for', async () => {
+    let room = true;
+    const start = async (make: () => FakeMember) => {
+      if (!room) throw new Error('no room');
+      return make();
+    };
+    const { members, remote } = await fakePool({ size: { min: 1, max: 2 } }, { start });
+    members[0]!.rest(60_000);
+    const waits = remote.work();
+    await until(() => members.length === 2 && members[1]!.calls.length === 1);
+    members[1]!.finish('served');
+    expect(await waits).toBe('served');
+    members[1]!.rest(60_000);
+    expect(await codeOf(remote.work())).toBe('RESTARTS_EXHAUSTED');
+    const full = await fakePool({ size: { min: 1, max: 2 } }, { start });
+    room = false;
+    full.members[0]!.rest(60_000);
+    expect(await full.remote.work().catch((error: unknown) => error)).toMatchObject({ code: 'RESTARTS_EXHAUSTED', retryAfter: expect.any(Number) });
   });
 
   it('a spare that comes up takes the place of one that rests', async () => {
