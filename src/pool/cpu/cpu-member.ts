@@ -15,7 +15,7 @@ import { ratesBetween, type Rates } from '../../runtime/usage.js';
 import { within } from '../../runtime/within.js';
 import { Emitter } from '../../supervisor/emitter.js';
 import { noteStatusStep } from '../../supervisor/process-status.js';
-import type { Halt } from '../../supervisor/halt.js';
+import { haltText, type Halt } from '../../supervisor/halt.js';
 import type { CallOptions, HealthCheckResult, HealthStatus, ProcessInfo, ProcessMetrics, ProcessStatus } from '../../types.js';
 import { parseDuration } from '../../units.js';
 import type { Member, MemberEvents } from '../member.js';
@@ -350,7 +350,7 @@ export class CpuMember implements Member {
   async health(): Promise<HealthStatus> {
     const thread = this.#thread;
     const { healthTimeout } = this.options;
-    if (!thread) return report('unhealthy', { name: 'process', status: 'fail', message: `${this.#name} is ${this.#status}` });
+    if (!thread) return report('unhealthy', { name: 'process', status: 'fail', message: [`${this.#name} is ${this.#status}`, this.halt ? haltText(this.halt) : (this.failure?.message ?? [])].flat().join(': ') });
     let answer: HealthStatus | undefined;
     const asked = this.threads.run(thread, 'health', healthTimeout).then((status) => void (answer = status), () => {});
     // A thread that computes answers when it is done. To be busy is its work, and no sign of illness.
