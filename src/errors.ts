@@ -8,12 +8,12 @@ export const ERROR_CODES = {
   INIT_FAILED: 'the `init()` of a process threw; `cause` is what it threw',
   PROCESS_CRASHED: 'a process died with the call in flight',
   PROCESS_STOPPED: 'the process was stopped (or is stopping) and takes no more calls',
-  RESTARTS_EXHAUSTED: 'a process failed more often than its restart policy allows; an explicit restart clears it',
+  RESTARTS_EXHAUSTED: 'a process failed more often than its restart policy allows; `limit` names the option. With `retryAfter` (ms) it is tried again by itself, else by an explicit restart',
   MEMORY_LIMIT: 'a process went over `resources.maxMemory` and was ended',
   CALL_TIMEOUT: 'the method did not settle within its `timeout` (run time, not queue time)',
   QUEUE_TIMEOUT: 'the call waited longer than `queueTimeout` for a process that could take it',
   QUEUE_FULL: 'too many calls wait already; `retryAfter` is an estimate in milliseconds',
-  CIRCUIT_OPEN: 'the circuit breaker of a pool is open; `retryAfter` says for how long, in milliseconds',
+  CIRCUIT_OPEN: 'the circuit breaker of a pool is open, or (`method`) `poison` refuses a method that ends replicas; `retryAfter` says for how long, in milliseconds',
   CALL_CANCELLED: 'the call was cancelled',
   METHOD_NOT_FOUND: 'the process has no such @Public() method',
   NOT_CLONEABLE: 'an argument or result cannot cross the border; `path` says which part',
@@ -107,12 +107,12 @@ export class ProcessStartError extends coded<'PROCESS_START_FAILED', Start>('PRO
 export class InitError extends coded<'INIT_FAILED', Start>('INIT_FAILED') {}
 export class ProcessCrashedError extends coded<'PROCESS_CRASHED', { process: string; method: string; exitCode: number | null; signal: string | null; stderrTail: string }>('PROCESS_CRASHED') {}
 export class ProcessStoppedError extends coded<'PROCESS_STOPPED', { process: string; method?: string }>('PROCESS_STOPPED') {}
-export class RestartsExhaustedError extends coded<'RESTARTS_EXHAUSTED', { process: string; restarts: number }>('RESTARTS_EXHAUSTED') {}
+export class RestartsExhaustedError extends coded<'RESTARTS_EXHAUSTED', { process: string; restarts: number; limit?: 'maxRestarts' | 'maxFailures'; retryAfter?: number }>('RESTARTS_EXHAUSTED') {}
 export class MemoryLimitError extends coded<'MEMORY_LIMIT', { process: string; limit: number; method: string }>('MEMORY_LIMIT') {}
 export class CallTimeoutError extends coded<'CALL_TIMEOUT', { method: string; process: string; timeout: number }>('CALL_TIMEOUT') {}
 export class QueueTimeoutError extends coded<'QUEUE_TIMEOUT', { method: string; process: string; queueTimeout: number }>('QUEUE_TIMEOUT') {}
 export class QueueFullError extends coded<'QUEUE_FULL', { process: string; maxQueue: number; retryAfter: number }>('QUEUE_FULL') {}
-export class CircuitOpenError extends coded<'CIRCUIT_OPEN', { pool: string; retryAfter: number }>('CIRCUIT_OPEN') {}
+export class CircuitOpenError extends coded<'CIRCUIT_OPEN', { pool: string; retryAfter: number; method?: string }>('CIRCUIT_OPEN') {}
 export class CallCancelledError extends coded<'CALL_CANCELLED', { method?: string }>('CALL_CANCELLED') {}
 export class MethodNotFoundError extends coded<'METHOD_NOT_FOUND', { method: string; process: string; suggestion?: string; methods: readonly string[] }>('METHOD_NOT_FOUND') {}
 export class NotCloneableError extends coded<'NOT_CLONEABLE', { path: string; method?: string }>('NOT_CLONEABLE') {}

@@ -109,6 +109,8 @@ export interface Latency {
 export interface MethodMetrics {
   requests: number;
   errors: number;
+  /** Processes that died; of a method: those that died with a call of it which may have ended them. */
+  deaths: number;
   latency: Latency;
 }
 
@@ -132,10 +134,12 @@ export interface ProcessMetrics extends MethodMetrics {
 export interface ProcessEvents {
   /** It came up; `incarnation` counts from 1. */
   ready: { incarnation: number };
-  crash: { error: Error; exitCode: number | null; signal: string | null };
+  /** `methods`: of the calls that may have ended it. */
+  crash: { error: Error; exitCode: number | null; signal: string | null; methods: readonly string[] };
   restart: { attempt: number; delay: number };
   stop: { reason: string };
-  failed: { error: Error };
+  /** A limit of its restart policy is met: `limit` says which. With `retryAfter` (ms) it is tried again by itself, as in a pool; else it is given up. */
+  failed: { error: Error; limit: 'maxRestarts' | 'maxFailures'; retryAfter?: number };
   health: HealthStatus;
   log: { stream: 'stdout' | 'stderr'; line: string };
   status: { from: ProcessStatus; to: ProcessStatus };

@@ -1,6 +1,6 @@
 // The engine of isolation: ids to things, one start an id however many ask, eviction of what nobody uses, and room for new ones.
 // Invariant: for one id there is at most one thing at a time, and never more things than `maxProcesses` in all.
-import { IsolationFullError, ProcessStoppedError, UnitNotFoundError } from '../errors.js';
+import { IsolationFullError, ProcessStoppedError, RestartsExhaustedError, UnitNotFoundError } from '../errors.js';
 import { Emitter, type ErrorSink } from '../supervisor/emitter.js';
 import { toError } from '../supervisor/engine.js';
 import { WorkQueue } from '../supervisor/work-queue.js';
@@ -67,13 +67,36 @@ export class Bulkhead<Config, Value> {
           await known.stopped!.catch(() => undefined);
           continue;
         case 'failed':
-          if (this.#now() - known.failedAt < this.#options.cooldown) throw known.error!;
+          if (!this.#cooled(known)) throw this.#cooling(known);
           this.#entries.delete(id);
       }
-      const entry = await this.#begin(id, key, config()).started;
+      const entry = await this.#begin(id, key, config(), known).started;
       this.#giveOut(entry);
       return entry;
     }
+  }
+
+  /** Who was given up may be tried again. */
+  cooled(id: string): boolean {
+    const entry = this.#entries.get(id);
+    return entry?.state === 'failed' && this.#cooled(entry);
+  }
+
+  /** Why a key is not started now, and calls of it are refused; undefined when it is not given up. */
+  cooling(id: string): Error | undefined {
+    const entry = this.#entries.get(id);
+    return entry?.state === 'failed' ? this.#cooling(entry) : undefined;
+  }
+
+  #cooled({ failedAt }: Entry<Config, Value>): boolean {
+    return this.#now() - failedAt >= this.#options.cooldown;
+  }
+
+  #cooling({ error, failedAt }: Entry<Config, Value>): Error {
+    if (!(error instanceof RestartsExhaustedError)) return error!;
+    const { message, process, restarts, limit, cause } = error;
+    const retryAfter = Math.max(1, Math.ceil(failedAt + this.#options.cooldown - this.#now()));
+    return new RestartsExhaustedError(message, { process, restarts, ...(limit && { limit }), retryAfter, cause });
   }
 
   peek(id: string): Entry<Config, Value> | undefined {
@@ -116,25 +139,27 @@ export class Bulkhead<Config, Value> {
     return this.#options.clock.now();
   }
 
-  #begin(id: string, key: IsolationKey, config: Config): Entry<Config, Value> {
+  /** `before`: it was given up; a start that fails leaves it so, for another cooldown. */
+  #begin(id: string, key: IsolationKey, config: Config, before: Entry<Config, Value> | undefined): Entry<Config, Value> {
     const now = this.#now();
     const entry: Entry<Config, Value> = {
       id, key, config, createdAt: now, askedAt: now, cancel: new AbortController(), state: 'starting', value: undefined,
       started: undefined as never, stopped: undefined, fresh: false, inherited: false, early: undefined, error: undefined, failedAt: 0,
     };
     this.#entries.set(id, entry);
-    entry.started = this.#start(entry);
+    entry.started = this.#start(entry, before?.state === 'failed' ? before : undefined);
     // Who ends it while it starts may be the only one who hears of it.
     entry.started.catch(() => undefined);
     return entry;
   }
 
-  async #start(entry: Entry<Config, Value>): Promise<Entry<Config, Value>> {
+  async #start(entry: Entry<Config, Value>, before: Entry<Config, Value> | undefined): Promise<Entry<Config, Value>> {
     const { id, key, config, cancel: { signal } } = entry;
     try {
       await this.#takePlace(entry);
     } catch (error) {
       this.#entries.delete(id);
+      if (before && !this.#closed && !signal.aborted) this.#entries.set(id, before);
       throw error;
     }
     try {
@@ -143,6 +168,10 @@ export class Bulkhead<Config, Value> {
     } catch (thrown) {
       this.#forget(entry);
       const error = signal.aborted ? (signal.reason as Error) : thrown;
+      if (before && !signal.aborted && !this.#closed) {
+        Object.assign(entry, { state: 'failed', value: before.value, failedAt: this.#now(), error: startedInVain(id, toError(thrown)) });
+        this.#entries.set(id, entry);
+      }
       if (!signal.aborted) this.#events.emit('failed', { id, key, during: 'start', error: toError(thrown) });
       throw error;
     }
@@ -306,6 +335,8 @@ export class Bulkhead<Config, Value> {
   }
 }
 
+const startedInVain = (id: string, cause: Error): RestartsExhaustedError =>
+  new RestartsExhaustedError(`${id}: it was given up, and could not be started again: ${cause.message}; it is tried again after the cooldown, or after terminate()`, { process: id, restarts: 0, cause });
 const stopped = (id: string, why: string): ProcessStoppedError => new ProcessStoppedError(`${id}: ${why}`, { process: id });
 const full = (id: string, maxProcesses: number): IsolationFullError =>
   new IsolationFullError(`${id}: all ${maxProcesses} processes (maxProcesses) are at work or starting; none can be ended for it`, { id, maxProcesses });

@@ -319,7 +319,8 @@ export class Launcher {
       resources: (manifest) => manifest.resources ?? resources,
       cgroups: () => (this.#cgroups ??= detectCgroups()),
       start: (request) => (request.manifest.process === undefined ? startExecutable(request) : startMimasProcess(request, (this.#manager ??= createProcessManager({ name: 'launcher' })))),
-      died: ({ id }, generation, error) => void this.#supervisor.notifyExit(id, { error, generation }),
+      // Deaths are failed attempts here: who dies again and again is given up until somebody asks for it.
+      died: ({ id }, generation, error) => void this.#supervisor.notifyExit(id, { error, generation, start: true }),
       forget: (process) => this.#processes.remove(process),
       output: (id, line, stream) => onOutput({ id, line, stream }),
       onStart: (process, took) => {

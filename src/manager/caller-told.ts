@@ -1,5 +1,6 @@
 // Who asked for what failed: a start goes wrong in another thread, or turns of the event loop later, where no stack leads back to the line that
 // asked for it. Invariant: asking costs a look at the stack; it is written out for a failure only.
+import { isError } from '../errors.js';
 import { foreignFrames, foreignLines } from '../rpc/wire-error.js';
 
 export type Told = <T>(work: Promise<T>) => Promise<T>;
@@ -14,7 +15,7 @@ export function callerTold(): Told {
     try {
       return await work;
     } catch (error) {
-      if (error instanceof Error) tell(error, caller.stack);
+      if (isError(error)) tell(error, caller.stack);
       throw error;
     }
   };

@@ -2,6 +2,7 @@
 import { LinkClosedError, MemoryLimitError, ProcessCrashedError, ProcessStoppedError, RestartsExhaustedError } from '../errors.js';
 import type { Exit } from '../runtime/runtime.js';
 import type { RunningProcess } from '../runtime/start.js';
+import type { RestartLimit } from '../supervisor/restart-policy.js';
 import type { ProcessStatus } from '../types.js';
 import { answers } from './probe.js';
 
@@ -49,8 +50,8 @@ export const lostError = (name: string, method: string, cause: Error | undefined
   new LinkClosedError(`${name}${method && `.${method}()`}: the link to the process was lost${cause ? `: ${cause.message}` : ''}`, { process: name, method, cause });
 
 /** Of a call of a process that its restart policy has given up. */
-export const exhaustedError = (name: string, restarts: number, last: Error, cause: Error | undefined): Error =>
-  new RestartsExhaustedError(`${name}: ${last.message}; $handle.restart() starts it again`, { process: name, restarts, cause: cause ?? last });
+export const exhaustedError = (name: string, restarts: number, limit: RestartLimit, last: Error, cause: Error | undefined): Error =>
+  new RestartsExhaustedError(`${name}: ${last.message}; $handle.restart() starts it again`, { process: name, restarts, limit, cause: cause ?? last });
 
 /** A link ended, `fault` if it was given up: has the process itself, too? Its other link tells, unless that one is silent for too long. */
 export async function outlives({ incarnation, control }: RunningProcess, stuckTimeout: number, fault: Error | undefined): Promise<boolean> {

@@ -170,11 +170,21 @@ export class ProcessIsolation<T> implements IsolationHandle<T>, IsolationBackend
       const cut = () => void failed.stop({ timeout: 0 });
       signal.addEventListener('abort', cut, { once: true });
       this.#reports.set(failed, { gone, back, key });
-      await failed.restart().finally(() => signal.removeEventListener('abort', cut));
+      try {
+        await failed.restart();
+      } catch (error) {
+        // Who holds its proxy may try again.
+        if (!signal.aborted) this.#failed.set(id, failed);
+        failed.client.refuse(() => this.#bulkhead.cooling(id) ?? (error as Error));
+        throw error;
+      } finally {
+        signal.removeEventListener('abort', cut);
+      }
       return failed;
     }
     const unit = await this.spawnUnit(config, signal);
     this.#reports.set(unit, { gone, back, key });
+    unit.down.revive = () => this.#revive(id, unit);
     unit.on('status', ({ to }) => this.#onStatus(id, unit, to));
     unit.on('crash', ({ error }) => this.#events.emit('crash', { id, key: this.#reports.get(unit)!.key, error }));
     return unit;
@@ -199,14 +209,26 @@ export class ProcessIsolation<T> implements IsolationHandle<T>, IsolationBackend
     return proxy;
   }
 
+  /** Somebody calls a process that was given up: once it has cooled down that starts it again, as a `get` does, and the call waits. */
+  #revive(id: string, unit: ManagedProcess): boolean {
+    if (this.#failed.get(id) !== unit || !this.#bulkhead.cooled(id)) return false;
+    unit.client.wait('its key to be started again');
+    this.get(this.#reports.get(unit)!.key).catch((error: unknown) => unit.running || unit.client.refuse(() => this.#bulkhead.cooling(id) ?? (error as Error)));
+    return true;
+  }
+
   #onStatus(id: string, unit: ManagedProcess, status: string): void {
     const { gone, back } = this.#reports.get(unit)!;
     if (status === 'running') back();
     else if (status === 'stopped') gone(undefined);
     else if (status === 'failed') {
-      const cause = unit.failure;
+      const cause = unit.down.failure;
+      const { limit } = (unit.down.exhausted?.() ?? {}) as Partial<RestartsExhaustedError>;
+      const which = limit === undefined ? '' : ` (${limit})`;
       this.#failed.set(id, unit);
-      gone(new RestartsExhaustedError(`${id}: its process was given up${cause ? `: ${cause.message}` : ''}; it is tried again after the cooldown, or after terminate()`, { process: unit.name, restarts: unit.restarts, cause }));
+      const error = new RestartsExhaustedError(`${id}: its process was given up${which}${cause ? `: ${cause.message}` : ''}; it is tried again after the cooldown, or after terminate()`, { process: unit.name, restarts: unit.restarts, ...(limit && { limit }), cause });
+      gone(error);
+      unit.client.refuse(() => this.#bulkhead.cooling(id) ?? error);
     }
   }
 }

@@ -1,6 +1,5 @@
 // One spawned process through all its incarnations: the unit that the supervisor keeps alive, and the handle that users hold.
 // Invariant: the proxy and this object stay the same; what runs behind them comes and goes.
-import { isError } from '../errors.js';
 import { nanoid } from 'nanoid';
 import type { Client } from '../rpc/client.js';
 import { Meter } from '../rpc/meter.js';
@@ -9,18 +8,21 @@ import { stopProcess } from '../runtime/kill-ladder.js';
 import type { Exit } from '../runtime/runtime.js';
 import { startProcess, type RunningProcess, type StartOptions } from '../runtime/start.js';
 import { Emitter } from '../supervisor/emitter.js';
+import type { SupervisorEvents } from '../supervisor/engine.js';
+import { haltError } from '../supervisor/halt.js';
 import { noteStatusStep } from '../supervisor/process-status.js';
 import type { SyncContext, SyncResult, TerminatingContext } from '../supervisor/syncer.js';
 import type { HealthStatus, ProcessEvents, ProcessHandle, ProcessInfo, ProcessMetrics, ProcessStatus } from '../types.js';
 import { refuseUnknown } from '../supervisor/options.js';
 import { parseDuration, type Duration } from '../units.js';
-import { clientOf, cutWhenAbandoned, reopenCalls } from './process-client.js';
+import { clientOf, cutWhenAbandoned, relink } from './process-client.js';
 import { cutOffError, deathError, exhaustedError, lostError, outlives, stoppedError } from './death.js';
-import type { Adoption, ManagedProcessContext } from './process-context.js';
+import { Downtime, unlessItRests, upOrOver } from './downtime.js';
+import type { Adoption, ManagedProcessContext, OwnEvents } from './process-context.js';
 import { ProcessMonitor } from './monitor.js';
 import type { ResolvedOptions } from './options.js';
-import { loopTurns } from './probe.js';
 import { startOrderOf } from './start-order.js';
+import { Suspicion } from './suspicion.js';
 import type { Unit } from './unit.js';
 
 /** Output that explains a death may arrive just after it, ms. */
@@ -33,6 +35,10 @@ export class ManagedProcess implements Unit, ProcessHandle {
   readonly client: Client;
   readonly meter = new Meter();
   readonly events = new Emitter<ProcessEvents>();
+  readonly down = new Downtime();
+  /** For its pool. */
+  readonly own = new Emitter<OwnEvents>();
+  readonly #suspicion = new Suspicion();
   readonly #monitor: ProcessMonitor;
   #status: ProcessStatus = 'starting';
   #running: RunningProcess | undefined;
@@ -43,17 +49,13 @@ export class ManagedProcess implements Unit, ProcessHandle {
   #incarnations = 0;
   #restarts = 0;
   #startTime: Date | undefined;
+  #upAt = 0;
   #name: string;
   #version: string | undefined;
-  #probing = false;
   #stopReason: { readonly reason: string; readonly signal: NodeJS.Signals | undefined } = { reason: 'stop', signal: undefined };
   /** Who wants it up again after its end: a restart under way, or its group. */
   #restarting: object | undefined;
   #everReady = false;
-  #startError: unknown;
-  #deathReason: Error | undefined;
-  /** Makes the error of a call, once the restart policy has given up. */
-  #exhausted: (() => Error) | undefined;
   #restart: Promise<void> | undefined;
   /** How it died is being found out. No other life begins before this is over. */
   #death: Promise<void> | undefined;
@@ -109,14 +111,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
   }
   /** Why it is down, if it is. */
   get downReason(): Error | undefined {
-    return this.#running ? undefined : (this.#exhausted?.() ?? this.#deathReason);
-  }
-  /** Why it died or could not start the last time. */
-  get failure(): Error | undefined {
-    return this.#deathReason ?? (isError(this.#startError) ? this.#startError : undefined);
-  }
-  get startError(): unknown {
-    return this.#startError;
+    return this.#running ? undefined : this.down.reason(this.name, this.#restarts);
   }
 
   info(): ProcessInfo {
@@ -199,9 +194,9 @@ export class ManagedProcess implements Unit, ProcessHandle {
       if (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id)) {
         void supervisor.updateProcess({ id: this.id, updateType: 'terminate', terminateOptions: { gracePeriod: this.options.gracePeriod } });
       }
-      const applied = supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy });
+      const applied = supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: this.options.restartPolicy, heals: this.context.heals });
       signal?.addEventListener('abort', giveUp, { once: true });
-      const { lastError, state } = await applied;
+      const { lastError, state } = await unlessItRests(upOrOver(applied, supervisor, this.id), this.own, (halt) => haltError(this.name, this.#restarts, halt));
       if (state !== 'Syncing') throw lastError ?? this.#stoppedError();
       this.#restarts++;
     } finally {
@@ -232,7 +227,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     const { supervisor } = this.context;
     if (this.#running || this.#restarting || (supervisor.getProcessStatus(this.id) && !supervisor.isFinished(this.id))) return;
     if (!this.#resting) this.#setStatus('stopped');
-    this.client.refuse(this.#exhausted ?? (() => this.#stoppedError()));
+    this.client.refuse(this.down.exhausted ?? (() => this.#stoppedError()));
   }
 
   // ── what the supervisor asks for ──
@@ -241,6 +236,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
     await this.#death;
     if (this.#running) return;
     this.#setStatus(this.#everReady ? 'restarting' : 'starting');
+    this.down.halt = undefined;
     if (cause === 'restart') this.#restarts++;
     let running: RunningProcess;
     try {
@@ -249,13 +245,13 @@ export class ManagedProcess implements Unit, ProcessHandle {
     } catch (error) {
       // A start that never worked will not work the next time either; one that did may.
       if (this.#everReady || signal.aborted) throw error;
-      this.#startError = error;
+      this.down.startError = error;
       return { terminal: true, error };
     }
     this.#running = this.#last = running;
     this.#everReady = true;
-    this.#deathReason = undefined;
-    this.#exhausted = undefined;
+    this.down.over();
+    this.#upAt = performance.now();
     this.#name = running.started.name;
     this.#version = running.started.version;
     this.#startTime = new Date();
@@ -269,7 +265,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
 
   async terminate({ gracePeriod, signal }: TerminatingContext): Promise<void> {
     const running = this.#running;
-    this.#running = undefined;
+    this.#running = this.down.halt = undefined;
     this.#monitor.stopped();
     if (running) await this.#takeDown(running, gracePeriod, signal);
     else await this.#death;
@@ -299,15 +295,16 @@ export class ManagedProcess implements Unit, ProcessHandle {
       this.#setStatus(this.#everReady ? 'restarting' : 'starting');
     } else if (this.#adoption && (endReason === 'not-restarted' || endReason === 'completed')) {
       this.client.wait('its group to restart it');
-      this.#adoption.died(this.#deathReason ?? this.#stoppedError(), endReason === 'completed');
+      this.#adoption.died(this.down.death ?? this.#stoppedError(), endReason === 'completed');
     } else if (endReason === 'max-restarts' || endReason === 'circuit-open') {
-      this.#exhausted = () => exhaustedError(this.name, this.#restarts, lastError!, this.#deathReason);
-      this.client.refuse(this.#exhausted);
+      const limit = endReason === 'max-restarts' ? 'maxRestarts' : 'maxFailures';
+      this.down.exhausted = () => exhaustedError(this.name, this.#restarts, limit, lastError!, this.down.death);
+      this.client.refuse(this.down.exhausted);
       this.#setStatus('failed');
-      this.events.emit('failed', { error: this.#exhausted() });
+      this.events.emit('failed', { error: this.down.exhausted(), limit });
     } else {
       this.client.refuse(() => this.#stoppedError());
-      this.#setStatus(this.#startError || endReason === 'not-restarted' ? 'failed' : 'stopped');
+      this.#setStatus(this.down.startError || endReason === 'not-restarted' ? 'failed' : 'stopped');
       if (stopped) this.events.emit('stop', { reason: this.#stopReason.reason });
     }
   }
@@ -315,17 +312,23 @@ export class ManagedProcess implements Unit, ProcessHandle {
   // ── what happens to it ──
 
   /** A call was given up, or a health check got no answer: is its event loop alive? If not, only force helps. */
-  async probe(): Promise<void> {
+  async probe(method?: string): Promise<void> {
     const running = this.#running;
-    if (this.#probing || !running || this.isolation === 'none') return;
-    this.#probing = true;
-    try {
-      if ((await loopTurns(running, this.options.stuckTimeout)) || this.#running !== running) return;
-      this.#deathReason = new Error(`its event loop did not answer for ${this.options.stuckTimeout} ms, so it was killed`);
-      running.incarnation.kill();
-    } finally {
-      this.#probing = false;
-    }
+    if (!running || this.isolation === 'none') return;
+    if (!(await this.#suspicion.stuck(running, this.options.stuckTimeout, method)) || this.#running !== running) return;
+    this.down.death = new Error(`its event loop did not answer for ${this.options.stuckTimeout} ms, so it was killed`);
+    running.incarnation.kill();
+  }
+
+  /** The supervisor says when it is tried again; with a limit of its policy it rests until then. */
+  judged({ retryIn, error: cause, limit, why = '' }: SupervisorEvents['failure']): void {
+    if (retryIn === undefined) return;
+    this.events.emit('restart', { attempt: this.#restarts + 1, delay: retryIn });
+    if (!limit || this.#resting) return;
+    const halt = (this.down.halt = { limit, why, until: performance.now() + retryIn, cause });
+    // Calls that it had not been sent yet wait on; its pool sends it no others.
+    this.own.emit('halt', halt);
+    this.events.emit('failed', { error: haltError(this.name, this.#restarts, halt), limit, retryAfter: retryIn });
   }
 
   #exited({ incarnation }: RunningProcess, exit: Exit, generation: number): void {
@@ -342,16 +345,17 @@ export class ManagedProcess implements Unit, ProcessHandle {
 
   async #died(running: RunningProcess, exit: Exit, generation: number): Promise<void> {
     // Whom this side has killed has nothing to explain.
-    if (!this.#deathReason) await running.incarnation.outputEnded(OUTPUT_GRACE_MS);
-    const death = { name: this.name, maxMemory: this.options.maxMemory, running, exit, why: this.#deathReason };
+    if (!this.down.death) await running.incarnation.outputEnded(OUTPUT_GRACE_MS);
+    const death = { name: this.name, maxMemory: this.options.maxMemory, running, exit, why: this.down.death };
     const explain = (method: string) => deathError(death, method);
-    const error = (this.#deathReason = explain(''));
-    this.client.detach(running.calls, explain, 'it to restart');
+    const error = (this.down.death = explain(''));
+    const inFlight = this.client.detach(running.calls, explain, 'it to restart');
     if (running.calls !== running.control) for (const call of running.control.abandon(() => error)) call.fail(error);
-    this.events.emit('crash', { error, exitCode: exit.code, signal: exit.signal });
+    const methods = this.meter.died(this.#suspicion.blamed(inFlight, this.meter));
+    this.events.emit('crash', { error, exitCode: exit.code, signal: exit.signal, methods });
     // Grandchildren in its group must not meet the next incarnation.
     await running.incarnation.gone();
-    this.context.supervisor.notifyExit(this.id, { error, clean: exit.code === 0 && !exit.error, generation });
+    this.context.supervisor.notifyExit(this.id, { error, clean: exit.code === 0 && !exit.error, served: this.client.lastAnswered > this.#upAt, generation });
   }
 
   async #linkClosed(session: Session, error: Error | undefined): Promise<void> {
@@ -360,18 +364,15 @@ export class ManagedProcess implements Unit, ProcessHandle {
     this.client.wait('the link to come back');
     if (!(await outlives(running, this.options.stuckTimeout, error)) || this.#running !== running) return;
     const lost = (method: string) => lostError(this.name, method, error);
-    if (running.calls !== running.control && !running.control.closed) {
-      this.client.detach(running.calls, lost, 'the link to come back');
-      const calls = await reopenCalls(running, this.#options!);
-      if (this.#running !== running) return calls?.close();
-      if (calls) {
-        this.#running = { ...running, calls };
-        this.client.attach(calls);
-        return;
-      }
+    const calls = await relink(this.client, running, this.#options!, lost);
+    if (this.#running !== running) return calls?.close();
+    if (calls) {
+      this.#running = { ...running, calls };
+      this.client.attach(calls);
+      return;
     }
     // It does not take calls any more: a process that cannot be reached is restarted.
-    this.#deathReason = lost('');
+    this.down.death = lost('');
     running.incarnation.kill();
   }
 
@@ -380,7 +381,7 @@ export class ManagedProcess implements Unit, ProcessHandle {
   }
 
   #stoppedError(): Error {
-    return stoppedError(this.name, this.#status, this.#deathReason ?? this.#startError);
+    return stoppedError(this.name, this.#status, this.down.death ?? this.down.startError);
   }
 
   async #startOptions(signal: AbortSignal): Promise<StartOptions> {

@@ -60,6 +60,7 @@ export class ProcessMonitor {
     const asked = callControl(running.control, 'health', healthTimeout).then((answer) => (report = answer));
     asked.catch(() => {});
     if (!(await answers(Promise.race([asked, running.incarnation.exited]), healthTimeout + HEALTH_SLACK)) || !report) {
+      this.process.client.hold();
       void this.process.probe();
       return unhealthy({ name: 'responsive', status: 'fail', message: `${name} gave no answer within ${healthTimeout + HEALTH_SLACK} ms` });
     }

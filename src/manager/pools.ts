@@ -3,7 +3,7 @@ import { nanoid } from 'nanoid';
 import { UnsupportedOptionError } from '../errors.js';
 import { refuseForCpu, type PrintedLine } from '../pool/cpu/options.js';
 import type { WatchedThread } from '../pool/cpu/threads.js';
-import type { Member, StartMember, StartMemberOptions } from '../pool/member.js';
+import type { Member, MemberEvents, StartMember, StartMemberOptions } from '../pool/member.js';
 import { POOL_OPTIONS, resolvePoolOptions, type PoolOptions } from '../pool/options.js';
 import { Pool } from '../pool/pool.js';
 import { threadEnvironment } from '../runtime/environment.js';
@@ -11,6 +11,7 @@ import { resourceLimitsOf } from '../runtime/resource-limits.js';
 import { refuseUnknown } from '../supervisor/options.js';
 import { resolveRestartPolicy } from '../supervisor/restart-options.js';
 import type { ManagedProcess } from './managed-process.js';
+import type { OwnEvents } from './process-context.js';
 import { resolveSpawnOptions, SPAWN_OPTIONS, type CommonOptions, type ManagerOptions, type SpawnOptions } from './options.js';
 
 export type PoolSpawnOptions = PoolOptions & Omit<SpawnOptions, 'maxQueue' | 'queueTimeout'>;
@@ -69,7 +70,7 @@ async function cpuStarter(file: string, own: PoolSpawnOptions, { defaults, onLog
     resourceLimits: maxMemory === undefined ? undefined : resourceLimitsOf(maxMemory),
     onThread: (thread) => onThread(spawn.name ?? spawn.label, thread),
   });
-  const options = { ...spawn, file, caller: defaults.name ?? 'main', restartPolicy: resolveRestartPolicy(spawn.restartPolicy), onLog };
+  const options = { ...spawn, file, caller: defaults.name ?? 'main', restartPolicy: { ...resolveRestartPolicy(spawn.restartPolicy), heals: true }, onLog };
   return { start: ({ signal }) => CpuMember.start(threads, options, signal), close: () => threads.close() };
 }
 
@@ -93,8 +94,11 @@ function memberOf(unit: ManagedProcess): Member {
     get restarts() {
       return unit.restarts;
     },
+    get halt() {
+      return unit.down.halt;
+    },
     get failure() {
-      return unit.failure;
+      return unit.down.failure;
     },
     meter: unit.meter,
     methodNames: () => unit.client.methods(),
@@ -102,8 +106,15 @@ function memberOf(unit: ManagedProcess): Member {
     methodInfo: (method) => unit.client.methodInfo(method),
     invoke: (method, args, options) => unit.client.invoke(method, args, options),
     onStatus: (listener) => unit.on('status', ({ to }) => listener(to)),
+    hear: (event, listener) => hear(unit, event, listener),
+    retry: () => unit.restart(),
     stop: ({ reason, timeout }) => unit.stop({ reason, ...(timeout === undefined ? {} : { timeout }) }),
     health: () => unit.health(),
     metrics: () => unit.metrics(),
   };
+}
+
+function hear<E extends keyof MemberEvents>(unit: ManagedProcess, event: E, listener: (detail: MemberEvents[E]) => void): () => void {
+  if (event === 'death') return unit.on('crash', (death) => listener(death as never));
+  return unit.own.on(event as keyof OwnEvents, (detail) => listener(detail as never));
 }

@@ -27,12 +27,16 @@ export function clientOf(process: ManagedProcess): Client {
     maxFrame: options.maxFrame,
     tracing: options.tracing,
     handle: () => process,
-    onSuspect: () => void process.probe(),
+    onSuspect: (call) => void process.probe(call.label),
+    onRefused: () => process.down.revive?.() ?? false,
+    onHeld: (held) => process.own.emit('held', held),
   });
 }
 
-/** A new link for the calls of a process that lives on; undefined when it does not take calls any more. */
-export async function reopenCalls({ started }: RunningProcess, options: StartOptions): Promise<Session | undefined> {
+/** A new link for the calls of a process that lives on, in place of one that was lost; undefined when it does not take calls any more. */
+export async function relink(client: Client, { calls, control, started }: RunningProcess, options: StartOptions, lost: (method: string) => Error): Promise<Session | undefined> {
+  if (calls === control || control.closed) return undefined;
+  client.detach(calls, lost, 'the link to come back');
   const opening = openCalls(started, options);
   if (await within(opening, REOPEN_MS).catch(() => false)) return opening;
   opening.then((late) => late.close(), () => {});

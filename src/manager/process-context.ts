@@ -1,5 +1,6 @@
 // What a managed process needs of its manager.
 import type { Launch } from '../runtime/runtime.js';
+import type { Halt } from '../supervisor/halt.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { Address } from '../transport/address.js';
 import type { TlsOptions } from '../transport/socket.js';
@@ -22,6 +23,16 @@ export interface ManagedProcessContext {
   readonly listen?: Listening | undefined;
   /** Above 0 the file is read anew even in this thread, as the reload of a pool needs. */
   readonly generation?: number;
+  /** A limit of its restart policy lets it rest, and is no end. */
+  readonly heals?: boolean;
+}
+
+/** What only the pool of a process hears. */
+export interface OwnEvents {
+  /** Its restart policy lets it rest. */
+  halt: Halt;
+  /** New calls wait until it has shown that it is not stuck (true), or go on. */
+  held: boolean;
 }
 
 /** Who decides about the restarts of a process in place of its own policy: its group. */

@@ -90,7 +90,7 @@ export class ProcessManager {
   }
 
   /** Spawns and gives the unit itself: what pools, isolation and groups build on. `signal` gives the start up. */
-  async spawnUnit(file: string | URL, options: SpawnOptions = {}, signal?: AbortSignal, listen?: Listening, generation = 0): Promise<ManagedProcess> {
+  async spawnUnit(file: string | URL, options: SpawnOptions = {}, signal?: AbortSignal, listen?: Listening, pooled?: { generation: number }): Promise<ManagedProcess> {
     const told = this.#assertOpen(String(file));
     const path = resolveProcessFile(file);
     const resolved = resolveSpawnOptions(options, this.#options, path);
@@ -98,14 +98,14 @@ export class ProcessManager {
     const early = this.#supervisor ? undefined : startEarly(resolved, this.#remnants);
     if (early) this.#early.add(early);
     try {
-      return await told(this.#bringUp(path, resolved, { signal, listen, generation, early }));
+      return await told(this.#bringUp(path, resolved, { signal, listen, pooled, early }));
     } finally {
       await early?.discard();
       if (early) this.#early.delete(early);
     }
   }
 
-  async #bringUp(path: string, resolved: ResolvedOptions, { signal, listen, generation, early }: { signal: AbortSignal | undefined; listen: Listening | undefined; generation: number; early: EarlyStart | undefined }): Promise<ManagedProcess> {
+  async #bringUp(path: string, resolved: ResolvedOptions, { signal, listen, pooled, early }: { signal: AbortSignal | undefined; listen: Listening | undefined; pooled: { generation: number } | undefined; early: EarlyStart | undefined }): Promise<ManagedProcess> {
     await early?.begun;
     const [{ ManagedProcess }, supervisor] = await Promise.all([import('./managed-process.js'), this.#engine()]);
     this.#assertOpen(path);
@@ -117,7 +117,8 @@ export class ProcessManager {
       launch: early ? () => Promise.resolve(early.launch) : async (isolation) => this.#remnants.watching(await launch(isolation)),
       socketFor: (id) => (this.#sockets ??= new SocketFolder()).socketFor(id),
       listen,
-      generation,
+      generation: pooled?.generation ?? 0,
+      heals: pooled !== undefined,
     });
     this.#processes.set(unit.id, unit);
     if (!signal) this.#free.add(unit);
@@ -125,14 +126,14 @@ export class ProcessManager {
     unit.on('status', ({ to }) => void (to !== 'stopped' && to !== 'failed' && this.#processes.set(unit.id, unit)));
     for (const event of FORWARDED) unit.on(event, (detail) => this.#events.emit(event, { ...detail, id: unit.id, name: unit.name } as never));
     const giveUp = () => void unit.stop({ timeout: 0, reason: 'cancelled' }).catch(() => {});
-    const applied = supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy });
+    const applied = supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy, heals: pooled !== undefined });
     signal?.addEventListener('abort', giveUp, { once: true });
     await applied;
     signal?.removeEventListener('abort', giveUp);
-    if (unit.startError !== undefined || !unit.running) {
+    if (unit.down.startError !== undefined || !unit.running) {
       if (!supervisor.isFinished(unit.id)) await supervisor.whenFinished(unit.id);
       this.#forget(unit.id);
-      throw unit.startError ?? stopped(unit.name);
+      throw unit.down.startError ?? stopped(unit.name);
     }
     this.#events.emit('spawn', { id: unit.id, name: unit.name, file: path });
     this.#forgetOld();
@@ -153,7 +154,7 @@ export class ProcessManager {
     this.#assertOpen(path);
     const pool = await told(startPool(path, options, {
       defaults: this.#options,
-      spawnUnit: (spawn, { signal, generation }) => this.spawnUnit(path, spawn, signal, undefined, generation),
+      spawnUnit: (spawn, { signal, generation }) => this.spawnUnit(path, spawn, signal, undefined, { generation }),
       onCreated: (created) => this.#pools.add(created),
       onStopped: (stopped) => this.#pools.delete(stopped),
       onThread: (name, thread) => this.#remnants.watch(name, thread),
@@ -338,10 +339,7 @@ export class ProcessManager {
     // The end is loaded along: it has a deadline.
     const [{ Supervisor }, { unitSyncer }] = await Promise.all([import('../supervisor/supervisor.js'), import('./unit.js'), import('./shutdown.js')]);
     const supervisor = new Supervisor<Unit>({ syncer: unitSyncer, resyncInterval: Infinity, metrics: this.#journal });
-    supervisor.on('failure', ({ id, retryIn }) => {
-      const process = this.#processes.get(id);
-      if (process && retryIn !== undefined) process.events.emit('restart', { attempt: process.restarts + 1, delay: retryIn });
-    });
+    supervisor.on('failure', (failure) => this.#processes.get(failure.id)?.judged(failure));
     return (this.#supervisor = supervisor);
   }
 

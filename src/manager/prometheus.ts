@@ -37,6 +37,7 @@ const SERIES: readonly Series[] = [
   one('mimas_calls_queued', 'gauge', 'Calls that wait for the process', ({ metrics }) => metrics.queued),
   perMethod('mimas_requests_total', 'counter', 'Total number of settled calls', ({ requests }, labels) => [{ labels, value: requests }]),
   perMethod('mimas_request_errors_total', 'counter', 'Total number of calls that failed', ({ errors }, labels) => [{ labels, value: errors }]),
+  perMethod('mimas_method_deaths_total', 'counter', 'Total number of deaths of the process with a call of the method that may have ended it', ({ deaths }, labels) => [{ labels, value: deaths }]),
   perMethod('mimas_request_duration_seconds', 'summary', 'Time from sending a call to its answer', ({ requests, latency }, labels, name) => [
     { labels: { ...labels, quantile: 0.5 }, value: latency.p50 / 1000 },
     { labels: { ...labels, quantile: 0.95 }, value: latency.p95 / 1000 },

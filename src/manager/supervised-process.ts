@@ -71,7 +71,7 @@ export class SupervisedProcess {
       restart: () => this.group().restart(name),
     });
     // It may have died before there was anyone to tell.
-    if (!unit.running) exited({ ...(unit.failure && { error: unit.failure }) });
+    if (!unit.running) exited({ ...(unit.down.failure && { error: unit.down.failure }) });
   }
 
   async #stop(): Promise<void> {

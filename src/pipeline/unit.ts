@@ -291,7 +291,8 @@ export class ComponentUnit implements Replica {
   #report(exit: Exit): void {
     const { supervisor } = this.context;
     const clean = exit.reason === undefined && this.#success(exit);
-    if (!supervisor.notifyExit(this.id, { clean, ...(clean ? {} : { error: new Error(describe(exit)) }) })) return;
+    // `max_restarts` bounds those in a row, too, however long the waits between them are.
+    if (!supervisor.notifyExit(this.id, { clean, start: true, ...(clean ? {} : { error: new Error(describe(exit)) }) })) return;
     const phase = supervisor.getProcessStatus(this.id)?.state;
     if (phase === 'Syncing') this.#set('restarting', describe(exit));
   }

@@ -1,7 +1,17 @@
 // What a pool needs of a process to have it as a replica. The manager's processes are members; the pool knows no more of them.
 import type { Meter } from '../rpc/meter.js';
 import type { MethodInfo } from '../rpc/service.js';
+import type { Halt } from '../supervisor/halt.js';
 import type { CallOptions, HealthStatus, ProcessInfo, ProcessMetrics, ProcessStatus } from '../types.js';
+
+export interface MemberEvents {
+  /** A limit of its restart policy lets it rest. */
+  halt: Halt;
+  /** New calls wait until it has shown that it is not stuck (true), or go on. */
+  held: boolean;
+  /** It has died; `methods` are those that may have ended it. */
+  death: { methods: readonly string[]; error: Error };
+}
 
 export interface Member {
   readonly id: string;
@@ -19,8 +29,13 @@ export interface Member {
   invoke(method: string, args: unknown[], options: CallOptions): Promise<unknown>;
   /** Hears each change of `status`; the function returned stops that. */
   onStatus(listener: (status: ProcessStatus) => void): () => void;
+  hear<E extends keyof MemberEvents>(event: E, listener: (detail: MemberEvents[E]) => void): () => void;
   /** Why it failed for good. */
   readonly failure: Error | undefined;
+  /** It rests, and is tried again. */
+  readonly halt: Halt | undefined;
+  /** Tries one that rests now. */
+  retry(): Promise<void>;
   stop(options: { reason: string; timeout?: number | undefined }): Promise<void>;
   health(): Promise<HealthStatus>;
   metrics(): Promise<ProcessMetrics>;

@@ -30,6 +30,8 @@ export interface PoolOptions {
   breaker?: { threshold?: number; timeout?: Duration; halfOpen?: number };
   /** Runs calls of idempotent methods again when they fail. */
   retry?: { attempts?: number; backoff?: Duration };
+  /** Refuses a method for `window` when so many replicas died with calls of it within `window`. Default: none is refused. */
+  poison?: { deaths?: number; window?: Duration };
 }
 
 export interface ResolvedPoolOptions {
@@ -47,19 +49,21 @@ export interface ResolvedPoolOptions {
   readonly spares: number;
   readonly breaker: { readonly threshold: number; readonly timeout: number; readonly halfOpen: number } | undefined;
   readonly retry: { readonly attempts: number; readonly backoff: number } | undefined;
+  readonly poison: { readonly deaths: number; readonly window: number } | undefined;
 }
 
-export const POOL_OPTIONS: readonly string[] = ['size', 'strategy', 'weights', 'concurrency', 'maxQueue', 'queueTimeout', 'idleTimeout', 'recycle', 'spares', 'workload', 'breaker', 'retry'];
+export const POOL_OPTIONS: readonly string[] = ['size', 'strategy', 'weights', 'concurrency', 'maxQueue', 'queueTimeout', 'idleTimeout', 'recycle', 'spares', 'workload', 'breaker', 'retry', 'poison'];
 
 /** @throws InvalidOptionError, UnknownOptionError, UnsupportedOptionError */
 export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   const [min, max] = bounds(options.size ?? 'auto');
   const strategy = resolveStrategy(options.strategy ?? (options.workload === 'cpu' ? 'first-free' : 'least-loaded'));
-  const { recycle = {}, breaker, retry, weights = [], workload = 'io' } = options;
+  const { recycle = {}, breaker, retry, poison, weights = [], workload = 'io' } = options;
   if (workload !== 'io' && workload !== 'cpu') throw invalid('workload', workload, "'io' or 'cpu'");
   refuseUnknown(recycle, ['calls', 'age', 'memory'], 'recycle');
   if (breaker !== undefined) refuseUnknown(breaker, ['threshold', 'timeout', 'halfOpen'], 'breaker');
   if (retry !== undefined) refuseUnknown(retry, ['attempts', 'backoff'], 'retry');
+  if (poison !== undefined) refuseUnknown(poison, ['deaths', 'window'], 'poison');
   if (options.weights && strategy.name !== 'weighted') throw new UnsupportedOptionError(`weights have no meaning for strategy '${strategy.name}'; use strategy 'weighted'`, { option: 'weights' });
   if (!weights.every((weight) => typeof weight === 'number' && weight > 0)) throw invalid('weights', weights, 'a list of numbers above 0');
   return {
@@ -81,6 +85,7 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
       halfOpen: count(breaker.halfOpen ?? 1, 1, 'breaker.halfOpen'),
     },
     retry: retry && { attempts: count(retry.attempts ?? 3, 1, 'retry.attempts'), backoff: parseDuration(retry.backoff ?? 100, 'retry.backoff') },
+    poison: poison && { deaths: count(poison.deaths ?? 3, 1, 'poison.deaths'), window: parseDuration(poison.window ?? 60_000, 'poison.window') },
   };
 }
 

@@ -5,7 +5,9 @@ import type { HealthCheckResult, HealthLevel, HealthStatus, MethodMetrics, Proce
 import { refuseUnknown } from '../supervisor/options.js';
 import { parseDuration, type Duration } from '../units.js';
 import type { BreakerState } from './breaker.js';
+import type { RestartLimit } from '../supervisor/restart-policy.js';
 import type { Pool } from './pool.js';
+import { restingOf, standingText } from './standing.js';
 
 export type PoolState = 'running' | 'draining' | 'drained' | 'stopped';
 
@@ -16,8 +18,15 @@ export interface PoolEvents {
   'replica-crashed': { id: string; slot: number };
   /** Its replacement serves; `id` is the one that went. */
   'replica-recycled': { id: string; slot: number; why: 'calls' | 'age' | 'memory' };
-  /** It could not be started, or is given up. */
-  'replica-failed': { slot: number; error: Error };
+  /** It has died, and why; `methods`: of the calls that may have ended it. */
+  'replica-died': { id: string; slot: number; methods: readonly string[]; error: Error };
+  /**
+   * It could not be started, has ended, or a limit of its restart policy is met: `limit` says which, and it is tried again by
+   * itself in `retryAfter` ms.
+   */
+  'replica-failed': { slot: number; error: Error; limit?: RestartLimit; retryAfter?: number };
+  /** A method has ended so many replicas that the option `poison` refuses it, for `retryAfter` ms. */
+  poison: { method: string; retryAfter: number };
   breaker: { state: BreakerState };
   drained: object;
   reloaded: object;
@@ -114,7 +123,8 @@ export class PoolHandle {
 
   async health(): Promise<HealthStatus> {
     const { population } = this.#pool;
-    if (population.failure) return { status: 'unhealthy', checks: [{ name: 'replicas', status: 'fail', message: population.failure.message }], timestamp: Date.now() };
+    const { refusal } = population;
+    if (refusal && !refusal.halt) return { status: 'unhealthy', checks: [{ name: 'replicas', status: 'fail', message: refusal.error.message }], timestamp: Date.now() };
     const replicas = population.all().filter(({ retiring }) => !retiring);
     const reports = await Promise.all(replicas.map(({ member }) => member.health()));
     const ready = population.ready().length;
@@ -123,8 +133,7 @@ export class PoolHandle {
     const sick = reports.filter(({ status }) => status !== 'healthy').length;
     // One sick replica is no sick pool; all of them are.
     const level = sick > 0 && sick === reports.length ? worst([enough, ...reports.map(({ status }) => status)]) : sick > 0 ? worst([enough, 'degraded']) : enough;
-    const gaveUp = lost > 0 ? `; ${lost} gave up: the restart policy allows no more` : '';
-    const own: HealthCheckResult = { name: 'replicas', status: enough === 'healthy' ? 'pass' : enough === 'degraded' ? 'warn' : 'fail', message: `${ready} of ${target} replicas are ready${gaveUp}`, details: { ready, size: target, lost } };
+    const own: HealthCheckResult = { name: 'replicas', status: enough === 'healthy' ? 'pass' : enough === 'degraded' ? 'warn' : 'fail', message: `${ready} of ${target} replicas are ready${standingText(replicas, lost)}`, details: { ready, size: target, lost, resting: restingOf(replicas) } };
     return { status: level, checks: [own, ...reports.flatMap(({ checks }, i) => checks.map((check) => ({ ...check, name: `${replicas[i]!.slot}.${check.name}` })))], timestamp: Date.now() };
   }
 
@@ -144,8 +153,8 @@ export class PoolHandle {
       cpu: sum(({ cpu }) => cpu),
       memory: sum(({ memory }) => memory),
       replicas: replicas.map((info, i) => {
-        const { cpu, memory, requests, errors, latency } = all[i]!;
-        return { ...info, cpu, memory, requests, errors, latency };
+        const { cpu, memory, requests, errors, deaths, latency } = all[i]!;
+        return { ...info, cpu, memory, requests, errors, deaths, latency };
       }),
     };
   }

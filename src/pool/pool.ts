@@ -1,13 +1,14 @@
 // Many processes behind one proxy: places calls, queues what finds no place, retries what may be retried.
 // Invariants: a call is bound to a replica only when that has a free place; never more than `maxQueue` wait; a call that
 // waits while a replica could take it does not exist: each change that frees a place looks at the queue at once.
-import { InvalidOptionError, ProcessStoppedError, QueueFullError, RestartsExhaustedError } from '../errors.js';
+import { InvalidOptionError, type CircuitOpenError, ProcessStoppedError, QueueFullError, RestartsExhaustedError } from '../errors.js';
 import { asResult } from '../rpc/iterate-result.js';
 import { mayHaveRun, told } from '../rpc/maybe-executed.js';
 import { methodNotFound, type RemoteTarget } from '../rpc/remote.js';
 import type { MethodInfo } from '../rpc/service.js';
 import { systemClock, type Clock } from '../supervisor/clock.js';
 import { Emitter } from '../supervisor/emitter.js';
+import { haltError, haltText, retryAfter, type Halt } from '../supervisor/halt.js';
 import type { CallOptions } from '../types.js';
 import { parseDuration } from '../units.js';
 import { Breaker } from './breaker.js';
@@ -15,10 +16,12 @@ import { CallQueue } from './call-queue.js';
 import type { StartMember } from './member.js';
 import type { ResolvedPoolOptions } from './options.js';
 import { isDeath, isFailure, isRetryable } from './outcome.js';
+import { Poison } from './poison.js';
 import { PoolHandle, type PoolEvents, type PoolState } from './pool-handle.js';
 import { Population } from './population.js';
 import { Replica } from './replica.js';
 import { snapshot, type Kept } from './snapshot.js';
+import type { Refusal } from './standing.js';
 import type { CallToPlace } from './strategy.js';
 import { WaitingCall, type Progress, type WaitingRoom } from './waiting-call.js';
 
@@ -45,6 +48,7 @@ export class Pool implements RemoteTarget, WaitingRoom {
   readonly population: Population;
   readonly handle: PoolHandle;
   readonly breaker: Breaker | undefined;
+  readonly poison: Poison;
   /** Milliseconds that calls waited, for metrics. */
   readonly waits = { count: 0, total: 0, max: 0 };
   /** Calls that failed without having reached a replica. */
@@ -64,6 +68,11 @@ export class Pool implements RemoteTarget, WaitingRoom {
     this.clock = context.clock ?? systemClock;
     this.handle = new PoolHandle(this);
     const { breaker } = context.options;
+    this.poison = new Poison(this, context.options.poison, {
+      now: () => this.clock.now(),
+      answered: (method) => this.population.meters().reduce((sum, meter) => sum + meter.answered(method), 0),
+      refused: (method, refusal) => this.#poisoned(method, refusal),
+    });
     if (breaker) this.breaker = new Breaker(context.name, breaker, () => this.clock.now(), (state) => this.events.emit('breaker', { state }));
     this.population = new Population(this, {
       freed: () => {
@@ -72,6 +81,12 @@ export class Pool implements RemoteTarget, WaitingRoom {
         this.#checkIdle();
       },
       status: (replica) => this.population.memberChanged(replica),
+      released: () => this.#pump(),
+      halted: (replica, halt) => this.#halted(replica, halt),
+      died: ({ id, slot }, death) => {
+        this.events.emit('replica-died', { id, slot, ...death });
+        this.poison.died(death.methods);
+      },
     });
   }
 
@@ -107,7 +122,7 @@ export class Pool implements RemoteTarget, WaitingRoom {
     const info = this.population.anyMember()?.methodInfo(method);
     const idempotent = options.idempotent ?? info?.idempotent ?? false;
     // The common call: nothing to retry. A replica is free: one promise, the replica's own; else that of the one that waits.
-    if (info && !idempotent && !this.breaker && this.#state === 'running' && options.signal?.aborted !== true && !this.options.strategy.custom) {
+    if (info && !idempotent && !this.breaker && !this.poison.active && this.#state === 'running' && options.signal?.aborted !== true && !this.options.strategy.custom) {
       const call = { method, args, key: options.key };
       const replica = this.#pick(call, info);
       return replica ? this.#run(replica, info, args, options) : asResult(this.#wait(call, info, snapshot(args, options)));
@@ -122,6 +137,8 @@ export class Pool implements RemoteTarget, WaitingRoom {
       this.#assertOpen(method);
       if (!info) throw methodNotFound(this, method);
       options.signal?.throwIfAborted();
+      const refused = this.poison.refusal(method);
+      if (refused) throw refused;
       const { retry } = this.options;
       const attempts = idempotent ? (retry?.attempts ?? CRASH_ATTEMPTS) : 1;
       // What is run again must be as it was the first time.
@@ -138,7 +155,7 @@ export class Pool implements RemoteTarget, WaitingRoom {
           progress.begun ||= progress.ran && mayHaveRun(error);
           this.breaker?.leave(cancelled || !isFailure(error) ? undefined : false);
           if (attempt >= attempts || cancelled || this.#state === 'stopped' || !(retry ? isRetryable(error) : isDeath(error))) throw error;
-          if (this.breaker?.state === 'open') throw error;
+          if (this.breaker?.state === 'open' || this.poison.refusal(method)) throw error;
           // After a death another replica is asked at once; one that dies as well is no accident.
           const backoff = retry ? retry.backoff * 2 ** (attempt - 1) : attempt > 1 ? CRASH_BACKOFF_MS * 2 ** (attempt - 2) : 0;
           if (backoff > 0) await this.#sleep(Math.min(backoff, MAX_BACKOFF_MS), options.signal);
@@ -202,8 +219,8 @@ export class Pool implements RemoteTarget, WaitingRoom {
 
   /** @throws QueueFullError, RestartsExhaustedError */
   #assertRoom(method: string): void {
-    const { failure } = this.population;
-    if (failure) throw this.#exhausted(method, failure);
+    const { refusal } = this.population;
+    if (refusal) throw this.#exhausted(method, refusal);
     const { maxQueue } = this.options;
     const { size } = this.#queue;
     if (size >= maxQueue) throw new QueueFullError(`${this.name}.${method}(): ${size} calls wait already, the limit is ${maxQueue}`, { process: this.name, maxQueue, retryAfter: this.#retryAfter() });
@@ -279,6 +296,8 @@ export class Pool implements RemoteTarget, WaitingRoom {
       this.#assertOpen(method);
       const info = this.population.anyMember()?.methodInfo(method);
       if (!info) throw methodNotFound(this, method);
+      const refused = this.poison.refusal(method);
+      if (refused) throw refused;
       return await Promise.all(this.population.ready().map((replica) => run(replica, info)));
     } catch (error) {
       throw told(error, begun > 0);
@@ -296,9 +315,23 @@ export class Pool implements RemoteTarget, WaitingRoom {
     this.events.emit('drained', {});
   }
 
-  /** No process of this pool can run any more: everything that waits fails. */
-  fail(error: Error): void {
-    for (const waiting of this.#queue.all()) waiting.leave(this.#state === 'stopped' ? error : this.#exhausted(waiting.call.method, error));
+  /** No place is left: everything that waits fails. */
+  fail(refusal: Refusal): void {
+    for (const waiting of this.#queue.all()) waiting.leave(this.#state === 'stopped' ? refusal.error : this.#exhausted(waiting.call.method, refusal));
+  }
+
+  /** A limit of its restart policy lets a replica rest: it is tried again by itself. */
+  #halted({ slot, retiring, member: { name, restarts } }: Replica, halt: Halt): void {
+    if (this.#state === 'stopped' || retiring) return;
+    this.events.emit('replica-failed', { slot, error: haltError(name, restarts, halt), limit: halt.limit, retryAfter: retryAfter(halt) });
+    const { refusal } = this.population;
+    if (refusal) this.fail(refusal);
+  }
+
+  /** A method has ended replica after replica: it is not run for a while, nor for who waits. */
+  #poisoned(method: string, refusal: CircuitOpenError): void {
+    this.events.emit('poison', { method, retryAfter: refusal.retryAfter });
+    for (const waiting of this.#queue.all()) if (waiting.call.method === method) waiting.leave(refusal);
   }
 
   stop(options: { timeout?: number | undefined; reason?: string } = {}): Promise<void> {
@@ -308,7 +341,7 @@ export class Pool implements RemoteTarget, WaitingRoom {
 
   async #stop({ timeout, reason = 'stop' }: { timeout?: number | undefined; reason?: string }): Promise<void> {
     this.#state = 'stopped';
-    this.fail(new ProcessStoppedError(`${this.name}: the pool was stopped while the call waited; it never ran`, { process: this.name }));
+    this.fail({ error: new ProcessStoppedError(`${this.name}: the pool was stopped while the call waited; it never ran`, { process: this.name }), halt: undefined });
     await this.population.stop(reason, timeout);
     this.#checkIdle();
     await this.context.onStopped?.();
@@ -316,12 +349,15 @@ export class Pool implements RemoteTarget, WaitingRoom {
 
   #assertOpen(method: string): void {
     if (this.#state !== 'running') throw new ProcessStoppedError(`${this.name}.${method}(): the pool is ${this.#state} and takes no calls`, { process: this.name, method });
-    const { failure } = this.population;
-    if (failure) throw this.#exhausted(method, failure);
+    const { refusal } = this.population;
+    if (refusal) throw this.#exhausted(method, refusal);
   }
 
-  #exhausted(method: string, cause: Error): RestartsExhaustedError {
-    return new RestartsExhaustedError(`${this.name}.${method}(): no replica of the pool is left: ${cause.message}; $handle.scale() or reload() starts new ones`, { process: this.name, restarts: this.population.restarts, cause });
+  #exhausted(method: string, { error: cause, halt }: Refusal): RestartsExhaustedError {
+    const where = `${this.name}.${method}(): no replica of the pool is left: `;
+    const fields = { process: this.name, restarts: this.population.restarts, cause };
+    if (!halt) return new RestartsExhaustedError(`${where}${cause.message}; $handle.scale() or reload() starts new ones`, fields);
+    return new RestartsExhaustedError(where + haltText(halt), { ...fields, limit: halt.limit, retryAfter: retryAfter(halt) });
   }
 
   /** Something that was accepted has not settled. */

@@ -4,6 +4,7 @@
 import { InvalidOptionError, ProcessStoppedError } from '../errors.js';
 import type { Meter } from '../rpc/meter.js';
 import { Autoscaler } from './autoscaler.js';
+import { Hesitation } from './hesitation.js';
 import { Look } from './look.js';
 import type { Member } from './member.js';
 import { Parted } from './parted.js';
@@ -11,10 +12,8 @@ import type { Pool } from './pool.js';
 import { Recycler } from './recycler.js';
 import { Replica, type ReplicaEvents } from './replica.js';
 import { Spares } from './spares.js';
+import { failureOf, freeSlots, refusalOf, type Refusal } from './standing.js';
 
-/** After a start that failed, the pool does not grow by itself for this long, ms; doubled with each further one. */
-const GROW_AGAIN = 1_000;
-const GROW_AGAIN_MAX = 60_000;
 /** How long after a spare was taken the next one is started, ms. */
 const REFILL_AFTER_MS = 20;
 
@@ -27,8 +26,6 @@ export class Population {
   #failure: Error | undefined;
   #last: Member | undefined;
   #generation = 0;
-  #failedStarts = 0;
-  #growAfter = 0;
   #reloading: Promise<void> = Promise.resolve();
   /** Places for which a process is being started. */
   readonly #starting = new Map<number, Promise<void>>();
@@ -36,6 +33,7 @@ export class Population {
   readonly #pending = new Set<Promise<unknown>>();
   readonly #generations = new WeakMap<Member, number>();
   readonly #stop = new AbortController();
+  readonly #hesitation: Hesitation;
   readonly #parted = new Parted((member) => this.#back(member));
   readonly #spares: Spares;
   readonly #autoscaler: Autoscaler;
@@ -48,16 +46,18 @@ export class Population {
   ) {
     const { min, max, concurrency, idleTimeout, spares } = pool.options;
     this.#target = min;
+    this.#hesitation = new Hesitation(() => pool.clock.now());
     this.#autoscaler = new Autoscaler({ min, max, concurrency, idleTimeout });
     this.#look = new Look(pool, () => this.#tick());
     this.#recycler = new Recycler(pool, {
       ready: () => this.ready(),
       replace: (replica, reason) => this.#replace(replica, reason),
       failed: (slot, error) => this.#startFailed(slot, error),
-      maySpend: () => !this.#stopped && pool.clock.now() >= this.#growAfter,
+      maySpend: () => !this.#stopped && this.#hesitation.over,
     });
-    this.#spares = new Spares(spares, () => this.#start(), {
-      failed: (error) => this.pool.events.emit('replica-failed', { slot: -1, error }),
+    this.#spares = new Spares({ wanted: spares, clock: pool.clock, start: () => this.#start() }, {
+      failed: (error) => this.#spares.warmLater(this.#startFailed(-1, error)),
+      ready: () => this.#swap(this.#live().find(({ member }) => member.halt)),
       lost: (member) => {
         this.#parted.add(member);
         this.pool.events.emit('replica-failed', { slot: -1, error: failureOf(member) });
@@ -65,9 +65,13 @@ export class Population {
     });
   }
 
-  /** Why no replica is left. */
-  get failure(): Error | undefined {
-    return this.#failure;
+  /** Why no place is left for a call; undefined while there is one, or will be as soon as it is up. */
+  get refusal(): Refusal | undefined {
+    if (this.#failure) return { error: this.#failure, halt: undefined };
+    const { min, max } = this.pool.options;
+    // One that scales may have room for another process.
+    const grows = min < max && this.size + this.#lost < max && this.#hesitation.over;
+    return grows || this.#starting.size > 0 ? undefined : refusalOf(this.#live());
   }
   /** The size that the pool is to have. */
   get target(): number {
@@ -145,7 +149,8 @@ export class Population {
     const from = this.size;
     if (reason === 'by hand') this.#forgive();
     this.#target = size;
-    const results = await Promise.allSettled([...this.#grow(), ...this.#starting.values(), ...this.#shrink(reason)]);
+    const again = reason === 'by hand' ? this.#live().filter(({ member }) => member.halt) : [];
+    const results = await Promise.allSettled([...this.#grow(), ...this.#starting.values(), ...this.#shrink(reason), ...again.filter(({ retiring }) => !retiring).map(({ member }) => member.retry())]);
     if (this.size !== from) this.pool.events.emit('scaled', { from, to: this.size, reason });
     const failed = results.find((result) => result.status === 'rejected');
     if (!failed) return;
@@ -157,7 +162,7 @@ export class Population {
   #forgive(): void {
     this.#lost = 0;
     this.#failure = undefined;
-    this.#failedStarts = 0;
+    this.#hesitation.forgive();
     this.#spares.forgive();
     this.#spares.warm();
   }
@@ -165,13 +170,7 @@ export class Population {
   /** Starts what is missing. */
   #grow(): Promise<void>[] {
     const taken = new Set([...this.#live().map(({ slot }) => slot), ...this.#starting.keys()]);
-    const adding: Promise<void>[] = [];
-    for (let slot = 0, missing = this.#target - taken.size; missing > 0; slot++) {
-      if (taken.has(slot)) continue;
-      missing--;
-      adding.push(this.#add(slot));
-    }
-    return adding;
+    return freeSlots(taken, this.#target - taken.size).map((slot) => this.#add(slot));
   }
 
   #add(slot: number): Promise<void> {
@@ -218,10 +217,10 @@ export class Population {
     this.#replicas.sort((a, b) => a.slot - b.slot);
     this.#last = member;
     this.#failure = undefined;
-    this.#failedStarts = 0;
+    this.#hesitation.forgive();
     this.pool.events.emit('replica-started', { id: member.id, slot });
     // A moment later: booting the next spare at once would slow down the first calls of this one.
-    this.pool.clock.setTimeout(() => !this.#stopped && this.#spares.warm(), REFILL_AFTER_MS, { unref: true });
+    this.#spares.warmLater(REFILL_AFTER_MS);
     this.#changed();
     // It may have ended before anybody listened.
     if (member.status !== 'running') this.memberChanged(replica);
@@ -234,13 +233,17 @@ export class Population {
     if (this.#stopped || replica.retiring) return;
     if (member.status === 'restarting') {
       this.pool.events.emit('replica-crashed', { id: member.id, slot: replica.slot });
-      const spare = this.#spares.take();
-      if (!spare) return;
-      // The spare serves at once; the one that died becomes the next spare when it is up again.
-      this.#remove(replica);
-      this.#spares.add(member);
-      this.#insert(replica.slot, spare);
+      this.#swap(replica);
     } else if (member.status === 'failed' || member.status === 'stopped') this.#lose(replica);
+  }
+
+  /** A spare, if one is ready, serves in the place of one that is down, which is the next spare when it is up again. */
+  #swap(replica: Replica | undefined): void {
+    const spare = replica && this.#spares.take();
+    if (!spare) return;
+    this.#remove(replica);
+    this.#spares.add(replica.member);
+    this.#insert(replica.slot, spare);
   }
 
   #lose(replica: Replica): void {
@@ -253,7 +256,7 @@ export class Population {
     this.#lost++;
     if (this.#replicas.length > 0 || this.#starting.size > 0) return;
     this.#failure = error;
-    this.pool.fail(error);
+    this.pool.fail({ error, halt: undefined });
   }
 
   #remove(replica: Replica): void {
@@ -292,10 +295,8 @@ export class Population {
   #back(member: Member): void {
     const taken = new Set([...this.#live().map(({ slot }) => slot), ...this.#starting.keys()]);
     if (this.#stopped || taken.size >= this.#target) return this.#dismiss(member, 'not needed');
-    let slot = 0;
-    while (taken.has(slot)) slot++;
     this.#lost = Math.max(0, this.#lost - 1);
-    this.#insert(slot, member);
+    this.#insert(freeSlots(taken, 1)[0]!, member);
   }
 
   /** Ends a process that has no place. */
@@ -353,14 +354,16 @@ export class Population {
     // Places that were given up count: they are not to be filled for ever.
     const size = this.size + starting + this.#lost;
     const target = this.#autoscaler.decide({ now: pool.clock.now(), size, starting, active: pool.active, queued: pool.pending, oldestWait: pool.oldestWait() });
-    if (target === size || (target > size && pool.clock.now() < this.#growAfter)) return;
-    this.scale(target - this.#lost, target > size ? 'load' : 'idle').catch((error: unknown) => this.#startFailed(this.size, error as Error));
+    if (target === size || (target > size && !this.#hesitation.over)) return;
+    this.scale(target - this.#lost, target > size ? 'load' : 'idle').catch((error: unknown) => void this.#startFailed(this.size, error as Error));
   }
 
-  #startFailed(slot: number, error: Error): void {
-    if (this.#stopped) return;
-    this.#growAfter = this.pool.clock.now() + Math.min(GROW_AGAIN_MAX, GROW_AGAIN * 2 ** this.#failedStarts++);
-    this.pool.events.emit('replica-failed', { slot, error });
+  /** Answers when another start may be tried, ms from now. */
+  #startFailed(slot: number, error: Error): number {
+    if (!this.#stopped) this.pool.events.emit('replica-failed', { slot, error });
+    const delay = this.#hesitation.failed();
+    if (this.refusal) this.pool.fail(this.refusal);
+    return delay;
   }
 
   // ── the end ──
@@ -369,6 +372,7 @@ export class Population {
   async stop(reason: string, timeout: number | undefined): Promise<void> {
     this.#stop.abort(new ProcessStoppedError(`${this.pool.name}: the pool was stopped`, { process: this.pool.name }));
     this.#look.end();
+    this.#spares.end();
     const members = [...this.#replicas.map(({ member }) => member), ...this.#spares.takeAll()];
     for (const replica of this.#replicas) replica.forget();
     this.#changed();
@@ -394,5 +398,3 @@ export class Population {
     this.pool.rotationChanged();
   }
 }
-
-const failureOf = (member: Member): Error => member.failure ?? new Error(`${member.id} has ended`);

@@ -2,7 +2,8 @@
 import { asResult } from '../rpc/iterate-result.js';
 import { incomingStreamOf } from '../rpc/live-table.js';
 import type { CallOptions } from '../types.js';
-import type { Member } from './member.js';
+import type { Halt } from '../supervisor/halt.js';
+import type { Member, MemberEvents } from './member.js';
 import { PeakEwma } from './strategies/latency.js';
 import type { Candidate } from './strategy.js';
 
@@ -16,6 +17,10 @@ export interface ReplicaEvents {
   /** A place has become free. */
   freed(): void;
   status(replica: Replica): void;
+  /** It has shown that it is not stuck. */
+  released(): void;
+  halted(replica: Replica, halt: Halt): void;
+  died(replica: Replica, death: MemberEvents['death']): void;
 }
 
 export class Replica implements Candidate {
@@ -24,9 +29,11 @@ export class Replica implements Candidate {
   /** It takes no new calls: it is being replaced, the pool shrinks, or another has its place. */
   retiring = false;
   readonly #ewma = new PeakEwma();
-  readonly #unwatch: () => void;
+  readonly #unwatch: readonly (() => void)[];
   readonly #byMethod = new Map<string, number>();
   #idle: (() => void)[] = [];
+  /** It may be stuck: it gets nothing before it has answered. */
+  #held = false;
 
   constructor(
     readonly slot: number,
@@ -36,7 +43,15 @@ export class Replica implements Candidate {
     private readonly limits: ReplicaLimits,
     private readonly events: ReplicaEvents,
   ) {
-    this.#unwatch = member.onStatus(() => events.status(this));
+    this.#unwatch = [
+      member.onStatus(() => events.status(this)),
+      member.hear('halt', (halt) => events.halted(this, halt)),
+      member.hear('death', (death) => events.died(this, death)),
+      member.hear('held', (held) => {
+        this.#held = held;
+        if (!held) events.released();
+      }),
+    ];
   }
 
   get id(): string {
@@ -52,7 +67,7 @@ export class Replica implements Candidate {
     return !this.retiring && this.member.status === 'running';
   }
   get free(): boolean {
-    return this.active < this.limits.concurrency && this.ready;
+    return this.active < this.limits.concurrency && !this.#held && this.ready;
   }
 
   /** Calls of a method with a `concurrency` of its own that run here. */
@@ -103,6 +118,6 @@ export class Replica implements Candidate {
 
   forget(): void {
     this.retiring = true;
-    this.#unwatch();
+    for (const unwatch of this.#unwatch) unwatch();
   }
 }

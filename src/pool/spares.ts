@@ -1,4 +1,5 @@
-// Processes kept warm beside a pool: up, but in no place. One that gives up is not made anew until the pool is told to.
+// Processes kept warm beside a pool: up, but in no place. One that was ended by hand is not made anew until the pool is told to.
+import type { Clock, Timer } from '../supervisor/clock.js';
 import type { Member } from './member.js';
 
 interface Spare {
@@ -10,11 +11,12 @@ export class Spares {
   #spares: Spare[] = [];
   #warming = 0;
   #lost = 0;
+  #later: Timer | undefined;
+  #ended = false;
 
   constructor(
-    private readonly wanted: number,
-    private readonly start: () => Promise<Member>,
-    private readonly events: { failed(error: Error): void; lost(member: Member): void },
+    private readonly options: { readonly wanted: number; readonly clock: Clock; start(): Promise<Member> },
+    private readonly events: { failed(error: Error): void; lost(member: Member): void; ready(): void },
   ) {}
 
   /** Those that are ready. */
@@ -29,8 +31,10 @@ export class Spares {
   add(member: Member): void {
     const unwatch = member.onStatus((status) => {
       if (status === 'failed' || status === 'stopped') this.#lose(member);
+      else if (status === 'running') this.events.ready();
     });
     this.#spares.push({ member, unwatch });
+    if (member.status === 'running') this.events.ready();
   }
 
   /** One that is ready, now the caller's. */
@@ -50,18 +54,30 @@ export class Spares {
     });
   }
 
+  /** The same in `delay` ms; who asks last is heard. */
+  warmLater(delay: number): void {
+    const { clock, wanted } = this.options;
+    if (this.#later) clock.clearTimeout(this.#later);
+    if (wanted > 0 && !this.#ended) this.#later = clock.setTimeout(() => this.warm(), delay, { unref: true });
+  }
+
+  end(): void {
+    this.#ended = true;
+    if (this.#later) this.options.clock.clearTimeout(this.#later);
+  }
+
   /** Starts as many as are missing. */
   warm(): void {
-    while (this.#spares.length + this.#warming + this.#lost < this.wanted) {
+    if (this.#ended) return;
+    while (this.#spares.length + this.#warming + this.#lost < this.options.wanted) {
       this.#warming++;
-      this.start().then(
+      this.options.start().then(
         (member) => {
           this.#warming--;
           this.add(member);
         },
         (error: unknown) => {
           this.#warming--;
-          this.#lost++;
           this.events.failed(error as Error);
         },
       );

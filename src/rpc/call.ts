@@ -140,6 +140,8 @@ export class Call implements PendingCall, Due {
 
   #leave(reason: unknown): void {
     const { session, id } = this;
+    // Before it settles, which lets the next one go.
+    this.client.hold(session!);
     this.fail(reason);
     session?.cancel(id, reason);
     this.client.suspect(this);

@@ -6,13 +6,15 @@ import { parseDuration } from '../units.js';
 import type { CallOptions } from '../types.js';
 import { Call, type Stage } from './call.js';
 import { CallQueue } from './call-queue.js';
+import type { ClientOptions } from './client-options.js';
 import { currentContext, nextTraceparent } from './context.js';
 import { DEFAULT_LIMITS } from './frames.js';
 import { asResult } from './iterate-result.js';
+import { Hold } from './hold.js';
 import { encodeMeta, inheritHeaders, timeLeft, type Headers } from './meta.js';
 import { told } from './maybe-executed.js';
 import { now } from './now.js';
-import type { Meter, MethodMeter } from './meter.js';
+import type { MethodMeter } from './meter.js';
 import { methodNotFound, type RemoteTarget } from './remote.js';
 import type { MethodInfo } from './service.js';
 import type { Session } from './session.js';
@@ -34,25 +36,6 @@ export interface MethodState {
   readonly waiting: CallQueue;
 }
 
-export interface ClientOptions {
-  readonly name: string;
-  readonly id: string;
-  /** Where it runs, for stacks: `calculator (worker)`. */
-  readonly describe: string;
-  readonly level: 'objects' | 'bytes';
-  readonly meter?: Meter | undefined;
-  /** Default timeout of calls, ms. */
-  readonly timeout?: number | undefined;
-  readonly queueTimeout?: number | undefined;
-  readonly maxQueue?: number | undefined;
-  readonly maxInFlight?: number | undefined;
-  readonly maxFrame?: number | undefined;
-  readonly tracing?: boolean | undefined;
-  readonly handle?: () => unknown;
-  /** A sent call was given up: is the peer's loop still alive? */
-  onSuspect?(call: Call): void;
-}
-
 type State = { kind: 'waiting'; reason: string } | { kind: 'open'; session: Session } | { kind: 'refused'; error: () => Error };
 
 export class Client implements RemoteTarget {
@@ -70,6 +53,11 @@ export class Client implements RemoteTarget {
   #idle: (() => void)[] = [];
   #inFlight = 0;
   #lastSettled = 0;
+  #lastAnswered = 0;
+  readonly #hold = new Hold((held) => {
+    this.options.onHeld?.(held);
+    if (!held) this.pump();
+  });
 
   constructor(readonly options: ClientOptions) {}
 
@@ -122,8 +110,18 @@ export class Client implements RemoteTarget {
     return this.#lastSettled;
   }
 
+  /** When a call last got a result (`performance.now()`). */
+  get lastAnswered(): number {
+    return this.#lastAnswered;
+  }
+
+  /** Calls wait until the process has shown that it is not stuck. */
+  get held(): boolean {
+    return this.#hold.session !== undefined;
+  }
+
   waitingFor(): string {
-    return this.#state.kind === 'waiting' ? this.#state.reason : 'a free place';
+    return this.#state.kind === 'waiting' ? this.#state.reason : this.held ? 'its event loop to answer' : 'a free place';
   }
 
   /** Resolves when every call that was sent has settled. */
@@ -154,14 +152,18 @@ export class Client implements RemoteTarget {
   /** Calls go to `session` from now on, those that waited first. */
   attach(session: Session): void {
     this.#state = { kind: 'open', session };
+    this.#hold.end();
     this.pump();
   }
 
-  /** The session is gone; calls wait from now on. `error` makes the error of a call of `method` that was sent. */
-  detach(session: Session, error: (method: string) => Error, reason: string): void {
+  /** The session is gone; calls wait from now on. `error` makes the error of a call of `method` that was sent. Answers the methods of those that were. */
+  detach(session: Session, error: (method: string) => Error, reason: string): Set<string> {
     if (this.#state.kind === 'open' && this.#state.session === session) this.#state = { kind: 'waiting', reason };
+    if (this.#hold.session === session) this.#hold.end();
     const again: Call[] = [];
+    const methods = new Set<string>();
     for (const call of session.abandon(error)) {
+      if (call instanceof Call && call.attempts > 0) methods.add(call.label);
       // A control call is none of ours to repeat.
       if (call instanceof Call && call.snapshot && call.attempts < MAX_ATTEMPTS && this.#state.kind === 'waiting') again.push(call);
       else call.fail(error(call.label));
@@ -170,6 +172,12 @@ export class Client implements RemoteTarget {
     // Whatever they waited for, all wait for the next session now, in the order they were made.
     const waiting = [...again, ...this.#takeWaiting()];
     for (const call of waiting.sort((a, b) => a.order - b.order)) this.#queue.push(call);
+    return methods;
+  }
+
+  /** A call of `session` was given up: what comes now waits until its peer has answered, for a stuck one would take it along. */
+  hold(session = this.session): void {
+    if (session !== undefined && session === this.session && !session.closed) this.#hold.begin(session);
   }
 
   #takeWaiting(): Call[] {
@@ -232,7 +240,7 @@ export class Client implements RemoteTarget {
     const state = this.#state;
     try {
       call.headers = this.#headers(options.headers);
-      if (state.kind === 'refused') call.fail(state.error());
+      if (state.kind === 'refused' && !this.options.onRefused?.()) call.fail(state.error());
       else if (state.kind === 'open' && this.#takes(state.session) && hasRoom(method) && method.waiting.empty && this.#queue.empty) this.#send(call, state.session, args);
       else if (state.kind === 'waiting' && options.whileRestarting === 'fail') {
         call.fail(new QueueFullError(`${this.name}.${call.label}(): the process is not ready (waits for ${state.reason}) and the call is set to fail at once`, { process: this.name, maxQueue: 0, retryAfter: 100 }));
@@ -244,7 +252,7 @@ export class Client implements RemoteTarget {
 
   /** A session that has ended is left in place until it is known why; nothing is sent to it. */
   #takes(session: Session): boolean {
-    return !session.closed && !session.congested && this.#inFlight < (this.options.maxInFlight ?? DEFAULT_LIMITS.maxInFlight);
+    return !session.closed && !session.congested && session !== this.#hold.session && this.#inFlight < (this.options.maxInFlight ?? DEFAULT_LIMITS.maxInFlight);
   }
 
   #send(call: Call, session: Session, args: unknown[]): void {
@@ -359,7 +367,7 @@ export class Client implements RemoteTarget {
     if (stage === 'sent') {
       this.#inFlight--;
       method.active--;
-      this.#lastSettled = call.failed ? now() : call.session!.receivedAt;
+      this.#lastSettled = call.failed ? now() : (this.#lastAnswered = call.session!.receivedAt);
       method.meter?.record(this.#lastSettled - call.sentAt, call.failed);
     } else if (call.failed) method.meter?.record(0, true);
     this.pump();

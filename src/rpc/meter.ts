@@ -8,6 +8,7 @@ const newHistogram = () => createHistogram({ lowest: 1, highest: HIGHEST_MICROSE
 export class MethodMeter {
   requests = 0;
   errors = 0;
+  deaths = 0;
   readonly histogram: RecordableHistogram = newHistogram();
 
   record(milliseconds: number, failed: boolean): void {
@@ -18,12 +19,13 @@ export class MethodMeter {
   }
 
   snapshot(): MethodMetrics {
-    return { requests: this.requests, errors: this.errors, latency: latencyOf(this.histogram) };
+    return { requests: this.requests, errors: this.errors, deaths: this.deaths, latency: latencyOf(this.histogram) };
   }
 }
 
 export class Meter {
   readonly #methods = new Map<string, MethodMeter>();
+  #deaths = 0;
 
   method(name: string): MethodMeter {
     let meter = this.#methods.get(name);
@@ -31,12 +33,27 @@ export class Meter {
     return meter;
   }
 
+  /** Calls of the method that got a result. */
+  answered(name: string): number {
+    const meter = this.#methods.get(name);
+    return meter ? meter.requests - meter.errors : 0;
+  }
+
+  /** What it counts has died, with calls of `methods` that may have ended it; answers those. */
+  died(methods: readonly string[]): readonly string[] {
+    this.#deaths++;
+    for (const name of methods) this.method(name).deaths++;
+    return methods;
+  }
+
   /** Adds what `other` has counted: it counts no more. */
   absorb(other: Meter): void {
+    this.#deaths += other.#deaths;
     for (const [name, own] of other.#methods) {
       const total = this.method(name);
       total.requests += own.requests;
       total.errors += own.errors;
+      total.deaths += own.deaths;
       if (own.histogram.count > 0) total.histogram.add(own.histogram);
     }
   }
@@ -51,13 +68,16 @@ export class Meter {
     const merged = new Map<string, MethodMeter>();
     let requests = 0;
     let errors = 0;
+    let deaths = 0;
     for (const meter of meters) {
+      deaths += meter.#deaths;
       for (const [name, own] of meter.#methods) {
-        if (own.requests === 0) continue;
+        if (own.requests + own.deaths === 0) continue;
         let total = merged.get(name);
         if (!total) merged.set(name, (total = new MethodMeter()));
         total.requests += own.requests;
         total.errors += own.errors;
+        total.deaths += own.deaths;
         requests += own.requests;
         errors += own.errors;
         if (own.histogram.count === 0) continue;
@@ -66,7 +86,7 @@ export class Meter {
       }
     }
     const methods = Object.fromEntries(Array.from(merged, ([name, meter]) => [name, meter.snapshot()]));
-    return { requests, errors, latency: latencyOf(all), methods };
+    return { requests, errors, deaths, latency: latencyOf(all), methods };
   }
 }
 

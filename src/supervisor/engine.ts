@@ -6,6 +6,7 @@ import type { Emitter, ErrorSink } from './emitter.js';
 import type { Phase } from './lifecycle.js';
 import type { ForgetfulCollector, MetricsCollector, ProcessErrorType } from './metrics.js';
 import type { RestartPolicy } from './restart-options.js';
+import type { RestartLimit } from './restart-policy.js';
 import type { EndReason } from './status.js';
 import type { Syncer, UpdateType } from './syncer.js';
 import type { WorkQueue } from './work-queue.js';
@@ -15,8 +16,11 @@ export interface SupervisorEvents {
   transition: { id: string; generation: number; from: Phase; to: Phase };
   /** A sync succeeded. */
   synced: { id: string; generation: number; updateType: UpdateType; duration: number };
-  /** A hook failed or the thing died; `retryIn` is missing when it is not tried again. */
-  failure: { id: string; generation: number; errorType: ProcessErrorType; error: Error; retryIn?: number };
+  /**
+   * A hook failed or the thing died; `retryIn` is missing when it is not tried again. `limit`: which limit of its policy is met
+   * (`why` says it in words), so that it rests until then.
+   */
+  failure: { id: string; generation: number; errorType: ProcessErrorType; error: Error; retryIn?: number; limit?: RestartLimit; why?: string };
   /** The thing died by itself. */
   exit: { id: string; generation: number; clean: boolean; error: Error | undefined };
   /** It is being started again. */

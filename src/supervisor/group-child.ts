@@ -19,7 +19,7 @@ export interface GroupChild {
   stop(): Promise<void> | void;
   /** Default `permanent`. */
   type?: RestartType;
-  /** When the budget is used up by its death: `true` (default) takes the group down, `false` only gives this child up. */
+  /** When the budget is used up by its death: `true` (default) takes the group down, `false` lets only this child rest until the budget allows a restart. */
   critical?: boolean;
   /** The group starts even if this child cannot (default false). */
   optional?: boolean;
@@ -55,6 +55,11 @@ export class Member {
 
   get down(): boolean {
     return this.#state === 'down';
+  }
+
+  /** Given up, for now or for good. */
+  get failed(): boolean {
+    return this.#state === 'failed';
   }
 
   /** Not one that has ended for good or was given up. */

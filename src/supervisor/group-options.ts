@@ -31,8 +31,11 @@ export interface GroupEvents {
   'child-stopped': { name: string };
   'child-exit': { name: string; clean: boolean; error: Error | undefined };
   'child-restart': { name: string; restarts: number; delay: number };
-  /** It stays down: ended and not to be restarted, or given up. `restart(name)` brings it back. */
-  'child-ended': { name: string; state: 'ended' | 'failed'; error: Error | undefined };
+  /**
+   * It stays down: ended and not to be restarted, or given up. `restart(name)` brings it back. With `retryAfter` (ms) it is tried
+   * again by itself, when the budget allows a restart.
+   */
+  'child-ended': { name: string; state: 'ended' | 'failed'; error: Error | undefined; retryAfter?: number };
   /** A start or stop function threw. */
   'child-failed': { name: string; during: 'start' | 'stop'; error: Error };
   /** The budget is used up: the group has stopped all its children. */

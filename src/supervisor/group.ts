@@ -222,9 +222,8 @@ export class Group {
       else {
         const decision = this.#tracker.onExit({ clean, now: this.#clock.now() });
         if (decision.action === 'stop') {
-          const exhausted = this.#exhausted(culprit, error);
-          if (culprit.child.critical !== false) return this.#escalate(exhausted);
-          this.#events.emit('child-ended', { name: culprit.name, state: 'failed', error: exhausted });
+          if (culprit.child.critical !== false) return this.#escalate(this.#exhausted(culprit, error));
+          this.#rests(culprit, error, signal);
         } else {
           this.#events.emit('child-restart', { name: culprit.name, restarts: ++this.#restarts, delay: decision.delay });
           if (!(await this.#wait(decision.delay, signal))) return;
@@ -235,6 +234,28 @@ export class Group {
       const failure = await this.#startMissing(affected, signal);
       if (!failure) return this.#tracker.onStart(this.#clock.now());
       [culprit, clean, error] = [failure.member, false, failure.error];
+    }
+  }
+
+  /** The budget allows no restart of a child that the others can do without: it is tried again when it does, if ever. */
+  #rests(member: Member, cause: Error | undefined, signal: AbortSignal): void {
+    const delay = this.#tracker.allowedIn(this.#clock.now());
+    const retryAfter = delay === Infinity ? undefined : Math.ceil(delay);
+    const error = this.#exhausted(member, cause, retryAfter);
+    this.#events.emit('child-ended', { name: member.name, state: 'failed', error, ...(retryAfter !== undefined && { retryAfter }) });
+    if (delay !== Infinity) void this.#wait(delay, signal, true).then((go) => void (go && this.#enqueue(() => this.#retry(member, signal))));
+  }
+
+  async #retry(member: Member, signal: AbortSignal): Promise<void> {
+    // Somebody may have restarted it meanwhile, or taken it out.
+    if (signal.aborted || this.#state !== 'running' || !member.failed || !this.#members.includes(member)) return;
+    const now = this.#clock.now();
+    if (this.#tracker.onExit({ clean: false, now }).action === 'stop') return this.#rests(member, member.status().lastError, signal);
+    this.#events.emit('child-restart', { name: member.name, restarts: ++this.#restarts, delay: 0 });
+    try {
+      await this.#startMember(member);
+    } catch (error) {
+      if (!signal.aborted) this.#rests(member, toError(error), signal);
     }
   }
 
@@ -257,10 +278,10 @@ export class Group {
     return this.strategy === 'rest-for-one' ? this.#members.slice(at) : this.#members.slice(at, at + 1);
   }
 
-  #exhausted(culprit: Member, cause: Error | undefined): RestartsExhaustedError {
+  #exhausted(culprit: Member, cause: Error | undefined, retryAfter?: number): RestartsExhaustedError {
     const { maxRestarts, window } = this.#tracker.policy;
-    const why = `${this.name}: '${culprit.name}' died, and ${maxRestarts} restarts within ${window} ms are used up${cause ? `; last: ${cause.message}` : ''}`;
-    const error = new RestartsExhaustedError(why, { process: culprit.name, restarts: this.#restarts, cause });
+    const why = `${this.name}: '${culprit.name}' died, and ${maxRestarts} restarts within ${window} ms are used up${retryAfter === undefined ? '' : `; it is tried again in ${retryAfter} ms`}${cause ? `; last: ${cause.message}` : ''}`;
+    const error = new RestartsExhaustedError(why, { process: culprit.name, restarts: this.#restarts, limit: 'maxRestarts', cause, ...(retryAfter !== undefined && { retryAfter }) });
     culprit.giveUp(error);
     return error;
   }
@@ -284,7 +305,7 @@ export class Group {
   }
 
   /** False when the group was told to stop meanwhile. */
-  #wait(delay: number, signal: AbortSignal): Promise<boolean> {
+  #wait(delay: number, signal: AbortSignal, unref = false): Promise<boolean> {
     if (delay <= 0 || signal.aborted) return Promise.resolve(!signal.aborted);
     return new Promise((resolve) => {
       const done = (go: boolean) => {
@@ -293,7 +314,7 @@ export class Group {
         resolve(go);
       };
       const cut = () => done(false);
-      const timer = this.#clock.setTimeout(() => done(true), delay);
+      const timer = this.#clock.setTimeout(() => done(true), delay, { unref });
       signal.addEventListener('abort', cut, { once: true });
     });
   }

@@ -19,7 +19,7 @@ export interface RestartPolicyOptions {
   backoff?: { type?: BackoffType; initial?: Duration; max?: Duration; jitter?: number };
   /** Up for this long forgives earlier failures (default 10 s). */
   stableAfter?: Duration;
-  /** The circuit breaker: so many failed attempts in a row, of whatever kind, are the end (default 5). */
+  /** The circuit breaker: so many starts in a row that fail are the end (default 5). The death of one that came up is no failed start. */
   maxFailures?: number;
 }
 
@@ -30,6 +30,8 @@ export interface RestartPolicy {
   readonly backoff: Backoff;
   readonly stableAfter: number;
   readonly maxFailures: number;
+  /** What a limit means: false: it is given up. True: it rests, longer each time, and is tried again, for ever. */
+  readonly heals: boolean;
 }
 
 export const DEFAULT_RESTART_POLICY: RestartPolicy = {
@@ -39,6 +41,7 @@ export const DEFAULT_RESTART_POLICY: RestartPolicy = {
   backoff: { type: 'exponential', initial: 200, max: 30_000, jitter: 0.25 },
   stableAfter: 10_000,
   maxFailures: 5,
+  heals: false,
 };
 
 const TYPES: readonly RestartType[] = ['permanent', 'transient', 'temporary'];
@@ -69,6 +72,7 @@ export function resolveRestartPolicy(options: RestartPolicyOptions = {}, at = 'r
     },
     stableAfter: parseDuration(options.stableAfter ?? base.stableAfter, `${at}.stableAfter`),
     maxFailures: count(options.maxFailures ?? base.maxFailures, 1, `${at}.maxFailures`),
+    heals: false,
   };
 }
 

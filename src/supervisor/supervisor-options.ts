@@ -33,7 +33,7 @@ export interface SupervisorOptions<Config> {
 
 const OPTIONS = ['syncer', 'resyncInterval', 'backOffPeriod', 'gracePeriod', 'restartPolicy', 'metrics', 'onError', 'keepAlive', 'clock', 'random'];
 const UPDATE_OPTIONS = {
-  create: ['id', 'updateType', 'config', 'restartPolicy'],
+  create: ['id', 'updateType', 'config', 'restartPolicy', 'heals'],
   update: ['id', 'updateType', 'config', 'restartPolicy'],
   sync: ['id', 'updateType', 'config'],
   terminate: ['id', 'updateType', 'config', 'terminateOptions'],
@@ -83,4 +83,5 @@ const endlessRetry = (backOffPeriod: number): RestartPolicy => ({
   backoff: terminationBackoff(backOffPeriod),
   stableAfter: 10_000,
   maxFailures: Infinity,
+  heals: false,
 });

@@ -43,7 +43,7 @@ export class Supervisor<Config = unknown> {
     checkUpdate(update);
     if (update.updateType === 'terminate') return this.#terminate(update.id, update.config, checkTerminateOptions(update.terminateOptions));
     if (this.#stopping) throw new ProcessStoppedError(`${update.id}: the supervisor is shutting down`, { process: update.id });
-    const restartPolicy = 'restartPolicy' in update && update.restartPolicy ? resolveRestartPolicy(update.restartPolicy) : undefined;
+    const restartPolicy = policyOf(update, this.#engine.restartPolicy);
     const unit = this.#units.get(update.id);
     if (!unit) {
       if (update.updateType !== 'create' && update.config === undefined) throw notFound(update.id);
@@ -198,6 +198,13 @@ export class Supervisor<Config = unknown> {
     this.#units.delete(id);
     this.#engine.metrics.processForgotten(id);
   }
+}
+
+/** What an update says of the policy of its unit; undefined: nothing. */
+function policyOf(update: ProcessUpdate<unknown>, base: RestartPolicy): RestartPolicy | undefined {
+  const own = 'restartPolicy' in update && update.restartPolicy ? resolveRestartPolicy(update.restartPolicy) : undefined;
+  const heals = 'heals' in update && update.heals === true;
+  return own || heals ? { ...(own ?? base), heals } : undefined;
 }
 
 const notFound = (id: string) => new UnitNotFoundError(`no unit '${id}'`, { id });

@@ -65,7 +65,8 @@ interface AnyUpdate { id: string }
 
 /** `update`, `sync` and `terminate` of an unknown id need a config: it creates the unit, even if only to end it. */
 export type ProcessUpdate<Config> = AnyUpdate & (
-  | { updateType: 'create'; config: Config; restartPolicy?: RestartPolicyOptions | undefined }
+  /** `heals`: when a limit of its policy is met, it rests by backoff and is tried again, for ever, instead of being given up. */
+  | { updateType: 'create'; config: Config; restartPolicy?: RestartPolicyOptions | undefined; heals?: boolean | undefined }
   | { updateType: 'update'; config?: Config; restartPolicy?: RestartPolicyOptions | undefined }
   | { updateType: 'sync'; config?: Config }
   | { updateType: 'terminate'; config?: Config; terminateOptions?: TerminateOptions }
@@ -76,8 +77,12 @@ export interface ExitReport {
   error?: unknown;
   /** It ended as it was meant to: `transient` units stay down. */
   clean?: boolean;
-  /** Counts as a failed attempt; default: whenever it was not clean. */
+  /** Counts as a failure; default: whenever it was not clean. */
   failed?: boolean;
+  /** Counts as a failed start, for the breaker; default: when it was not up. */
+  start?: boolean;
+  /** It had done its work: what failed before is forgiven. */
+  served?: boolean;
   /** Of which generation it was (`ctx.generation`); a report about an earlier one is ignored. */
   generation?: number;
 }

@@ -4,7 +4,7 @@ import { RestartsExhaustedError } from '../errors.js';
 import { jitter } from './backoff.js';
 import { isTransient, toError, type Engine } from './engine.js';
 import { Lifecycle, type Phase } from './lifecycle.js';
-import { RestartTracker } from './restart-policy.js';
+import { limitText, RestartTracker, type ExitEvent, type RestartLimit } from './restart-policy.js';
 import type { RestartPolicy } from './restart-options.js';
 import { HEALTHY_ERRORS, type EndReason, type ProcessStatus } from './status.js';
 import type { ExitReport, SyncCause, SyncContext, SyncResult, UpdateType } from './syncer.js';
@@ -225,7 +225,7 @@ export class Worker<Config> {
     if (!this.#lifecycle.alive) return;
     if (result.terminal) return this.#endTerminal(result.error);
     if (exit) return this.#judgeExit(exit.error === undefined && error ? { ...exit, error } : exit);
-    if (error) return this.#judge(error, { clean: false, transient: isTransient(error) }, 'retry');
+    if (error) return this.#judge(error, { clean: false, start: true, transient: isTransient(error) }, 'retry');
     this.#succeed(updateType, now, now - started);
   }
 
@@ -255,18 +255,18 @@ export class Worker<Config> {
     this.#down = true;
     this.#engine.events.emit('exit', { id: this.id, generation: this.generation, clean, error });
     if (!this.#lifecycle.alive) return;
-    this.#judge(clean ? error : (error ?? new Error(`${this.id} died by itself`)), { clean, failed: report.failed }, 'restart');
+    this.#judge(clean ? error : (error ?? new Error(`${this.id} died by itself`)), { clean, failed: report.failed, start: report.start, served: report.served }, 'restart');
   }
 
   /** Asks the restart policy what to do about a failed attempt or a death, and does it. */
-  #judge(error: Error | undefined, event: { clean: boolean; failed?: boolean | undefined; transient?: boolean }, cause: SyncCause): void {
+  #judge(error: Error | undefined, event: Omit<ExitEvent, 'now'>, cause: SyncCause): void {
     // A look that was due a moment ago must not cut the delay short.
     this.#due = false;
     const decision = this.#tracker.onExit({ ...event, now: this.#engine.clock.now() });
     const retryIn = decision.action === 'restart' ? decision.delay : undefined;
     if (error) {
       if (event.failed ?? !event.clean) this.#errorCount++;
-      this.#recordError(error, 'sync_error', retryIn);
+      this.#recordError(error, 'sync_error', retryIn, decision.action === 'restart' ? decision.limit : undefined);
     } else if (retryIn !== undefined) {
       this.#schedule(retryIn);
     }
@@ -275,14 +275,14 @@ export class Worker<Config> {
     if (decision.action === 'restart') return;
     const { reason } = decision;
     if (reason === 'circuit-open' || reason === 'max-restarts') {
-      const { maxFailures, maxRestarts, window } = this.#tracker.policy;
-      const why = reason === 'circuit-open' ? `${maxFailures} attempts in a row failed` : `${maxRestarts} restarts within ${window} ms are used up`;
-      this.#lastError = new RestartsExhaustedError(`${this.id} is given up: ${why}${error ? `; last: ${error.message}` : ''}`, { process: this.id, restarts: this.#restartCount, cause: error });
+      const limit = reason === 'circuit-open' ? 'maxFailures' : 'maxRestarts';
+      const why = limitText(this.#tracker.policy, limit);
+      this.#lastError = new RestartsExhaustedError(`${this.id} is given up: ${why}${error ? `; last: ${error.message}` : ''}`, { process: this.id, restarts: this.#restartCount, limit, cause: error });
     }
     void this.terminate(reason);
   }
 
-  #recordError(thrown: unknown, errorType: 'sync_error' | 'termination_error' | 'cleanup_error', retryIn: number | undefined): void {
+  #recordError(thrown: unknown, errorType: 'sync_error' | 'termination_error' | 'cleanup_error', retryIn: number | undefined, limit?: RestartLimit): void {
     const error = toError(thrown);
     this.#lastError = error;
     if (errorType !== 'sync_error') this.#errorCount++;
@@ -292,7 +292,7 @@ export class Worker<Config> {
       this.#engine.metrics.workQueueRetry(this.id);
       this.#engine.metrics.workQueueBackoffDuration(this.id, retryIn);
     }
-    this.#engine.events.emit('failure', { id: this.id, generation: this.generation, errorType, error, ...(retryIn !== undefined && { retryIn }) });
+    this.#engine.events.emit('failure', { id: this.id, generation: this.generation, errorType, error, ...(retryIn !== undefined && { retryIn }), ...(limit && { limit, why: limitText(this.#tracker.policy, limit) }) });
   }
 
   #schedule(delay: number): void {

@@ -26,7 +26,9 @@ const LINKED = ['none', 'worker', 'child', 'pool'] as const;
 const SINGLE = ['worker', 'child'] as const;
 /** No restart within a test. */
 const LATER = { restartPolicy: { backoff: { initial: 60_000, max: 60_000 } } } as const;
-/** Once and never again. */
+/** No restart without a rest. */
+const RESTS = { restartPolicy: { maxRestarts: 0, backoff: { initial: 60_000, max: 60_000 } } } as const;
+/** Once, and no more without a rest. */
 const ONCE = { restartPolicy: { maxRestarts: 1, backoff: { initial: 100 } } } as const;
 
 const past = <T>(body: () => T): T => runInContext(new CallContext('outer', 'method', 'test', Date.now() - 5), body, undefined);
@@ -82,6 +84,8 @@ const cases: Record<string, readonly (readonly [places: readonly Place[], run: C
     client.invoke('hang', [], {}).catch(() => {});
     return { ended: await rejection(client.invoke('quick', [], {})) };
   }]],
+  resting: [[['pool', 'cpu'], when(RESTS, async (calls) => (await dead(calls), rejection(Promise.resolve(calls.value('it', 1)))))]],
+  poison: [[['pool', 'cpu'], when({ poison: { deaths: 1 } }, async (calls) => (await dead(calls), rejection(Promise.resolve(calls.leaves('it')))))]],
   'circuit-open': [[['pool', 'cpu'], when({ breaker: { threshold: 1 } }, async (calls) => (await rejection(Promise.resolve(calls.fails('f', 'no'))), rejection(Promise.resolve(calls.value('it', 1)))))]],
   timeout: [[PLACES, when({}, (calls) => rejection(calls.$with({ timeout: 300 }).slow('it', 60_000)))]],
   deadline: [[PLACES, when({}, (calls) => rejection(past(() => calls.slow('it', 1))))]],

@@ -1,6 +1,9 @@
 // pm.isolate over real threads and children: a process for each key, apart from all the others.
 import { createProcessManager, InitError, InvalidOptionError, ProcessStartError, RestartsExhaustedError, UnitNotFoundError, UnknownOptionError, UnsupportedOptionError, type IsolateOptions } from 'mimas';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { temporaryFolder } from '../helpers/temporary.js';
 import type Tenant from '../fixtures/manager/tenant.process.js';
 
 const FILE = new URL('../fixtures/manager/tenant.process.ts', import.meta.url);
@@ -184,6 +187,43 @@ describe('a key that was given up', () => {
     expect(await (await tenants.get({ namespace: 'a' })).greet('a')).toBe('hello, a');
     expect(await a.greet('again')).toBe('hello, again');
     expect((await tenants.health()).status).toBe('healthy');
+  });
+
+  it('is told with the limit and the time that is left; a proxy that somebody still holds brings it back after the cooldown', async () => {
+    const { tenants } = setUp({ restartPolicy: { maxRestarts: 0 }, cooldown: 300 });
+    const failed: Error[] = [];
+    tenants.on('failed', ({ error }) => failed.push(error));
+    const a = await tenants.get({ namespace: 'a' });
+    for (let round = 0; round < 2; round++) {
+      await expect(a.crash()).rejects.toMatchObject({ code: 'PROCESS_CRASHED' });
+      await until(() => failed.length === round + 1);
+      const refused = await tenants.get({ namespace: 'a' }).catch((error: unknown) => error as RestartsExhaustedError);
+      expect(refused).toMatchObject({ code: 'RESTARTS_EXHAUSTED', limit: 'maxRestarts', retryAfter: expect.any(Number), message: expect.stringContaining('given up (maxRestarts)') });
+      expect(failed[round]).toMatchObject({ limit: 'maxRestarts' });
+      await expect(a.greet('too soon')).rejects.toThrow(RestartsExhaustedError);
+      await new Promise((resolve) => setTimeout(resolve, (refused as RestartsExhaustedError).retryAfter));
+      // Nobody asks for the key: many call what they have.
+      expect(await Promise.all([a.greet('a'), a.greet('b')])).toEqual(['hello, a', 'hello, b']);
+      expect(tenants.list()).toMatchObject([{ state: 'running' }]);
+    }
+  });
+
+  it('stays given up for another cooldown when it cannot be started again, and comes back when it can', async () => {
+    const broken = join(temporaryFolder('mimas-test-'), 'broken');
+    const { tenants } = setUp({ dependencies: { broken }, restartPolicy: { maxRestarts: 0 }, cooldown: 200 });
+    const a = await tenants.get({ namespace: 'a' });
+    writeFileSync(broken, '');
+    await expect(a.crash()).rejects.toMatchObject({ code: 'PROCESS_CRASHED' });
+    await until(() => tenants.list().some(({ state }) => state === 'failed'));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await expect(tenants.get({ namespace: 'a' })).rejects.toMatchObject({ code: 'RESTARTS_EXHAUSTED', limit: 'maxRestarts' });
+    expect(tenants.list()).toMatchObject([{ id: 'ns:a', state: 'failed' }]);
+    await expect(tenants.get({ namespace: 'a' })).rejects.toThrow(/ns:a: it was given up, and could not be started again: .*is broken/s);
+    await expect(a.greet('a')).rejects.toThrow(RestartsExhaustedError);
+    rmSync(broken);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await a.greet('a')).toBe('hello, a');
+    expect(tenants.list()).toMatchObject([{ id: 'ns:a', state: 'running' }]);
   });
 
   it('terminate clears it at once', async () => {

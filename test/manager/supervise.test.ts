@@ -151,6 +151,20 @@ describe('a tree', () => {
     expect((await who(tree, 'b')).calls).toBe(1);
   });
 
+  it('a child that is not critical is tried again when the budget allows it: its proxy lives', async () => {
+    const { tree } = await setUp([{ name: 'a', file }, { name: 'b', file, critical: false }], { intensity: 1, period: '3s' });
+    await crash(tree, 'b');
+    await until(() => tree.status().children[1]!.starts === 2 && states(tree).includes('b running'));
+    await crash(tree, 'b');
+    await until(() => states(tree).includes('b failed'));
+    const error = await who(tree, 'b').catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(RestartsExhaustedError);
+    expect((error as RestartsExhaustedError).retryAfter).toBeGreaterThan(0);
+    await until(() => states(tree).includes('b running'));
+    expect((await who(tree, 'b')).calls).toBe(1);
+    expect((await who(tree, 'a')).calls).toBe(1);
+  });
+
   it('a transient child may end by itself, a temporary one may die: neither is brought back', async () => {
     const { tree } = await setUp([{ name: 'a', file, type: 'transient', options: { isolation: 'child' } }, { name: 'b', file, type: 'temporary' }, { name: 'c', file, type: 'transient' }]);
     await crash(tree, 'a', 0);

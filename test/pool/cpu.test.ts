@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { CallTimeoutError, MemoryLimitError, NotCloneableError, ProcessCrashedError, RestartsExhaustedError, UnsupportedOptionError, type PoolSpawnOptions } from '../../dist/index.js';
+import { CallTimeoutError, MemoryLimitError, NotCloneableError, ProcessCrashedError, UnsupportedOptionError, type PoolSpawnOptions } from '../../dist/index.js';
 import { codeOf, counts, FILE, makePool, manager, sleep, SOURCE, until, type Worker } from './helpers.js';
 
 const cpuPool = (options: PoolSpawnOptions = {}, file: string | URL = FILE) => makePool({ workload: 'cpu', ...options }, file);
@@ -112,17 +112,6 @@ it('a thread that dies: its call fails, idempotent ones run elsewhere, waiting o
   await whole(pool);
   const [first] = pool.$handle.replicas();
   expect(first!.threadId).toBeGreaterThan(0);
-});
-
-it('a spent restart budget: the pool refuses with the reason', async () => {
-  const pool = await cpuPool({ size: 1, restartPolicy: { maxRestarts: 1, backoff: { initial: 1 } } });
-  await codeOf(pool.exit(1));
-  await codeOf(pool.exit(1));
-  const error = await pool.add(1, 2).catch((e: unknown) => e);
-  expect(error).toBeInstanceOf(RestartsExhaustedError);
-  await expect(pool.$handle.health()).resolves.toMatchObject({ status: 'unhealthy' });
-  await pool.$handle.scale(1);
-  await expect(pool.add(1, 2)).resolves.toBe(3);
 });
 
 it('memory limits, environment and arguments reach the threads', async () => {

@@ -94,32 +94,7 @@ it("errors of the business never count against a replica", async () => {
   expect(counts(await Promise.all(Array.from({ length: 10 }, () => pool.where())))).toEqual([5, 5]);
 });
 
-it('a spent restart budget: health and errors say so, the rest goes on, and scale() begins anew', async () => {
-  const pool = await makePool({ size: 2, restartPolicy: { maxRestarts: 1, backoff: { initial: 5 } } });
-  const failures: string[] = [];
-  pool.$handle.on('replica-failed', ({ error }) => failures.push((error as { code?: string }).code ?? error.message));
-  const killOne = async () => {
-    const before = pool.$handle.replicas().reduce((sum, { restarts }) => sum + restarts, 0) + failures.length * 10;
-    await codeOf(pool.exit(1));
-    await until(() => pool.$handle.replicas().reduce((sum, { restarts }) => sum + restarts, 0) + failures.length * 10 !== before);
-    await until(() => pool.$handle.replicas().every(({ status }) => status === 'running'));
-  };
-  while (failures.length === 0) await killOne();
-  const health = await pool.$handle.health();
-  expect(health.status).toBe('degraded');
-  expect(health.checks[0]).toMatchObject({ name: 'replicas', status: 'warn', message: '1 of 2 replicas are ready; 1 gave up: the restart policy allows no more' });
-  await expect(pool.add(1, 2)).resolves.toBe(3);
-  while (failures.length === 1) await killOne();
-  const error = await pool.add(1, 2).catch((e: unknown) => e);
-  expect(error).toBeInstanceOf(RestartsExhaustedError);
-  expect((error as Error).message).toMatch(/worker\.add\(\): no replica of the pool is left: .*; \$handle\.scale\(\) or reload\(\) starts new ones/s);
-  await expect(pool.$handle.health()).resolves.toMatchObject({ status: 'unhealthy' });
-  await pool.$handle.scale(2);
-  await expect(pool.add(1, 2)).resolves.toBe(3);
-  await expect(pool.$handle.health()).resolves.toMatchObject({ status: 'healthy' });
-});
-
-it('calls that wait when the last replica is given up fail with the reason', async () => {
+it('calls that wait when the last replica is lost, because its policy wants no restart, fail with the reason', async () => {
   const { members, remote } = await fakePool({ size: 1, concurrency: 1 });
   const running = remote.work();
   const waiting = codeOf(remote.work());

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { transformSync } from 'esbuild';
 import { afterEach } from 'vitest';
 import { createProcessManager, type ManagerOptions, type PoolSpawnOptions, type ProcessManager, type ProcessStatus, type RemotePool } from '../../dist/index.js';
-import type { Member, StartMember } from '../../dist/pool/member.js';
+import type { Member, MemberEvents, StartMember } from '../../dist/pool/member.js';
 import { resolvePoolOptions, type PoolOptions } from '../../dist/pool/options.js';
 import { Pool } from '../../dist/pool/pool.js';
 import { createRemote } from '../../dist/rpc/remote.js';
 import { iterateResult } from '../../dist/rpc/iterate-result.js';
 import { Meter } from '../../dist/rpc/meter.js';
+import { Emitter } from '../../dist/supervisor/emitter.js';
+import type { Halt } from '../../dist/supervisor/halt.js';
 import type { Clock } from '../../dist/supervisor/clock.js';
 import { temporaryProject } from '../helpers/compile.js';
 import type Worker from '../fixtures/pool/worker.process.js';
@@ -66,6 +68,10 @@ export class FakeMember implements Member {
   restarts = 0;
   status: ProcessStatus = 'running';
   failure: Error | undefined;
+  halt: Halt | undefined;
+  readonly events = new Emitter<MemberEvents>();
+  /** How often it was tried before its time. */
+  retries = 0;
   memory = 0;
   stopped = false;
   readonly calls: { method: string; args: unknown[]; resolve(value?: unknown): void; reject(error: unknown): void }[] = [];
@@ -87,6 +93,20 @@ export class FakeMember implements Member {
   onStatus(listener: (status: ProcessStatus) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+  hear<E extends keyof MemberEvents>(event: E, listener: (detail: MemberEvents[E]) => void): () => void {
+    return this.events.on(event, listener);
+  }
+  async retry(): Promise<void> {
+    this.retries++;
+    this.halt = undefined;
+    this.become('running');
+  }
+  /** It has died once more, and is tried again in so many ms. */
+  rest(ms: number): void {
+    this.become('restarting');
+    this.halt = { limit: 'maxRestarts', why: 'too often', until: performance.now() + ms, cause: undefined };
+    this.events.emit('halt', this.halt);
   }
   become(status: ProcessStatus): void {
     this.status = status;

@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { transfer } from 'mimas';
-import { Client, type ClientOptions } from '#mimas/rpc/client.js';
+import { Client } from '#mimas/rpc/client.js';
+import type { ClientOptions } from '#mimas/rpc/client-options.js';
 import { currentCall } from '#mimas/rpc/context.js';
 import type { Link, LinkEvents } from '#mimas/rpc/link.js';
 import { createRemote } from '#mimas/rpc/remote.js';

@@ -164,6 +164,46 @@ describe('the budget', () => {
     expect([group.state, group.status().error]).toEqual(['running', undefined]);
   });
 
+  it('a child that is not critical rests until the budget allows a restart, and is tried again, for as long as it takes', async () => {
+    let broken = false;
+    const start = () => (broken ? Promise.reject(new Error('no disk')) : undefined);
+    const { group, exit, clock, states } = setUp('ab', { intensity: 2, period: '10s' }, { b: { critical: false, start } });
+    const ended: (number | undefined)[] = [];
+    group.on('child-ended', ({ retryAfter }) => ended.push(retryAfter));
+    await group.start();
+    await exit('b');
+    await clock.advance(4_000);
+    await exit('b');
+    await clock.advance(1_000);
+    broken = true;
+    await exit('b');
+    // The first restart leaves the window five seconds from now.
+    expect([states(), ended]).toEqual(['a:running b:failed', [5_000]]);
+    expect(group.status().children[1]!.lastError).toMatchObject({ code: 'RESTARTS_EXHAUSTED', limit: 'maxRestarts', retryAfter: 5_000, message: "group: 'b' died, and 2 restarts within 10000 ms are used up; it is tried again in 5000 ms; last: died" });
+    await clock.advance(4_999);
+    expect(states()).toBe('a:running b:failed');
+    await clock.advance(1);
+    expect([states(), ended]).toEqual(['a:running b:failed', [5_000, 4_000]]);
+    await clock.advance(4_000);
+    expect(ended).toEqual([5_000, 4_000, 6_000]);
+    broken = false;
+    await clock.advance(6_000);
+    expect(states()).toBe('a:running b:running');
+    await exit('b');
+    expect([states(), group.state]).toEqual(['a:running b:failed', 'running']);
+    // Who restarts it by hand is not followed by a second start.
+    await group.restart('b');
+    const { starts } = group.status().children[1]!;
+    await clock.advance(60_000);
+    expect(group.status().children[1]).toMatchObject({ starts, state: 'running' });
+    await exit('b');
+    await exit('b');
+    await exit('b');
+    await group.stop();
+    await clock.advance(60_000);
+    expect([states(), clock.pending]).toEqual(['a:stopped b:failed', 0]);
+  });
+
   it('deaths further apart than the period are always healed; intensity 0 heals none', async () => {
     const patient = setUp('a', { intensity: 1, period: '1s' });
     await patient.group.start();

@@ -87,10 +87,10 @@ it('16. a first start that fails is told at once, with its cause, and not tried 
 
 it('a process that keeps dying is given up, with the reason', async () => {
   const { supervisor } = setUp();
-  await supervisor.updateProcess({ id: 'a', updateType: 'create', config: { code: 'console.log("ready"); setTimeout(() => process.exit(7), 5)' }, restartPolicy: { maxFailures: 3, backoff: { initial: 5 } } });
+  await supervisor.updateProcess({ id: 'a', updateType: 'create', config: { code: 'console.log("ready"); setTimeout(() => process.exit(7), 5)' }, restartPolicy: { maxRestarts: 2, backoff: { initial: 5 } } });
   await until(() => supervisor.isFinished('a'));
   const { endReason, lastError, restartCount } = supervisor.getProcessStatus('a')!;
-  expect([endReason, restartCount, lastError?.cause]).toEqual(['circuit-open', 2, new Error('exit 7')]);
+  expect([endReason, restartCount, lastError?.cause]).toEqual(['max-restarts', 2, new Error('exit 7')]);
   expect(lastError).toBeInstanceOf(RestartsExhaustedError);
   await supervisor.shutdown();
 });

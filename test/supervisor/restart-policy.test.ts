@@ -38,10 +38,14 @@ describe('decideRestart', () => {
     ['4th failure in a row: still tried', {}, failing(3), crash, restart(1600)],
     ['5th failure in a row: the breaker opens', {}, failing(4), crash, stop('circuit-open')],
     ['5th failure, but stable in between: forgiven', {}, failing(4, NOW - 10_000), crash, restart(200)],
-    ['5th failure, up for less than stableAfter: not forgiven', {}, failing(4, NOW - 9_999), crash, stop('circuit-open')],
+    ['the death of one that came up is no failed start: it never opens the breaker', {}, failing(9, NOW - 10), crash, restart(30_000)],
+    ['… and up for less than stableAfter forgives no delay', {}, failing(2, NOW - 9_999), crash, restart(800)],
+    ['one that did its work begins with the initial delay again', {}, failing(9, NOW - 10), { ...crash, served: true }, restart(200)],
+    ['a death may count as a failed start where its owner says so', {}, { ...failing(4, NOW - 10), failedStarts: 4 }, { ...crash, start: true }, stop('circuit-open')],
     ['a clean end after 4 failures does not open the breaker', {}, failing(4), clean, restart(1600)],
     ['an end on request after 4 failures does not open the breaker', {}, failing(4), asked, restart(1600)],
-    ['maxFailures 1: the first failure is the last', { maxFailures: 1 }, fresh, crash, stop('circuit-open')],
+    ['maxFailures 1: the first start that fails is the last', { maxFailures: 1 }, failing(0), crash, stop('circuit-open')],
+    ['maxFailures 1: a death is not', { maxFailures: 1 }, fresh, crash, restart(200)],
     ['restarts within the window used up', { maxRestarts: 2 }, restarted(10_000, 20_000), crash, stop('max-restarts')],
     ['clean ends use them up, too', { maxRestarts: 2 }, restarted(10_000, 20_000), clean, stop('max-restarts')],
     ['the window slides', { maxRestarts: 2 }, restarted(10_000, 60_000), crash, restart(200)],
@@ -52,6 +56,20 @@ describe('decideRestart', () => {
     const before = JSON.stringify(history);
     expect(decideRestart(resolveRestartPolicy(policy), history, event, middle)).toEqual(decision);
     expect(JSON.stringify(history)).toBe(before);
+  });
+
+  it.each<[what: string, policy: RestartPolicyOptions, history: RestartHistory, event: ExitEvent, decision: RestartDecision]>([
+    ['below its limits it waits as any other', {}, restarted(10, 20), crash, restart(200)],
+    ['restarts used up: it rests, by those of the window', { maxRestarts: 2 }, restarted(10, 20), crash, { action: 'restart', delay: 800, limit: 'maxRestarts' }],
+    ['… longer each time, also when it did its work', { maxRestarts: 2 }, restarted(10, 20, 30, 40), { ...crash, served: true }, { action: 'restart', delay: 3200, limit: 'maxRestarts' }],
+    ['… up to max', { maxRestarts: 2, backoff: { max: '1s' } }, restarted(10, 20, 30, 40), crash, { action: 'restart', delay: 1000, limit: 'maxRestarts' }],
+    ['… until the window lets it go', { maxRestarts: 2 }, restarted(10, 60_000), crash, restart(200)],
+    ['starts in a row fail: it rests', {}, failing(4), crash, { action: 'restart', delay: 3200, limit: 'maxFailures' }],
+    ['… longer each time', {}, failing(6), crash, { action: 'restart', delay: 12_800, limit: 'maxFailures' }],
+    ['transient, clean end: completed all the same', { type: 'transient' }, fresh, clean, stop('completed')],
+    ['temporary: not restarted all the same', { type: 'temporary' }, fresh, crash, stop('not-restarted')],
+  ])('of a policy that heals: %s', (_what, policy, history, event, decision) => {
+    expect(decideRestart({ ...resolveRestartPolicy(policy), heals: true }, history, event, middle)).toEqual(decision);
   });
 
   it('spreads delays over ±25 %', () => {

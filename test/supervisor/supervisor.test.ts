@@ -339,7 +339,7 @@ describe('deaths and the restart policy', () => {
     expect(await create('a')).toMatchObject({ state: 'Syncing', generation: 2, errorCount: 0, endReason: undefined });
   });
 
-  it('failed starts and early deaths count together for the breaker', async () => {
+  it('a death between starts that fail is no failed start: the breaker counts those in a row only', async () => {
     const { create, supervisor, syncer, clock } = setUp({ restartPolicy: { maxRestarts: Infinity, backoff: { initial: 10, max: 10 } } });
     let attempt = 0;
     syncer.onSync = () => {
@@ -350,8 +350,43 @@ describe('deaths and the restart policy', () => {
       await clock.advance(20);
       supervisor.notifyExit('a', { error: new Error('died') });
     }
-    expect(attempt).toBe(5);
+    expect(attempt).toBe(10);
+    expect(supervisor.getProcessStatus('a')).toMatchObject({ state: 'Syncing', endReason: undefined });
+    syncer.onSync = () => Promise.reject(new Error('start failed'));
+    await clock.advance(200);
     expect(supervisor.getProcessStatus('a')?.endReason).toBe('circuit-open');
+  });
+
+  it('deaths that their owner counts as failed starts open the breaker', async () => {
+    const { create, supervisor, clock } = setUp({ restartPolicy: { maxRestarts: Infinity, backoff: { initial: 10, max: 10 } } });
+    await create('a');
+    for (let i = 0; i < 5; i++) {
+      supervisor.notifyExit('a', { error: new Error('died'), start: true });
+      await clock.advance(20);
+    }
+    expect(supervisor.getProcessStatus('a')).toMatchObject({ endReason: 'circuit-open', restartCount: 4 });
+  });
+
+  it('a unit that heals rests when a limit is met, is told with limit and reason, and is tried again for ever', async () => {
+    const { supervisor, syncer, clock } = setUp({ random: () => 0.5 });
+    const told: unknown[] = [];
+    supervisor.on('failure', ({ retryIn, limit, why }) => told.push([retryIn, limit, why]));
+    await supervisor.updateProcess({ id: 'a', updateType: 'create', config: 'c', heals: true, restartPolicy: { maxRestarts: 2, backoff: { initial: 100, max: 1000 } } });
+    for (let i = 0; i < 6; i++) {
+      supervisor.notifyExit('a', { error: new Error('died') });
+      await clock.advance(1000);
+      expect(supervisor.getProcessStatus('a')).toMatchObject({ state: 'Syncing', down: false, restartCount: i + 1 });
+    }
+    const used = '2 restarts within 60000 ms are used up (maxRestarts)';
+    expect(told).toEqual([[100, undefined, undefined], [200, undefined, undefined], [400, 'maxRestarts', used], [800, 'maxRestarts', used], [1000, 'maxRestarts', used], [1000, 'maxRestarts', used]]);
+    syncer.onSync = () => Promise.reject(new Error('start failed'));
+    supervisor.notifyExit('a', { error: new Error('died') });
+    await clock.advance(120_000);
+    expect(supervisor.getProcessStatus('a')).toMatchObject({ state: 'Syncing', endReason: undefined });
+    expect(told.at(-1)).toEqual([1000, 'maxFailures', '5 starts in a row failed (maxFailures)']);
+    syncer.onSync = () => undefined;
+    await clock.advance(1000);
+    expect(supervisor.getProcessStatus('a')).toMatchObject({ healthy: true, down: false });
   });
 
   it('deaths after a stable time are forgiven by the breaker, but not by maxRestarts in the window', async () => {

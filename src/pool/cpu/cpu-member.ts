@@ -1,7 +1,7 @@
 // One thread of a CPU pool as a member of the pool: brought up again when it dies, by the same restart policy as any process.
 // Invariants: one call at a time; a call that is given up takes the thread with it, which does not count as a failure.
 import { nanoid } from 'nanoid';
-import { CallTimeoutError, NotCloneableError, ProcessStartError, ProcessStoppedError, RestartsExhaustedError } from '../../errors.js';
+import { CallTimeoutError, NotCloneableError, ProcessStoppedError, RestartsExhaustedError } from '../../errors.js';
 import { Tag } from '../../rpc/codec.js';
 import { currentContext, nextTraceparent } from '../../rpc/context.js';
 import { Meter } from '../../rpc/meter.js';
@@ -15,15 +15,17 @@ import { ratesBetween, type Rates } from '../../runtime/usage.js';
 import { within } from '../../runtime/within.js';
 import { Emitter } from '../../supervisor/emitter.js';
 import { noteStatusStep } from '../../supervisor/process-status.js';
-import { RestartTracker } from '../../supervisor/restart-policy.js';
+import { haltText, type Halt } from '../../supervisor/halt.js';
 import type { CallOptions, HealthCheckResult, HealthStatus, ProcessInfo, ProcessMetrics, ProcessStatus } from '../../types.js';
-import { MAX_TIMEOUT, parseDuration } from '../../units.js';
-import type { Member } from '../member.js';
+import { parseDuration } from '../../units.js';
+import type { Member, MemberEvents } from '../member.js';
+import { bootThread } from './boot-thread.js';
 import { Bound } from './bound.js';
 import type { CpuOptions } from './options.js';
-import { FAILED, own, pack, PHASES, type Booted, type Packed } from './protocol.js';
+import { own, type Booted } from './protocol.js';
 import { codec, readReply, Thrown } from './reply.js';
-import { threadDeath, threadStartError } from './thread-death.js';
+import { Revival } from './revival.js';
+import { threadDeath } from './thread-death.js';
 import { NotSentError, type Thread, type ThreadEnd, type Threads } from './threads.js';
 
 /** Answers may need this much longer than what is asked for, ms. */
@@ -70,10 +72,13 @@ export class CpuMember implements Member {
   #version: string | undefined;
   #usage: { last: Usage; rates: Rates } | undefined;
   #healthTimer: NodeJS.Timeout | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  /** It has answered a call since it came up. */
+  #served = false;
+  /** Of the call that it had when it was left. */
+  #had: string | undefined;
   readonly #stop = new AbortController();
-  readonly #tracker: RestartTracker;
-  readonly #events = new Emitter<{ status: ProcessStatus }>();
+  readonly #revival: Revival;
+  readonly #events = new Emitter<MemberEvents & { status: ProcessStatus }>();
 
   private constructor(
     private readonly threads: Threads,
@@ -81,7 +86,7 @@ export class CpuMember implements Member {
   ) {
     this.#name = options.name ?? 'process';
     this.id = `${options.label}-${nanoid(10)}`;
-    this.#tracker = new RestartTracker(options.restartPolicy);
+    this.#revival = new Revival(options.restartPolicy, () => this.#revive());
   }
 
   /** Rejects as a spawn does. */
@@ -103,13 +108,14 @@ export class CpuMember implements Member {
   get status(): ProcessStatus {
     return this.#status;
   }
+  get halt(): Halt | undefined {
+    return this.#revival.halt;
+  }
   get threadId(): number | undefined {
     return this.#thread?.threadId;
   }
 
-  methodNames(): readonly string[] {
-    return this.#methodNames;
-  }
+  readonly methodNames = () => this.#methodNames;
   readonly methods = () => this.#methodNames;
   readonly withheld = () => this.#withheld;
   methodInfo(name: string): MethodInfo | undefined {
@@ -124,6 +130,8 @@ export class CpuMember implements Member {
   onStatus(listener: (status: ProcessStatus) => void): () => void {
     return this.#events.on('status', listener);
   }
+
+  readonly hear = <E extends keyof MemberEvents>(event: E, listener: (detail: MemberEvents[E]) => void): (() => void) => this.#events.on(event, listener as never);
 
   // ── calls ──
 
@@ -147,6 +155,7 @@ export class CpuMember implements Member {
       this.#takenBack(given);
       const value = readReply(reply, this.#name);
       failed = false;
+      this.#served = true;
       return value;
     } catch (error) {
       // How it ends is decided. What Piscina did not take it may still reject when the signal aborts, with nobody to hear of it.
@@ -189,7 +198,7 @@ export class CpuMember implements Member {
       const reason = cause ? cause.value : new CallTimeoutError(`${this.#name}.${method.name}(): no answer within its timeout of ${Math.round(ms)} ms; its thread was ended`, { method: method.name, process: this.#name, timeout: ms });
       given.reason = { value: reason };
       // The method may compute for ever: only the end of its thread ends it. That says nothing against the thread.
-      this.#leave(thread);
+      if (this.#leave(thread) && !cause) this.#lost([method.name], reason as Error);
       thread.kill();
       this.#revive();
     });
@@ -226,32 +235,10 @@ export class CpuMember implements Member {
   // ── its lives ──
 
   async #boot(): Promise<void> {
-    const { file, caller, name, dependencies, startupTimeout } = this.options;
-    const progress = new Int32Array(new SharedArrayBuffer(8));
-    const controller = new AbortController();
-    const giveUp = () => controller.abort(this.#stop.signal.reason);
-    this.#stop.signal.addEventListener('abort', giveUp, { once: true });
-    const phase = () => PHASES[Atomics.load(progress, 0)]!;
-    const timer = setTimeout(() => controller.abort(new ProcessStartError(`${file}: not ready within ${startupTimeout} ms; it hangs in phase '${phase()}' (raise startupTimeout if it needs longer)`, { file, phase: phase() })), Math.min(startupTimeout, MAX_TIMEOUT));
-    try {
-      const packed = pack(codec.encode(dependencies, { root: 'dependencies', standalone: true }));
-      const { thread, reply } = await this.threads.boot({ file, name, caller, dependencies: packed, progress, sourceMaps: process.sourceMapsEnabled }, controller.signal);
-      if (Array.isArray(reply)) {
-        thread.kill();
-        const [tag, payload, attachments] = reply as Packed;
-        throw codec.decode(tag - FAILED, payload, attachments);
-      }
-      this.#up(thread, reply as Booted);
-    } catch (error) {
-      if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
-      throw threadStartError(error, { file, phase: phase(), maxMemory: this.options.maxMemory });
-    } finally {
-      clearTimeout(timer);
-      this.#stop.signal.removeEventListener('abort', giveUp);
-    }
+    this.#up(await bootThread(this.threads, this.options, this.#stop.signal));
   }
 
-  #up(thread: Thread, { name, version, methods, withheld, healthInterval }: Booted): void {
+  #up({ thread, booted: { name, version, methods, withheld, healthInterval } }: { thread: Thread; booted: Booted }): void {
     this.#withheld = withheld;
     this.#thread = thread;
     this.#name = name;
@@ -261,7 +248,7 @@ export class CpuMember implements Member {
     this.#startedAt = performance.now();
     this.#usage = undefined;
     this.failure = undefined;
-    this.#tracker.onStart(Date.now());
+    this.#revival.up();
     // It takes no calls any more, although it has not ended yet.
     thread.worker.once('error', () => void (this.#leave(thread) && (this.#dying = thread)));
     void thread.ended.then((end) => this.#died(thread, end));
@@ -276,6 +263,7 @@ export class CpuMember implements Member {
     if (this.#thread !== thread) return false;
     this.#thread = undefined;
     this.#left = thread;
+    this.#had = this.#current?.method;
     clearInterval(this.#healthTimer);
     if (!this.#stopping) this.#setStatus('restarting');
     return true;
@@ -285,16 +273,32 @@ export class CpuMember implements Member {
     const ours = this.#leave(thread) || this.#dying === thread;
     this.#dying = undefined;
     if (!ours || this.#stopping) return;
-    this.failure = this.#deathError(end, '', thread);
-    this.#again(this.failure, end.code === 0 && !end.error);
+    const error = this.#deathError(end, '', thread);
+    this.#lost(this.#had === undefined ? [] : [this.#had], error);
+    this.#again(error, { clean: end.code === 0 && !end.error, start: false });
+  }
+
+  /** It has ended, and not because somebody wanted that. */
+  #lost(methods: readonly string[], error: Error): void {
+    this.meter.died(methods);
+    this.#events.emit('death', { methods, error });
   }
 
   /** By the restart policy. */
-  #again(error: Error, clean: boolean): void {
-    const decision = this.#tracker.onExit({ now: Date.now(), clean });
-    if (decision.action === 'restart') return void (this.#retry = setTimeout(() => this.#revive(), Math.min(decision.delay, MAX_TIMEOUT)));
-    this.failure = new RestartsExhaustedError(`${this.#name}: ${error.message} (${decision.reason})`, { process: this.#name, restarts: this.restarts, cause: error });
+  #again(error: Error, how: { clean: boolean; start: boolean }): void {
+    this.failure = error;
+    const ended = this.#revival.after(error, { ...how, served: this.#served });
+    this.#served = false;
+    if (!ended) return void (this.halt && this.#events.emit('halt', this.halt));
+    this.failure = new RestartsExhaustedError(`${this.#name}: ${error.message} (${ended})`, { process: this.#name, restarts: this.restarts, cause: error });
     this.#setStatus('failed');
+  }
+
+  async retry(): Promise<void> {
+    if (this.#stopping || !this.halt) return;
+    this.#revival.anew();
+    await this.#reviving;
+    if (!this.#thread) throw this.failure;
   }
 
   #revive(): void {
@@ -306,7 +310,7 @@ export class CpuMember implements Member {
     try {
       await this.#boot();
     } catch (error) {
-      if (!this.#stopping) this.#again(error as Error, false);
+      if (!this.#stopping) this.#again(error as Error, { clean: false, start: true });
     }
   }
 
@@ -316,7 +320,7 @@ export class CpuMember implements Member {
 
   async #shutDown(reason: string, grace: number): Promise<void> {
     const thread = this.#thread;
-    clearTimeout(this.#retry);
+    this.#revival.cancel();
     clearInterval(this.#healthTimer);
     if (thread) {
       this.#setStatus('stopping');
@@ -346,7 +350,7 @@ export class CpuMember implements Member {
   async health(): Promise<HealthStatus> {
     const thread = this.#thread;
     const { healthTimeout } = this.options;
-    if (!thread) return report('unhealthy', { name: 'process', status: 'fail', message: `${this.#name} is ${this.#status}` });
+    if (!thread) return report('unhealthy', { name: 'process', status: 'fail', message: [`${this.#name} is ${this.#status}`, this.halt ? haltText(this.halt) : (this.failure?.message ?? [])].flat().join(': ') });
     let answer: HealthStatus | undefined;
     const asked = this.threads.run(thread, 'health', healthTimeout).then((status) => void (answer = status), () => {});
     // A thread that computes answers when it is done. To be busy is its work, and no sign of illness.
