@@ -202,9 +202,9 @@ export interface RestartPolicy {
 }
 
 export interface ResourceLimits {
-  /** Heap limit, such as `'512MB'`: `resourceLimits` of a thread, `--max-old-space-size` of a child. Refused for `none`. */
+  /** Heap, Buffers and all else together, such as `'512MB'`: who takes more is ended with `MEMORY_LIMIT`. Refused for `none`. */
   maxMemory?: Bytes;
-  /** Percent of one core that the process may use on average; above it health is degraded. */
+  /** Percent of one core. The kernel slows a child down to it, where a cgroup can be made; elsewhere, and for threads, health is degraded above it. */
   maxCpu?: number;
   /** Default `timeout` of every call. */
   timeout?: Duration;

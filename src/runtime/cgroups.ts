@@ -163,7 +163,8 @@ export function removeLeftCgroups(instance: string, support: CgroupSupport): voi
   }
 }
 
-function removeEmpty(folder: string): void {
+/** Nothing when somebody is in it. */
+export function removeEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch {

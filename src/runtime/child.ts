@@ -5,11 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { ProcessStartError } from '../errors.js';
 import { withLatency } from '../transport/polled-link.js';
 import { StreamLink } from '../transport/stream-link.js';
+import { enter, groupFor } from './child-group.js';
 import { codeCacheHead } from './code-cache.js';
 import { Ending, GROUP_END_MS } from './ending.js';
 import { environmentOf } from './environment.js';
 import { groupGone } from './group-members.js';
 import { guard, unguard } from './guardian.js';
+import { watchChild } from './memory-watch.js';
 import { Output } from './output.js';
 import { signalGroup } from './process-group.js';
 import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
@@ -28,14 +30,29 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
   const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
   output.tap(child.stdout, 'stdout');
   output.tap(child.stderr, 'stderr');
-  const ending = new Ending({ limit: GROUP_END_MS, killed: { code: null, signal: 'SIGKILL', outOfMemory: false }, why: 'it was sent SIGKILL and hangs in the kernel' });
-  void exitOf(child, output).then((exit) => ending.end(exit));
   const { pid } = child;
+  const made = pid === undefined ? undefined : groupFor(options);
+  const group = made && enter(made, pid!, options) ? made : undefined;
+  let tooMuch = false;
+  const outOfMemory = () => tooMuch || (group?.outOfMemory ?? false);
+  const killed: Exit = {
+    code: null,
+    signal: 'SIGKILL',
+    get outOfMemory() {
+      return outOfMemory();
+    },
+  };
+  const ending = new Ending({ limit: GROUP_END_MS, killed, why: 'it was sent SIGKILL and hangs in the kernel' });
+  void exitOf(child, output).then((exit) => ending.end(exit.signal === 'SIGKILL' && outOfMemory() ? { ...exit, outOfMemory: true } : exit));
   if (pid !== undefined) guard(pid);
   const pipe = child.stdio[CHANNEL_FD] as unknown as Duplex;
   const channel = new StreamLink(pipe, { label: `${options.name} (child ${pid ?? '?'})`, trusted: true, maxFrame: options.maxFrame });
   for (const part of await codeCacheHead()) pipe.write(part);
   const link = withLatency(channel, options.latency);
+  const kill = () => {
+    ending.killed();
+    if (pid !== undefined) signalGroup(pid, 'SIGKILL');
+  };
   return {
     isolation: 'child',
     link,
@@ -48,9 +65,14 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
     stderrTail: () => output.stderrTail(),
     outputEnded: (limit) => output.ended(limit),
     terminate: (signal = 'SIGTERM') => pid !== undefined && signalGroup(pid, signal),
-    kill() {
-      ending.killed();
-      if (pid !== undefined) signalGroup(pid, 'SIGKILL');
+    kill,
+    boundMemory(ask) {
+      if (pid === undefined || options.maxMemory === undefined) return;
+      const end = () => {
+        tooMuch = true;
+        kill();
+      };
+      void ending.exited.then(watchChild({ pid, limit: options.maxMemory, ask, end }));
     },
     async gone() {
       await ending.gone();
@@ -58,6 +80,7 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
       // What the process started in its group and left behind goes with it.
       if (await groupGone(pid, GROUP_END_MS)) unguard(pid);
       else ending.abandon();
+      group?.remove();
     },
   };
 }

@@ -9,6 +9,7 @@ import { Session } from '../rpc/session.js';
 import type { Listener } from '../transport/socket.js';
 import { bringUp, messageOf, runShutdownHooks, type Instance } from './bring-up.js';
 import { runHealthChecks } from './health-checks.js';
+import { heldAfterCollection } from './memory-guard.js';
 import type { HostControl, Started, StartOrder, StopOrder } from './protocol.js';
 import { readUsage } from './usage.js';
 import { within } from './within.js';
@@ -35,6 +36,7 @@ export class Host implements HostControl {
       ['start', this.start.bind(this)],
       ['health', this.health.bind(this)],
       ['usage', this.usage.bind(this)],
+      ['memory', this.memory.bind(this)],
       ['stop', this.stop.bind(this)],
     ]);
     this.#control = new Session({
@@ -128,6 +130,10 @@ export class Host implements HostControl {
 
   usage() {
     return readUsage();
+  }
+
+  memory() {
+    return heldAfterCollection();
   }
 
   stop(order: StopOrder): Promise<{ failed: string[] }> {

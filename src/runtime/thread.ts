@@ -6,6 +6,8 @@ import { PortLink } from '../transport/port.js';
 import { fillCodeCache, sharedCodeCache } from './code-cache.js';
 import { threadEnvironment } from './environment.js';
 import { Ending, THREAD_END_MS } from './ending.js';
+import { newMemoryBound, wentOver, type MemoryBound } from './memory-guard.js';
+import { watchThread } from './memory-watch.js';
 import { Output } from './output.js';
 import { resourceLimitsOf } from './resource-limits.js';
 import type { Incarnation, LaunchOptions } from './runtime.js';
@@ -15,11 +17,12 @@ const BOOT = new URL('../runtime/boot-thread.cjs', import.meta.url);
 const EVALUATED = process.execArgv.some((flag) => flag.startsWith('--input-type'));
 
 /** What `terminate` makes of a thread. */
-const TERMINATED = { code: 1, signal: null, outOfMemory: false } as const;
+const TERMINATED = { code: 1, signal: null } as const;
 
 export async function launchThread(options: LaunchOptions): Promise<Incarnation> {
   const { port1, port2 } = new MessageChannel();
-  const worker = startWorker(options, port2);
+  const memory = options.maxMemory === undefined ? undefined : newMemoryBound(options.maxMemory);
+  const worker = startWorker(options, port2, memory);
   void fillCodeCache();
   const link = withLatency(new PortLink(port1, `${options.name} (worker ${worker.threadId})`), options.latency);
   const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
@@ -30,7 +33,12 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
   worker.on('error', (thrown: unknown) => (error = thrown instanceof Error ? thrown : new Error(String(thrown))));
   const ending = new Ending({
     limit: THREAD_END_MS,
-    killed: TERMINATED,
+    killed: {
+      ...TERMINATED,
+      get outOfMemory() {
+        return wentOver(memory);
+      },
+    },
     why: 'it is stuck in native code and ends when that returns',
     onOver() {
       // Answers that were sent before the end count.
@@ -39,7 +47,12 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
       port1.close();
     },
   });
-  worker.once('exit', (code) => ending.end({ code, signal: null, error, outOfMemory: (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY' }));
+  worker.once('exit', (code) => ending.end({ code, signal: null, error, outOfMemory: wentOver(memory) || (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY' }));
+  const kill = () => {
+    // Once: each `terminate` makes the thread keep the program alive again.
+    if (ending.killed()) void worker.terminate();
+  };
+  if (memory) void ending.exited.then(watchThread(worker, memory, kill));
   // Left to itself, it must not keep the program alive.
   void ending.abandoned.then(() => worker.unref());
   return {
@@ -54,20 +67,17 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
     stderrTail: () => output.stderrTail(),
     outputEnded: (limit) => output.ended(limit),
     terminate: () => false,
-    kill() {
-      // Once: each `terminate` makes the thread keep the program alive again.
-      if (ending.killed()) void worker.terminate();
-    },
+    kill,
     gone: () => ending.gone(),
   };
 }
 
-function startWorker(options: LaunchOptions, port: import('node:worker_threads').MessagePort): Worker {
+function startWorker(options: LaunchOptions, port: import('node:worker_threads').MessagePort, memory: MemoryBound | undefined): Worker {
   const env = threadEnvironment(options.env);
   try {
     return new Worker(BOOT, {
       name: options.name,
-      workerData: { port, maxFrame: options.maxFrame, latency: options.latency, code: sharedCodeCache() },
+      workerData: { port, maxFrame: options.maxFrame, latency: options.latency, code: sharedCodeCache(), memory },
       transferList: [port],
       stdout: true,
       stderr: true,

@@ -10,6 +10,7 @@ import { methodNotFound } from '../../rpc/remote.js';
 import type { MethodInfo } from '../../rpc/service.js';
 import { nameMethod } from '../../rpc/uncloneable.js';
 import { transferOfArguments } from '../../rpc/transfer.js';
+import { newMemoryBound } from '../../runtime/memory-guard.js';
 import type { Usage } from '../../runtime/protocol.js';
 import { ratesBetween, type Rates } from '../../runtime/usage.js';
 import { within } from '../../runtime/within.js';
@@ -226,7 +227,8 @@ export class CpuMember implements Member {
   // ── its lives ──
 
   async #boot(): Promise<void> {
-    const { file, caller, name, dependencies, startupTimeout } = this.options;
+    const { file, caller, name, dependencies, startupTimeout, maxMemory } = this.options;
+    const memory = maxMemory === undefined ? undefined : newMemoryBound(maxMemory);
     const progress = new Int32Array(new SharedArrayBuffer(8));
     const controller = new AbortController();
     const giveUp = () => controller.abort(this.#stop.signal.reason);
@@ -235,7 +237,7 @@ export class CpuMember implements Member {
     const timer = setTimeout(() => controller.abort(new ProcessStartError(`${file}: not ready within ${startupTimeout} ms; it hangs in phase '${phase()}' (raise startupTimeout if it needs longer)`, { file, phase: phase() })), Math.min(startupTimeout, MAX_TIMEOUT));
     try {
       const packed = pack(codec.encode(dependencies, { root: 'dependencies', standalone: true }));
-      const { thread, reply } = await this.threads.boot({ file, name, caller, dependencies: packed, progress }, controller.signal);
+      const { thread, reply } = await this.threads.boot({ file, name, caller, dependencies: packed, progress, memory }, controller.signal);
       if (Array.isArray(reply)) {
         thread.kill();
         const [tag, payload, attachments] = reply as Packed;
@@ -244,7 +246,7 @@ export class CpuMember implements Member {
       this.#up(thread, reply as Booted);
     } catch (error) {
       if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
-      throw threadStartError(error, { file, phase: phase(), maxMemory: this.options.maxMemory });
+      throw threadStartError(error, { file, phase: phase(), memory });
     } finally {
       clearTimeout(timer);
       this.#stop.signal.removeEventListener('abort', giveUp);
