@@ -14,5 +14,6 @@ export const launchOptionsOf = (options: ResolvedOptions, onLine: LineListener):
   maxFrame: options.maxFrame,
   latency: options.latency,
   inheritOutput: options.inheritOutput,
+  overflow: options.outputOverflow,
   onLine,
 });

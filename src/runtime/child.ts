@@ -27,7 +27,7 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
     // Node gives one that got no descriptors no streams either, and an error that would end this program if nobody heard it.
     throw refused(options, await new Promise<Error>((resolve) => child.once('error', resolve)));
   }
-  const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
+  const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {}, options.overflow);
   output.tap(child.stdout, 'stdout');
   output.tap(child.stderr, 'stderr');
   const { pid } = child;
@@ -43,6 +43,7 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
     },
   };
   const ending = new Ending({ limit: GROUP_END_MS, killed, why: 'it was sent SIGKILL and hangs in the kernel' });
+  void ending.exited.then(() => output.left());
   void exitOf(child, output).then((exit) => ending.end(exit.signal === 'SIGKILL' && outOfMemory() ? { ...exit, outOfMemory: true } : exit));
   if (pid !== undefined) guard(pid);
   const pipe = child.stdio[CHANNEL_FD] as unknown as Duplex;

@@ -67,6 +67,7 @@ export class Executable {
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.#exit = { code, signal };
+        output.left();
         resolve(this.#exit);
       });
     });

@@ -2,6 +2,7 @@
 import type { Link } from '../rpc/link.js';
 import type { Isolation, LatencyMode } from '../types.js';
 import type { LineListener } from './output.js';
+import type { Overflow } from './tap.js';
 
 /** How an incarnation ended. */
 export interface Exit {
@@ -27,6 +28,8 @@ export interface LaunchOptions {
   readonly latency?: LatencyMode | undefined;
   /** Pass what it prints on to this program's own output. */
   readonly inheritOutput: boolean;
+  /** Default `wait`. */
+  readonly overflow?: Overflow | undefined;
   readonly onLine: LineListener;
 }
 

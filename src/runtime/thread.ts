@@ -25,7 +25,7 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
   const worker = startWorker(options, port2, memory);
   void fillCodeCache();
   const link = withLatency(new PortLink(port1, `${options.name} (worker ${worker.threadId})`), options.latency);
-  const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
+  const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {}, options.overflow);
   output.tap(worker.stdout, 'stdout');
   output.tap(worker.stderr, 'stderr');
   const { threadId } = worker;
@@ -47,6 +47,7 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
       port1.close();
     },
   });
+  void ending.exited.then(() => output.left());
   worker.once('exit', (code) => ending.end({ code, signal: null, error, outOfMemory: wentOver(memory) || (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY' }));
   const kill = () => {
     // Once: each `terminate` makes the thread keep the program alive again.
