@@ -2,6 +2,7 @@
 // Invariants: one call at a time; a call that is given up takes the thread with it, which does not count as a failure.
 import { nanoid } from 'nanoid';
 import { CallTimeoutError, NotCloneableError, ProcessStartError, ProcessStoppedError, RestartsExhaustedError } from '../../errors.js';
+import { abortsDuring } from '../../rpc/abort-listeners.js';
 import { Tag } from '../../rpc/codec.js';
 import { currentContext, nextTraceparent } from '../../rpc/context.js';
 import { Meter } from '../../rpc/meter.js';
@@ -88,13 +89,7 @@ export class CpuMember implements Member {
   /** Rejects as a spawn does. */
   static async start(threads: Threads, options: CpuOptions, signal: AbortSignal): Promise<CpuMember> {
     const member = new CpuMember(threads, options);
-    const giveUp = () => member.#stop.abort(signal.reason);
-    signal.addEventListener('abort', giveUp, { once: true });
-    try {
-      await member.#boot();
-    } finally {
-      signal.removeEventListener('abort', giveUp);
-    }
+    await abortsDuring(signal, () => member.#stop.abort(signal.reason), member.#boot());
     return member;
   }
 
