@@ -30,6 +30,8 @@ export interface Booted {
   readonly withheld: readonly string[];
   /** Shortest interval that a health check asked for, ms. */
   readonly healthInterval: number | undefined;
+  /** When it came up. */
+  readonly usage: Usage;
 }
 
 /** Number of the method, its arguments, time left in ms, headers. Flat, and short in the common case: arguments as they are, nothing else. */

@@ -35,7 +35,7 @@ export async function boot(order: BootOrder): Promise<Booted | Packed> {
     caller = order.caller;
     service = new Service(order.name ?? spec.name, instance, spec.methods.values());
     const intervals = spec.healthChecks.flatMap(({ interval }) => (interval === undefined ? [] : [interval]));
-    return { name: service.name, version: spec.version, methods: readService(describeService(service)), withheld: service.withheld, healthInterval: intervals.length > 0 ? Math.min(...intervals) : undefined };
+    return { name: service.name, version: spec.version, methods: readService(describeService(service)), withheld: service.withheld, healthInterval: intervals.length > 0 ? Math.min(...intervals) : undefined, usage: readUsage() };
   } catch (error) {
     return failure(error);
   }
