@@ -1,13 +1,13 @@
 // Keeps a supervised process in the foreground until it ends for good or somebody asks it to: first gracefully, then at once.
-import { basename } from 'node:path';
 import type { ProcessManager } from '../manager/process-manager.js';
 import { RestartsExhaustedError } from '../errors.js';
+import { labelOf as labelOfFile } from '../runtime/process-file.js';
 import type { ProcessHandle } from '../types.js';
 import { EXIT, SIGNAL_BASE, STOP_SIGNALS, type StopSignal } from './exit-codes.js';
 import { event, note, onHangUp } from './output.js';
 
 /** What its lines are prefixed with: its name, or that of its file. */
-export const labelOf = (file: string, name: string | undefined): string => name ?? basename(file).replace(/(\.process)?\.m?[jt]s$/, '');
+export const labelOf = (file: string, name: string | undefined): string => name ?? labelOfFile(file);
 
 /** Tells what happens: lines of the process, crashes, restarts. Lines go where `lines` says. */
 export function narrate(pm: ProcessManager, label: string, json: boolean | undefined, lines: 'stdout' | 'stderr'): void {

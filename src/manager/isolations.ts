@@ -7,6 +7,7 @@ import type { IsolationState, IsolationStatus } from '../isolation/entry.js';
 import { checkLevel, processIdOf, type IsolationKey, type IsolationLevel } from '../isolation/key.js';
 import type { BulkheadOptions } from '../isolation/options.js';
 import { createRemote } from '../rpc/remote.js';
+import { labelOf } from '../runtime/process-file.js';
 import { Emitter } from '../supervisor/emitter.js';
 import { refuseUnknown } from '../supervisor/options.js';
 import type { HealthStatus, ProcessMetrics, Remote } from '../types.js';
@@ -95,7 +96,7 @@ export class ProcessIsolation<T> implements IsolationHandle<T>, IsolationBackend
     this.level = checkLevel(level);
     if (perKey !== undefined && typeof perKey !== 'function') throw new InvalidOptionError('perKey: it is a function from a key to spawn options', { option: 'perKey' });
     check(spawn);
-    const base = spawn.name ?? file.slice(file.lastIndexOf('/') + 1).replace(/(\.process)?\.m?[jt]s$/, '');
+    const base = spawn.name ?? labelOf(file);
     this.#configOf = (id, key) => {
       const own = perKey?.(key) ?? {};
       const merged: SpawnOptions = { ...spawn, name: `${id}:${base}`, ...own };

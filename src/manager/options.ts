@@ -5,6 +5,8 @@ import { statSync } from 'node:fs';
 import { InvalidOptionError, UnsupportedOptionError } from '../errors.js';
 import { resolveRestartPolicy, type RestartPolicyOptions } from '../supervisor/restart-options.js';
 import { refuseUnknown } from '../supervisor/options.js';
+import { NO_SOCKETS, refuseOnWindows } from '../runtime/platform.js';
+import { labelOf } from '../runtime/process-file.js';
 import type { Overflow } from '../runtime/tap.js';
 import type { TlsOptions } from '../transport/socket.js';
 import type { Isolation, LatencyMode, MonitoringOptions, ResourceLimits, TransportName } from '../types.js';
@@ -163,7 +165,7 @@ export function resolveSpawnOptions(own: SpawnOptions, manager: ManagerOptions, 
     return value === undefined ? undefined : parseDuration(value, key);
   };
   return {
-    label: own.name ?? file.slice(file.lastIndexOf('/') + 1).replace(/(\.process)?\.m?[jt]s$/, ''),
+    label: own.name ?? labelOf(file),
     name: own.name,
     version: own.version,
     dependencies: own.dependencies,
@@ -239,6 +241,7 @@ function refuseImpossible(own: SpawnOptions, isolation: Isolation, transport: st
     if (resources.maxMemory !== undefined) refuse('resources.maxMemory', "the process shares this program's heap; use 'worker' or 'child'");
   }
   if (own.cwd !== undefined && isolation !== 'child') refuse('cwd', "a working directory belongs to a whole operating system process; use 'child'");
+  if (transport === 'unix') refuseOnWindows('transport', NO_SOCKETS, "use 'ipc', 'tcp' or 'ws'");
   if (tls !== undefined && transport !== 'tcp' && transport !== 'ws') refuse('tls', "certificates need transport 'tcp' or 'ws'");
 }
 

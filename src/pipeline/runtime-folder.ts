@@ -3,6 +3,7 @@ import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { runtimeFolder } from '../runtime/own-folder.js';
+import { NO_SOCKETS, refuseOnWindows } from '../runtime/platform.js';
 import { checkSocketPath } from '../transport/address.js';
 
 const SUFFIX = '.pipeline.sock';
@@ -10,6 +11,7 @@ const YOUNG_MS = 1_000;
 
 /** @throws InvalidOptionError when the system cannot make a socket of such a long name */
 export function socketOf(name: string, folder = runtimeFolder()): string {
+  refuseOnWindows('a pipeline', NO_SOCKETS, 'run it in WSL or a container');
   return checkSocketPath(join(folder, `${name}${SUFFIX}`), 'MIMAS_RUNTIME_DIR', 'set MIMAS_RUNTIME_DIR to a shorter folder');
 }
 

@@ -13,6 +13,7 @@ import { groupGone } from './group-members.js';
 import { guard, unguard } from './guardian.js';
 import { watchChild } from './memory-watch.js';
 import { Output } from './output.js';
+import { onWindows } from './platform.js';
 import { signalGroup } from './process-group.js';
 import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
 
@@ -91,7 +92,9 @@ function start(options: LaunchOptions): ChildProcess {
   try {
     return spawn(process.execPath, [...(options.execArgv ?? []), ...heap, BOOT, ...(options.argv ?? [])], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-      detached: true,
+      // Where there are no groups, it would only open a window.
+      detached: !onWindows(),
+      windowsHide: true,
       env: { ...environmentOf(options.env), MIMAS_CHANNEL: JSON.stringify({ maxFrame: options.maxFrame, latency: options.latency, name: options.name }) },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });

@@ -9,7 +9,7 @@ import { Session } from '../rpc/session.js';
 import type { Listener } from '../transport/socket.js';
 import { bringUp, messageOf, runShutdownHooks, type Instance } from './bring-up.js';
 import { runHealthChecks } from './health-checks.js';
-import { heldAfterCollection } from './memory-guard.js';
+import { heldAbove } from './memory-guard.js';
 import type { HostControl, Started, StartOrder, StopOrder } from './protocol.js';
 import { readUsage } from './usage.js';
 import { within } from './within.js';
@@ -132,8 +132,8 @@ export class Host implements HostControl {
     return readUsage();
   }
 
-  memory() {
-    return heldAfterCollection();
+  memory(limit: number) {
+    return heldAbove(limit);
   }
 
   stop(order: StopOrder): Promise<{ failed: string[] }> {

@@ -42,8 +42,8 @@ export function privateBytes(pid: number | 'self'): number | undefined {
 export interface ChildWatch {
   readonly pid: number;
   readonly limit: number;
-  /** What it holds after a collection; rejects when it has ended. */
-  ask(): Promise<number>;
+  /** What it holds, without garbage when that is more than the limit; rejects when it has ended. */
+  ask(limit: number): Promise<number>;
   end(): void;
 }
 
@@ -65,7 +65,7 @@ export function watchChild({ pid, limit, ask, end }: ChildWatch): () => void {
     asking = true;
     askedAt = now;
     askedWith = holds ?? 0;
-    ask().then((left) => left > limit && end(), () => {}).finally(() => (asking = false));
+    ask(limit).then((left) => left > limit && end(), () => {}).finally(() => (asking = false));
   });
 }
 

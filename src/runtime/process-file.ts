@@ -1,12 +1,15 @@
 // From what a user wrote to the absolute path of a process file. Invariant: the path that comes back is a file that a
 // process can be loaded from; anything else is a ProcessStartError of phase `resolve` that names the path tried.
 import { readdirSync, statSync } from 'node:fs';
-import { basename, dirname, extname, resolve } from 'node:path';
+import { basename, dirname, extname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { closest, ProcessStartError } from '../errors.js';
 
 /** The extensions a process file may have. */
 export const PROCESS_EXTENSIONS: readonly string[] = ['.js', '.mjs', '.ts', '.mts'];
+
+/** What a process without a name is called: the name of its file without `.process` and extension. */
+export const labelOf = (file: string): string => basename(file).replace(/(\.process)?\.m?[jt]s$/, '');
 
 /** A string is a path (relative to `from`) or a `file:` URL. */
 export function resolveProcessFile(file: string | URL, from: string = process.cwd()): string {
@@ -55,7 +58,7 @@ function nearby(path: string): string | undefined {
 }
 
 function isRelative(file: string | URL): boolean {
-  return typeof file === 'string' && !/^(?:\/|[a-z][a-z\d+.-]*:)/i.test(file);
+  return typeof file === 'string' && !isAbsolute(file) && !/^[a-z][a-z\d+.-]+:/i.test(file);
 }
 
 function refuse(file: string, problem: string, suggestion?: string, cause?: unknown): ProcessStartError {

@@ -53,7 +53,7 @@ export interface Incarnation {
   /** Ends it the polite way of its kind: SIGTERM for a child; false where there is none. */
   terminate(signal?: NodeJS.Signals): boolean;
   /** Ends it when it holds more than its limit, for which it is asked through `ask` what it holds after a collection. Missing where it sees to that itself. */
-  boundMemory?(ask: () => Promise<number>): void;
+  boundMemory?(ask: (limit: number) => Promise<number>): void;
   /** Ends it for sure, with all it started in its process group. */
   kill(): void;
   /** Resolves when nothing of it is left; in bounded time after `exited`, for then it is `abandoned`. */

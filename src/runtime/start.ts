@@ -46,7 +46,7 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
     onClosed: (error) => options.onLinkClosed(control, error),
     ...(ipc ? {} : { onHello: () => {} }),
   });
-  incarnation.boundMemory?.(() => callControl(control, 'memory'));
+  incarnation.boundMemory?.((limit) => callControl(control, 'memory', limit));
   const withTail = async <E extends Error>(error: E): Promise<E> => {
     await incarnation.outputEnded(OUTPUT_GRACE_MS);
     const stderrTail = incarnation.stderrTail();
