@@ -12,11 +12,10 @@ const HEALTH_SLACK = 500;
 
 /** Percent of a core that one thread can use. */
 const ONE_CORE = 100;
-/** A child that is slowed down to its limit stays a little below it. */
-const SLOWED = 0.9;
 
 export class ProcessMonitor {
   #rates: RateMeter | undefined;
+  #throttled = 0;
   #timer: NodeJS.Timeout | undefined;
   #level: HealthStatus['status'] = 'healthy';
   #startedAt = 0;
@@ -24,6 +23,7 @@ export class ProcessMonitor {
   constructor(private readonly process: ManagedProcess) {}
 
   started(running: RunningProcess): void {
+    this.#throttled = 0;
     this.#rates = new RateMeter(this.process.isolation === 'worker' ? ONE_CORE : mostCpu());
     this.#startedAt = performance.now();
     void this.#usage(running);
@@ -67,8 +67,12 @@ export class ProcessMonitor {
   async #withCpu(report: HealthStatus, running: RunningProcess, maxCpu: number): Promise<HealthStatus> {
     await this.#usage(running);
     const { cpu } = this.#rates?.rates ?? UNKNOWN;
-    if (cpu <= (this.process.isolation === 'child' ? maxCpu * SLOWED : maxCpu)) return report;
-    const check: HealthCheckResult = { name: 'cpu', status: 'warn', message: `${cpu.toFixed(1)} % of a core, the limit is ${maxCpu} %`, details: { cpu, maxCpu } };
+    // One that is slowed down to its limit never uses more.
+    const throttled = running.incarnation.throttled?.() ?? 0;
+    const slowed = throttled > this.#throttled;
+    this.#throttled = throttled;
+    if (cpu <= maxCpu && !slowed) return report;
+    const check: HealthCheckResult = { name: 'cpu', status: 'warn', message: `${cpu.toFixed(1)} % of a core, the limit is ${maxCpu} %${slowed ? ', to which it was slowed down' : ''}`, details: { cpu, maxCpu } };
     return { ...report, status: report.status === 'healthy' ? 'degraded' : report.status, checks: [...report.checks, check] };
   }
 

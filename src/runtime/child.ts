@@ -68,6 +68,7 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
     outputEnded: (limit) => output.ended(limit),
     terminate: (signal = 'SIGTERM') => pid !== undefined && signalGroup(pid, signal),
     kill,
+    throttled: () => group?.throttled ?? 0,
     boundMemory(ask) {
       if (pid === undefined || options.maxMemory === undefined) return;
       const end = () => {

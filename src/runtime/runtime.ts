@@ -52,6 +52,8 @@ export interface Incarnation {
   outputEnded(limit: number): Promise<void>;
   /** Ends it the polite way of its kind: SIGTERM for a child; false where there is none. */
   terminate(signal?: NodeJS.Signals): boolean;
+  /** How often the kernel has slowed it down to its limit. Missing where it cannot. */
+  throttled?(): number;
   /** Ends it when it holds more than its limit, for which it is asked through `ask` what it holds after a collection. Missing where it sees to that itself. */
   boundMemory?(ask: (limit: number) => Promise<number>): void;
   /** Ends it for sure, with all it started in its process group. */
