@@ -1,5 +1,6 @@
 // A crash: calls in flight fail at once and say that they may have run; the same proxy works again after the restart.
 // Run it:  npm run build && node --import mimas/register examples/crash-and-restart.ts
+import { basename } from 'node:path';
 import { createProcessManager, ProcessCrashedError, RestartsExhaustedError } from 'mimas';
 import type Flaky from '../processes/flaky.process.js';
 
@@ -13,7 +14,7 @@ const before = await flaky.whoami();
 const inFlight = flaky.slow(60_000).catch(failed);
 const crash = (await flaky.crash('out of luck').catch(failed)) as ProcessCrashedError;
 console.log('crash:', crash instanceof ProcessCrashedError, crash.code, 'maybeExecuted', crash.maybeExecuted, 'exit code', crash.exitCode);
-console.log('stderr came along:', crash.stderrTail.includes('out of luck'), `(${file.split('/').at(-1)})`);
+console.log('stderr came along:', crash.stderrTail.includes('out of luck'), `(${basename(file)})`);
 console.log('the other call:', ((await inFlight) as ProcessCrashedError).code);
 
 // Made while it restarts: the call waits.

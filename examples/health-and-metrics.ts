@@ -1,5 +1,6 @@
 // What a process says of itself, and what is measured about it.
 // Run it:  npm run build && node --import mimas/register examples/health-and-metrics.ts
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createProcessManager } from 'mimas';
 import type Flaky from '../processes/flaky.process.js';
 
@@ -14,6 +15,8 @@ console.log((await pm.getHealth(flaky)).status);
 for (let i = 0; i < 100; i++) await flaky.echo(i);
 await flaky.hang(200);
 await flaky.fail().catch(() => {});
+// Of a process that is younger than a quarter of a second no rates are told.
+await sleep(250);
 const metrics = await pm.getMetrics(flaky);
 console.log('requests', metrics.requests, 'errors', metrics.errors, 'echo', metrics.methods['echo']?.requests);
 console.log('hang took about 200 ms:', metrics.latency.max >= 195 && metrics.latency.max < 1000);

@@ -76,7 +76,7 @@ if (failed.length > 0) row('not readable', String(failed.length), failed[0]!);
 step('Health and metrics');
 row('health', health.status, `${health.checks.length === 0 ? 'no check of its own' : health.checks.map(({ name, status }) => `${name}: ${status}`).join(', ')}`);
 row('calls', `${metrics.requests} (${metrics.errors} failed)`, `p50 ${metrics.latency.p50.toFixed(1)} ms, p95 ${metrics.latency.p95.toFixed(1)} ms, p99 ${metrics.latency.p99.toFixed(1)} ms`);
-for (const replica of metrics.replicas) row(`process ${replica.pid}`, `${replica.calls} calls`, `${(replica.memory / 2 ** 20).toFixed(0)} MiB, ${replica.cpu.toFixed(0)} % of a core${replica.restarts > 0 ? `, restarted ${replica.restarts}×` : ''}`);
+for (const replica of metrics.replicas) row(`process ${replica.pid}`, `${replica.calls} calls`, `${(replica.memory / 2 ** 20).toFixed(0)} MiB${replica.rateWindow === 0 ? '' : `, ${replica.cpu.toFixed(0)} % of a core`}${replica.restarts > 0 ? `, restarted ${replica.restarts}×` : ''}`);
 const calls = await pm.getMetrics(calc);
 row('calculator', `${calls.requests} calls (${calls.errors} failed)`, `up for ${(calls.uptime / 1000).toFixed(1)} s`);
 

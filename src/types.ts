@@ -115,12 +115,17 @@ export interface MethodMetrics {
 }
 
 export interface ProcessMetrics extends MethodMetrics {
-  /** Percent of one core since the last reading: of the thread for `worker`, of the process otherwise. */
+  /** Percent of one core over `rateWindow`: of the thread for `worker`, of the process otherwise. */
   cpu: number;
   /** Bytes: the heap and buffers of the thread for `worker`, resident set otherwise. */
   memory: number;
-  /** Share of time that the event loop was busy since the last reading, 0 to 1. */
+  /** Share of time that the event loop was busy over `rateWindow`, 0 to 1. */
   eventLoopUtilization: number;
+  /**
+   * Milliseconds up to the reading that `cpu` and `eventLoopUtilization` are taken over: a second or more, since the last readings, or the
+   * time since the start. 0 while it runs for less than 250 ms: nothing can be said then, and both are 0.
+   */
+  rateWindow: number;
   /** Calls sent and not yet settled. */
   inFlight: number;
   /** Calls that wait for a process to take them. */
@@ -213,9 +218,9 @@ export interface RestartPolicy {
 }
 
 export interface ResourceLimits {
-  /** Heap limit, such as `'512MB'`: `resourceLimits` of a thread, `--max-old-space-size` of a child. Refused for `none`. */
+  /** Heap, Buffers and all else together, such as `'512MB'`: who takes more is ended with `MEMORY_LIMIT`. Refused for `none`. */
   maxMemory?: Bytes;
-  /** Percent of one core that the process may use on average; above it health is degraded. */
+  /** Percent of one core. The kernel slows a child down to it, where a cgroup can be made; elsewhere, and for threads, health is degraded above it. */
   maxCpu?: number;
   /** Default `timeout` of every call. */
   timeout?: Duration;

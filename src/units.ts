@@ -2,7 +2,7 @@
 import { InvalidOptionError } from './errors.js';
 import { shortened } from './printable.js';
 
-/** A number of bytes, or a string such as `'512MB'` (KB, MB, GB and KiB, MiB, GiB are all powers of 1024). */
+/** A number of bytes, or a string such as `'512MB'` (K, KB, KiB and Kubernetes' Ki are the same, up to T: all powers of 1024). */
 export type Bytes = number | string;
 /** A number of milliseconds, or a string such as `'250ms'`, `'30s'`, `'5m'`, `'1h'`, `'1d'`. */
 export type Duration = number | string;
@@ -21,7 +21,7 @@ const shown = (value: unknown): string => shortened(JSON.stringify(value) ?? Str
 /** Bytes of `value`. @throws InvalidOptionError naming `option` when the value is not a size. */
 export function parseBytes(value: Bytes, option = 'size'): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return Math.floor(value);
-  const match = isShort(value) ? /^\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(?:i?b)?|b)?\s*$/i.exec(value) : null;
+  const match = isShort(value) ? /^\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])i?b?|b)?\s*$/i.exec(value) : null;
   if (!match) throw new InvalidOptionError(`${option}: ${shown(value)} is not a size; write a number of bytes or a string such as '512MB'`, { option });
   return Math.floor(Number(match[1]) * BYTE_UNITS[(match[2] ?? '').toLowerCase()]!);
 }

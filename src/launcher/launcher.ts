@@ -10,6 +10,7 @@ import { createRemote } from '../rpc/remote.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { canBeVariable } from '../runtime/environment.js';
 import { sweepLeftFolders } from '../runtime/left-folders.js';
+import { refuseOnWindows } from '../runtime/platform.js';
 import { within } from '../runtime/within.js';
 import type { Remote } from '../types.js';
 import { MAX_TIMEOUT, type Duration } from '../units.js';
@@ -371,6 +372,7 @@ function checkRequest(request: LaunchRequest): void {
 
 /** A launcher whose predecessor's leftovers are dealt with. `await using launcher = await createLauncher()` ends all at the end. @throws LauncherError */
 export async function createLauncher(options: LauncherOptions = {}): Promise<Launcher> {
+  refuseOnWindows('createLauncher', 'it ends programs by process groups and signals', 'run it in WSL or a container');
   const resolved = resolveLauncherOptions(options);
   const launcher = new Launcher(resolved);
   try {

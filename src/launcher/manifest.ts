@@ -207,7 +207,7 @@ export function parseCpu(value: unknown, option: string): number {
 /** Bytes: `268435456`, `'256MB'`, or Kubernetes' `'256Mi'`. */
 export function parseMemory(value: unknown, option: string): number {
   try {
-    const bytes = parseBytes(typeof value === 'string' ? value.replace(/i$/i, 'iB') : (value as number), option);
+    const bytes = parseBytes(value as string | number, option);
     if (bytes > 0) return bytes;
   } catch {
     // Told below.

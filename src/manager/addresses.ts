@@ -2,9 +2,13 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeLeavable, sweepLeftFolders } from '../runtime/left-folders.js';
-import type { Address } from '../transport/address.js';
+import { checkSocketPath, type Address } from '../transport/address.js';
 
 export const LOOPBACK = '127.0.0.1';
+/** Of an id, in the name of its sockets. */
+const ID_CHARACTERS = 10;
+/** A process may be started so often. */
+const LONGEST_NAME = 'x'.repeat(ID_CHARACTERS) + '-999999.sock';
 
 export function addressFor(transport: 'unix' | 'tcp' | 'ws', tls: boolean, socketPath: () => string): Address {
   if (transport === 'unix') return { kind: 'unix', path: socketPath() };
@@ -14,7 +18,7 @@ export function addressFor(transport: 'unix' | 'tcp' | 'ws', tls: boolean, socke
 
 /** A new folder with mode 0700, removed at the latest when the program exits; one that is killed leaves it to the next. */
 export class SocketFolder {
-  readonly path = makeLeavable();
+  readonly path = makeLeavable(undefined, (path) => void checkSocketPath(join(path, LONGEST_NAME), 'TMPDIR', "the sockets of transport 'unix' are in a folder there; set TMPDIR to a shorter one"));
 
   /** The last socket of each process, with its number. */
   readonly #sockets = new Map<string, { number: number; path: string }>();
@@ -29,7 +33,7 @@ export class SocketFolder {
     const before = this.#sockets.get(id);
     if (before) rmSync(before.path, { force: true });
     const number = (before?.number ?? 0) + 1;
-    const path = join(this.path, `${id.slice(-10)}-${number}.sock`);
+    const path = join(this.path, `${id.slice(-ID_CHARACTERS)}-${number}.sock`);
     this.#sockets.set(id, { number, path });
     return path;
   }

@@ -10,8 +10,10 @@ export const launchOptionsOf = (options: ResolvedOptions, onLine: LineListener):
   argv: options.argv,
   execArgv: options.execArgv,
   maxMemory: options.maxMemory,
+  maxCpu: options.maxCpu,
   maxFrame: options.maxFrame,
   latency: options.latency,
   inheritOutput: options.inheritOutput,
+  overflow: options.outputOverflow,
   onLine,
 });

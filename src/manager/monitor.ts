@@ -1,7 +1,6 @@
 // Health and metrics of one process: asks it, bounds the waiting, and turns raw readings into rates.
-import { ratesBetween } from '../runtime/usage.js';
+import { mostCpu, RateMeter, UNKNOWN } from '../runtime/rates.js';
 import { callControl, type RunningProcess } from '../runtime/start.js';
-import type { Usage } from '../runtime/protocol.js';
 import type { HealthCheckResult, HealthStatus, ProcessMetrics } from '../types.js';
 import { answers } from './probe.js';
 import type { ManagedProcess } from './managed-process.js';
@@ -11,14 +10,12 @@ const USAGE_TIMEOUT = 1_000;
 /** Answers may need this much longer than the checks in them, ms. */
 const HEALTH_SLACK = 500;
 
-interface Readings {
-  last: Usage;
-  cpu: number;
-  loop: number;
-}
+/** Percent of a core that one thread can use. */
+const ONE_CORE = 100;
 
 export class ProcessMonitor {
-  #readings: Readings | undefined;
+  #rates: RateMeter | undefined;
+  #throttled = 0;
   #timer: NodeJS.Timeout | undefined;
   #level: HealthStatus['status'] = 'healthy';
   #startedAt = 0;
@@ -26,7 +23,8 @@ export class ProcessMonitor {
   constructor(private readonly process: ManagedProcess) {}
 
   started(running: RunningProcess): void {
-    this.#readings = undefined;
+    this.#throttled = 0;
+    this.#rates = new RateMeter(this.process.isolation === 'worker' ? ONE_CORE : mostCpu());
     this.#startedAt = performance.now();
     void this.#usage(running);
     const interval = this.process.options.healthInterval ?? running.started.healthInterval;
@@ -69,20 +67,26 @@ export class ProcessMonitor {
 
   async #withCpu(report: HealthStatus, running: RunningProcess, maxCpu: number): Promise<HealthStatus> {
     await this.#usage(running);
-    const cpu = this.#readings?.cpu ?? 0;
-    if (cpu <= maxCpu) return report;
-    const check: HealthCheckResult = { name: 'cpu', status: 'warn', message: `${cpu.toFixed(1)} % of a core, the limit is ${maxCpu} %`, details: { cpu, maxCpu } };
+    const { cpu } = this.#rates?.rates ?? UNKNOWN;
+    // One that is slowed down to its limit never uses more.
+    const throttled = running.incarnation.throttled?.() ?? 0;
+    const slowed = throttled > this.#throttled;
+    this.#throttled = throttled;
+    if (cpu <= maxCpu && !slowed) return report;
+    const check: HealthCheckResult = { name: 'cpu', status: 'warn', message: `${cpu.toFixed(1)} % of a core, the limit is ${maxCpu} %${slowed ? ', to which it was slowed down' : ''}`, details: { cpu, maxCpu } };
     return { ...report, status: report.status === 'healthy' ? 'degraded' : report.status, checks: [...report.checks, check] };
   }
 
   async metrics(): Promise<ProcessMetrics> {
     const { running, client, meter, restarts } = this.process;
     if (running) await this.#usage(running);
-    const readings = running ? this.#readings : undefined;
+    const measured = running ? this.#rates : undefined;
+    const { cpu, loop, window } = measured?.rates ?? UNKNOWN;
     return {
-      cpu: readings?.cpu ?? 0,
-      memory: readings?.last.memory ?? 0,
-      eventLoopUtilization: readings?.loop ?? 0,
+      cpu,
+      memory: measured?.last?.memory ?? 0,
+      eventLoopUtilization: loop,
+      rateWindow: window,
       ...meter.snapshot(),
       inFlight: client.inFlight,
       queued: client.queued,
@@ -93,11 +97,8 @@ export class ProcessMonitor {
 
   /** Takes new readings; keeps the old ones when the process does not answer in time. */
   async #usage(running: RunningProcess): Promise<void> {
-    const asked = callControl(running.control, 'usage').then((now) => {
-      const { last } = this.#readings ?? { last: undefined };
-      if (!last) this.#readings = { last: now, cpu: 0, loop: 0 };
-      else if (now.at > last.at) this.#readings = { last: now, ...ratesBetween(last, now) };
-    });
+    const rates = this.#rates;
+    const asked = callControl(running.control, 'usage').then((now) => rates?.add(now));
     asked.catch(() => {});
     await answers(Promise.race([asked, running.incarnation.exited]), USAGE_TIMEOUT);
   }

@@ -6,6 +6,8 @@ import { InvalidOptionError, UnsupportedOptionError } from '../errors.js';
 import { resolveRestartPolicy, type RestartPolicyOptions } from '../supervisor/restart-options.js';
 import { labelOf } from '../runtime/process-file.js';
 import { refuseUnknown } from '../supervisor/options.js';
+import { NO_SOCKETS, refuseOnWindows } from '../runtime/platform.js';
+import type { Overflow } from '../runtime/tap.js';
 import { noWebSockets } from '../transport/index.js';
 import type { TlsOptions } from '../transport/socket.js';
 import type { Isolation, LatencyMode, MonitoringOptions, ResourceLimits, TransportName } from '../types.js';
@@ -41,6 +43,11 @@ export interface CommonOptions {
   stuckTimeout?: Duration;
   /** `'inherit'` (default) passes what processes print on to this program's output; `'capture'` keeps it to `$handle.logs()`. */
   output?: 'inherit' | 'capture';
+  /**
+   * What happens while this program's own output takes no more of what a process prints (a terminal that is paused, a slow pipe). `'wait'`
+   * (default): nothing more is read, so that the process waits once its pipe is full. `'drop'`: lines are left out, and it is said how many.
+   */
+  outputOverflow?: Overflow;
   /** Certificates: `tcp` becomes tls, `ws` becomes wss. */
   tls?: TlsOptions;
 }
@@ -97,6 +104,7 @@ export interface ResolvedOptions {
   readonly latency: LatencyMode;
   readonly stuckTimeout: number;
   readonly inheritOutput: boolean;
+  readonly outputOverflow: Overflow;
   readonly tls: TlsOptions | undefined;
   readonly env: Readonly<Record<string, string | undefined>> | undefined;
   readonly cwd: string | undefined;
@@ -104,7 +112,7 @@ export interface ResolvedOptions {
   readonly execArgv: readonly string[] | undefined;
 }
 
-const COMMON = ['isolation', 'transport', 'restartPolicy', 'resources', 'monitoring', 'startupTimeout', 'gracePeriod', 'queueTimeout', 'maxQueue', 'maxFrame', 'latency', 'stuckTimeout', 'output', 'tls'];
+const COMMON = ['isolation', 'transport', 'restartPolicy', 'resources', 'monitoring', 'startupTimeout', 'gracePeriod', 'queueTimeout', 'maxQueue', 'maxFrame', 'latency', 'stuckTimeout', 'output', 'outputOverflow', 'tls'];
 /** The options of `spawn`. */
 export const SPAWN_OPTIONS: readonly string[] = [...COMMON, 'name', 'version', 'dependencies', 'env', 'cwd', 'argv', 'execArgv'];
 const MANAGER_OPTIONS = [...COMMON, 'name', 'testing'];
@@ -183,6 +191,7 @@ export function resolveSpawnOptions(own: SpawnOptions, manager: ManagerOptions, 
     latency: pick('latency') ?? 'normal',
     stuckTimeout: duration('stuckTimeout') ?? 1_000,
     inheritOutput: (pick('output') ?? 'inherit') === 'inherit',
+    outputOverflow: pick('outputOverflow') ?? 'wait',
     tls,
     env: own.env,
     cwd: own.cwd,
@@ -196,6 +205,7 @@ function checkCommon(options: CommonOptions, at: string): void {
   oneOf(options.transport, TRANSPORTS, 'transport');
   oneOf(options.latency, LATENCIES, 'latency');
   oneOf(options.output, ['inherit', 'capture'], 'output');
+  oneOf(options.outputOverflow, ['wait', 'drop'], 'outputOverflow');
   if (options.restartPolicy !== undefined) resolveRestartPolicy(object(options.restartPolicy, `${at}.restartPolicy`));
   for (const key of ['startupTimeout', 'gracePeriod', 'queueTimeout', 'stuckTimeout'] as const) if (options[key] !== undefined) parseDuration(options[key], key);
   if (options.maxFrame !== undefined) parseBytes(options.maxFrame, 'maxFrame');
@@ -230,12 +240,14 @@ function refuseImpossible(own: SpawnOptions, isolation: Isolation, transport: st
   if (isolation === 'none') {
     if (own.env !== undefined) refuse('env', "the process shares this program's environment; use 'worker' or 'child'");
     if (own.argv !== undefined) refuse('argv', "the process shares this program's arguments; use 'worker' or 'child'");
+    if (own.outputOverflow !== undefined) refuse('outputOverflow', "it prints as this program does; use 'worker' or 'child'");
     if (own.execArgv !== undefined) refuse('execArgv', "Node is running already; use 'worker' or 'child'");
     if (resources.maxMemory !== undefined) refuse('resources.maxMemory', "the process shares this program's heap; use 'worker' or 'child'");
   }
   if (own.cwd !== undefined && isolation !== 'child') refuse('cwd', "a working directory belongs to a whole operating system process; use 'child'");
   const noWeb = transport === 'ws' ? noWebSockets() : undefined;
   if (noWeb !== undefined) refuse('transport', noWeb);
+  if (transport === 'unix') refuseOnWindows('transport', NO_SOCKETS, "use 'ipc', 'tcp' or 'ws'");
   if (tls !== undefined && transport !== 'tcp' && transport !== 'ws') refuse('tls', "certificates need transport 'tcp' or 'ws'");
 }
 

@@ -61,7 +61,7 @@ async function cpuStarter(file: string, own: PoolSpawnOptions, { defaults, onLog
   const spawn = resolveSpawnOptions(given, defaults, file);
   const { maxMemory, maxCpu, env } = spawn;
   const pick = <K extends keyof CommonOptions>(key: K) => given[key] ?? defaults[key];
-  refuseForCpu({ ...spawn, concurrency: own.concurrency, maxFrame: pick('maxFrame'), stuckTimeout: given.stuckTimeout, latency: pick('latency') as string | undefined, output: pick('output') as string | undefined, maxCpu });
+  refuseForCpu({ ...spawn, concurrency: own.concurrency, maxFrame: pick('maxFrame'), stuckTimeout: given.stuckTimeout, latency: pick('latency') as string | undefined, output: pick('output') as string | undefined, outputOverflow: pick('outputOverflow') as string | undefined, maxCpu });
   const [{ Threads }, { CpuMember }] = await Promise.all([import('../pool/cpu/threads.js'), import('../pool/cpu/cpu-member.js')]);
   const threads = await Threads.create({
     env: threadEnvironment(env),

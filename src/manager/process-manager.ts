@@ -2,6 +2,7 @@
 // What a first spawn, pool or connection needs is loaded by it: every thread imports this file, and few of them spawn.
 import { UnitNotFoundError, ProcessStoppedError } from '../errors.js';
 import type { PrometheusRegistry } from '../optional.js';
+import { abortsDuring } from '../rpc/abort-listeners.js';
 import { createRemote, remoteTargetOf } from '../rpc/remote.js';
 import { callerFile, resolveProcessFile } from '../runtime/process-file.js';
 import { Emitter } from '../supervisor/emitter.js';
@@ -127,9 +128,7 @@ export class ProcessManager {
     for (const event of FORWARDED) unit.on(event, (detail) => this.#events.emit(event, { ...detail, id: unit.id, name: unit.name } as never));
     const giveUp = () => void unit.stop({ timeout: 0, reason: 'cancelled' }).catch(() => {});
     const applied = supervisor.updateProcess({ id: unit.id, updateType: 'create', config: unit, restartPolicy: resolved.restartPolicy, heals: pooled !== undefined });
-    signal?.addEventListener('abort', giveUp, { once: true });
-    await applied;
-    signal?.removeEventListener('abort', giveUp);
+    await abortsDuring(signal, giveUp, applied);
     if (unit.down.startError !== undefined || !unit.running) {
       if (!supervisor.isFinished(unit.id)) await supervisor.whenFinished(unit.id);
       this.#forget(unit.id);

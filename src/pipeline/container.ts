@@ -58,7 +58,8 @@ export class Container implements Running {
   static async start(engine: Docker, spec: Docker.ContainerCreateOptions, facts: ContainerFacts, onLine: LineListener): Promise<Container> {
     const container = await create(engine, spec);
     try {
-      const output = new Output(onLine);
+      // An engine does not wait for who reads.
+      const output = new Output(onLine, {}, 'drop');
       // Before it starts, so that its first line is not missed.
       const stream = await container.attach({ stream: true, stdout: true, stderr: true });
       const [stdout, stderr] = [new PassThrough(), new PassThrough()];

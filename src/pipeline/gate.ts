@@ -1,5 +1,6 @@
 // Before a component starts: waits until all that it needs has come about, or one part of it never will.
 // It hears of changes; nothing is polled.
+import { offAbort, onAbort } from '../rpc/abort-listeners.js';
 import type { Emitter } from '../supervisor/emitter.js';
 import { verdict } from './conditions.js';
 import type { PipelineEvents } from './events.js';
@@ -30,11 +31,11 @@ export class Gate {
         const given = this.roster.of(waiting).every((unit) => unit.state !== 'pending') ? 'it was stopped while it waited' : this.signal.aborted ? STOPPING : undefined;
         if (seen === 'not yet' && given === undefined) return;
         off();
-        this.signal.removeEventListener('abort', look);
+        offAbort(this.signal, look);
         resolve(typeof seen === 'object' ? seen.never : seen === 'met' ? undefined : given);
       };
       const off = this.events.on('component', look);
-      this.signal.addEventListener('abort', look, { once: true });
+      onAbort(this.signal, look);
       look();
     });
   }

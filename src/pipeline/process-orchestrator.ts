@@ -1,6 +1,7 @@
 // Components as processes of this machine: programs in process groups of their own, and Mimas process files.
 import { resolve } from 'node:path';
 import { createProcessManager, type ProcessManager } from '../manager/process-manager.js';
+import { refuseOnWindows } from '../runtime/platform.js';
 import { wrapInCgroup, type Cgroup } from '../runtime/cgroups.js';
 import { Executable } from '../runtime/executable.js';
 import { groupUsage } from '../runtime/group-usage.js';
@@ -35,6 +36,7 @@ export class ProcessOrchestrator implements Orchestrator {
   }
 
   async prepare({ folder, components }: PipelineSpec): Promise<void> {
+    refuseOnWindows('a pipeline', 'components are ended by process groups and signals', 'run it in WSL or a container');
     this.#folder = folder;
     if (components.some(({ limits }) => limits)) this.#limiter.clearLeftovers();
   }
@@ -46,7 +48,7 @@ export class ProcessOrchestrator implements Orchestrator {
   async start(launch: Launch): Promise<Running> {
     const { id, component } = launch.replica;
     const { process: file, limits } = component;
-    // The memory of a process file is limited as its heap, by the process itself.
+    // The memory of a process file is limited by its manager.
     const cgroup = this.#limiter.make(id, file === undefined ? limits : limits && restOf(limits));
     try {
       return await (file === undefined ? this.#startProgram(launch, cgroup) : this.#startProcess(launch, file, cgroup));

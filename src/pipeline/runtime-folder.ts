@@ -2,19 +2,17 @@
 import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { InvalidOptionError } from '../errors.js';
 import { runtimeFolder } from '../runtime/own-folder.js';
+import { NO_SOCKETS, refuseOnWindows } from '../runtime/platform.js';
+import { checkSocketPath } from '../transport/address.js';
 
 const SUFFIX = '.pipeline.sock';
 const YOUNG_MS = 1_000;
-/** `sun_path` without its last zero: 108 on Linux, 104 elsewhere. */
-const LONGEST_SOCKET = process.platform === 'linux' ? 107 : 103;
 
 /** @throws InvalidOptionError when the system cannot make a socket of such a long name */
 export function socketOf(name: string, folder = runtimeFolder()): string {
-  const path = join(folder, `${name}${SUFFIX}`);
-  if (Buffer.byteLength(path) > LONGEST_SOCKET) throw new InvalidOptionError(`${path} is too long for a socket (at most ${LONGEST_SOCKET} bytes); set MIMAS_RUNTIME_DIR to a shorter folder`, { option: 'MIMAS_RUNTIME_DIR' });
-  return path;
+  refuseOnWindows('a pipeline', NO_SOCKETS, 'run it in WSL or a container');
+  return checkSocketPath(join(folder, `${name}${SUFFIX}`), 'MIMAS_RUNTIME_DIR', 'set MIMAS_RUNTIME_DIR to a shorter folder');
 }
 
 /** Names of the pipelines that run here; sockets that nobody answers at are cleared away. */

@@ -48,7 +48,7 @@ const portEntry = object({
 const cores = (doc: string) => either([number('cores', { min: 0.001 }), text("'500m' is half a core", { pattern: /^(?:\d+m|\d+(?:\.\d+)?)$/, expected: "a number of cores, or of thousandths such as '500m'" })], 'cores', doc);
 const limits = object({ cpu: cores('so many cores at most'), memory: size('going over it ends the component') }, 'upper limits; processes have them where cgroups can be made');
 const requests = object({ cpu: cores('its share when there is a run on the cores'), memory: size('taken from it last') }, 'what it gets at least, when there is a run on it');
-const resources = object({ limits, requests, cpu: cores('short for limits.cpu'), memory: size('short for limits.memory') }, 'limits of the component; of a process file, memory is its heap');
+const resources = object({ limits, requests, cpu: cores('short for limits.cpu'), memory: size('short for limits.memory') }, 'limits of the component; of a process file, memory bounds its heap as well');
 
 const container = object({
   command: command('instead of command'),

@@ -1,9 +1,12 @@
 // How much of the machine each replica uses: rates between two readings of what it has used in all.
+import { mostCpu } from '../runtime/rates.js';
 import type { Usage } from './orchestrator.js';
 import type { ComponentUnit } from './unit.js';
 
 /** Two readings closer than this say little, ms. */
-const SHORTEST = 400;
+const SHORTEST = 1_000;
+/** A timer may be so much early, ms. */
+const EARLY = 50;
 /** An older reading tells of the past, ms. */
 const LONGEST = 10_000;
 
@@ -48,10 +51,10 @@ export class UsageMeter {
     const before = this.#readings.get(id);
     const comparable = before !== undefined && before.life === now.life && now.at - before.at <= LONGEST;
     // Asked twice at the same time: the first answer holds.
-    if (comparable && now.at - before.at < SHORTEST / 2) return this.#used.has(id);
+    if (comparable && now.at - before.at < SHORTEST - EARLY) return this.#used.has(id);
     this.#readings.set(id, now);
     if (!comparable) return false;
-    this.#used.set(id, { cpu: Math.max(0, (100 * (now.cpu - before.cpu)) / (now.at - before.at)), memory: now.memory });
+    this.#used.set(id, { cpu: Math.min(mostCpu(), Math.max(0, (100 * (now.cpu - before.cpu)) / (now.at - before.at))), memory: now.memory });
     return true;
   }
 

@@ -1,7 +1,7 @@
 // Control of a pool: what stands under `pool.$handle`.
 import { Meter } from '../rpc/meter.js';
 import { worst } from '../runtime/health-checks.js';
-import type { HealthCheckResult, HealthLevel, HealthStatus, MethodMetrics, ProcessStatus } from '../types.js';
+import type { HealthCheckResult, HealthLevel, HealthStatus, MethodMetrics, ProcessMetrics, ProcessStatus } from '../types.js';
 import { refuseUnknown } from '../supervisor/options.js';
 import { parseDuration, type Duration } from '../units.js';
 import type { BreakerState } from './breaker.js';
@@ -57,7 +57,7 @@ export interface PoolMetrics extends MethodMetrics {
   readonly cpu: number;
   readonly memory: number;
   readonly methods: Record<string, MethodMetrics>;
-  readonly replicas: readonly (ReplicaInfo & MethodMetrics & { readonly cpu: number; readonly memory: number })[];
+  readonly replicas: readonly (ReplicaInfo & MethodMetrics & Pick<ProcessMetrics, 'cpu' | 'rateWindow' | 'memory'>)[];
 }
 
 export class PoolHandle {
@@ -153,8 +153,8 @@ export class PoolHandle {
       cpu: sum(({ cpu }) => cpu),
       memory: sum(({ memory }) => memory),
       replicas: replicas.map((info, i) => {
-        const { cpu, memory, requests, errors, deaths, latency } = all[i]!;
-        return { ...info, cpu, memory, requests, errors, deaths, latency };
+        const { cpu, rateWindow, memory, requests, errors, deaths, latency } = all[i]!;
+        return { ...info, cpu, rateWindow, memory, requests, errors, deaths, latency };
       }),
     };
   }

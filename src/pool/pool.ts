@@ -2,6 +2,7 @@
 // Invariants: a call is bound to a replica only when that has a free place; never more than `maxQueue` wait; a call that
 // waits while a replica could take it does not exist: each change that frees a place looks at the queue at once.
 import { InvalidOptionError, type CircuitOpenError, ProcessStoppedError, QueueFullError, RestartsExhaustedError } from '../errors.js';
+import { offAbort, onAbort } from '../rpc/abort-listeners.js';
 import { asResult } from '../rpc/iterate-result.js';
 import { mayHaveRun, told } from '../rpc/maybe-executed.js';
 import { methodNotFound, type RemoteTarget } from '../rpc/remote.js';
@@ -373,14 +374,14 @@ export class Pool implements RemoteTarget, WaitingRoom {
   #sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = this.clock.setTimeout(() => {
-        signal?.removeEventListener('abort', onAbort);
+        if (signal) offAbort(signal, aborted);
         resolve();
       }, ms);
-      const onAbort = () => {
+      const aborted = () => {
         this.clock.clearTimeout(timer);
         reject(signal!.reason as Error);
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal) onAbort(signal, aborted);
     });
   }
 

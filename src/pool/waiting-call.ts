@@ -1,6 +1,6 @@
 // A call that waits for a free place. It leaves on its turn, at its deadline, or by its signal, whichever is first; once.
-import { setMaxListeners } from 'node:events';
 import { QueueTimeoutError } from '../errors.js';
+import { offAbort, onAbort } from '../rpc/abort-listeners.js';
 import { addDeadline, removeDeadline, type Due } from '../rpc/deadlines.js';
 import { told } from '../rpc/maybe-executed.js';
 import type { MethodInfo } from '../rpc/service.js';
@@ -67,9 +67,7 @@ export class WaitingCall implements Due {
     const { signal } = options;
     if (!signal) return;
     this.#onAbort = () => this.leave(signal.reason);
-    // One signal for a thousand waiting calls is no leak.
-    setMaxListeners(0, signal);
-    signal.addEventListener('abort', this.#onAbort, { once: true });
+    onAbort(signal, this.#onAbort);
   }
 
   start(replica: Replica): void {
@@ -93,6 +91,6 @@ export class WaitingCall implements Due {
   #finish(): void {
     this.done = true;
     if (this.alone && this.dueAt !== Infinity) removeDeadline(this);
-    if (this.#onAbort) this.options.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#onAbort) offAbort(this.options.signal!, this.#onAbort);
   }
 }

@@ -1,6 +1,7 @@
 // One call on its way: waiting, sent, settled. A single object from the proxy to the answer.
 // Invariant: `settle`, `fail` and `expire` have an effect once; the first one wins.
 import { CallTimeoutError, QueueTimeoutError } from '../errors.js';
+import { offAbort, onAbort } from './abort-listeners.js';
 import { addDeadline, removeDeadline, type Due } from './deadlines.js';
 import type { Client, MethodState } from './client.js';
 import type { Headers } from './meta.js';
@@ -63,7 +64,7 @@ export class Call implements PendingCall, Due {
   /** Starts to listen for the caller's signal. */
   watch(signal: AbortSignal): void {
     this.#onAbort = () => this.abort(signal.reason);
-    signal.addEventListener('abort', this.#onAbort, { once: true });
+    onAbort(signal, this.#onAbort);
   }
 
   queued(): void {
@@ -118,7 +119,7 @@ export class Call implements PendingCall, Due {
       this.#streams = streams;
       const unwatch = this.#onAbort;
       let open = streams.length;
-      for (const stream of streams) stream.onEnd(() => --open === 0 && this.options.signal?.removeEventListener('abort', unwatch));
+      for (const stream of streams) stream.onEnd(() => --open === 0 && offAbort(this.options.signal!, unwatch));
     } else this.#unwatch();
     this.#settled();
     this.resolve(value);
@@ -148,7 +149,7 @@ export class Call implements PendingCall, Due {
   }
 
   #unwatch(): void {
-    if (this.#onAbort) this.options.signal!.removeEventListener('abort', this.#onAbort);
+    if (this.#onAbort) offAbort(this.options.signal!, this.#onAbort);
     this.#onAbort = undefined;
   }
 

@@ -1,6 +1,7 @@
 // AbortSignals across a link: one that is lent is followed over there, and aborts there when it aborts here.
 // Invariant: a signal of an argument is followed for the length of its call, any other for as long as it can abort: it is lent once a
 // link, however often it crosses, and forgotten on both sides when it has aborted or its owner has let go of it.
+import { offAbort, onAbort } from './abort-listeners.js';
 import { Kind } from './frames.js';
 import type { Scope } from './references.js';
 import type { Session } from './session.js';
@@ -27,12 +28,12 @@ export class LiveSignals {
     if (known !== undefined && this.session.exports.get(known)) return [known];
     // Not held from here: nobody can abort what nobody holds.
     const source = new WeakRef(signal);
-    const onAbort = () => {
+    const aborted = () => {
       this.session.sendReason([Kind.ABORT, reference], source.deref()?.reason);
       this.session.exports.release(reference);
     };
-    const reference = lend({ invoke: () => undefined, release: () => source.deref()?.removeEventListener('abort', onAbort) });
-    signal.addEventListener('abort', onAbort, { once: true });
+    const reference = lend({ invoke: () => undefined, release: () => letGo(source.deref(), aborted) });
+    onAbort(signal, aborted);
     if (!scope) {
       this.#lent.set(signal, reference);
       this.#collected ??= new FinalizationRegistry((gone) => this.#forgetLent(gone));
@@ -75,3 +76,5 @@ export class LiveSignals {
     this.session.send(Kind.FORGET, reference);
   }
 }
+
+const letGo = (signal: AbortSignal | undefined, listener: () => void): void => void (signal && offAbort(signal, listener));

@@ -14,6 +14,7 @@ import { readMethodNames, readWithheld } from './service.js';
 import type { Session } from './session.js';
 import { IncomingStream, OutgoingStream, type StreamWires } from './streams.js';
 import { transferOfArguments } from './transfer.js';
+import { rejectedUnheard } from './unheard.js';
 
 /** What an encode has lent so far. */
 export interface Made {
@@ -267,11 +268,17 @@ export class LiveTable implements LiveReferences, StreamWires {
         if (this.#dropped.unregister(holder)) dropOne();
       },
     };
+    let warned = false;
+    const warn = () => {
+      if (!warned) process.emitWarning(`${name ? `${name}(): ` : ''}${expiredCallback(session.options.self).message}. (Nobody waited for that call. Later ones are not warned of.)`, { type: 'MimasWarning', code: 'CALLBACK_RELEASED' });
+      warned = true;
+    };
     const stub = (...args: unknown[]): Promise<unknown> => {
       // A listener that is told something and not waited for must not end the process when its caller is gone by then.
       const hear = () => void result.catch(() => {});
-      const result: Promise<unknown> = state.expired ? Promise.reject(told(expiredCallback(session.options.self), false)) : session.callReference(reference, '', args, { meta: inheritedMeta(), transfer: transferOfArguments(args, undefined), onFailed: hear });
-      if (state.expired) hear();
+      const result: Promise<unknown> = state.expired
+        ? rejectedUnheard(told(expiredCallback(session.options.self), false), warn)
+        : session.callReference(reference, '', args, { meta: inheritedMeta(), transfer: transferOfArguments(args, undefined), onFailed: hear });
       return asResult(result);
     };
     Object.defineProperty(stub, 'name', { value: name });

@@ -1,6 +1,7 @@
 // A call of something the peer lent: a callback, or a method of a proxy. Lighter than a Call: it is never queued or repeated.
 // Invariant: settles once, by its answer, the end of the link, or the caller's signal.
 import type { Transferable } from '../types.js';
+import { offAbort, onAbort } from './abort-listeners.js';
 import type { Scope } from './references.js';
 import type { PendingCall } from './pending-call.js';
 import type { Session } from './session.js';
@@ -29,7 +30,7 @@ export class ReferenceCall implements PendingCall {
     private readonly resolve: (value: unknown) => void,
     private readonly options: ReferenceOptions,
   ) {
-    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (options.signal) onAbort(options.signal, this.#onAbort);
   }
 
   get from(): string {
@@ -67,6 +68,6 @@ export class ReferenceCall implements PendingCall {
   };
 
   #unwatch(): void {
-    this.options.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.options.signal) offAbort(this.options.signal, this.#onAbort);
   }
 }

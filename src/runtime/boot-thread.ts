@@ -5,14 +5,16 @@ import { withLatency } from '../transport/polled-link.js';
 import { PortLink } from '../transport/port.js';
 import type { LatencyMode } from '../types.js';
 import { Host } from './host.js';
+import { GuardedLink, MemoryGuard, type MemoryBound } from './memory-guard.js';
 import { watchStart } from './watch-start.js';
 
 export function bootThread(): void {
-  const data = workerData as { port: MessagePort; maxFrame: number | undefined; latency: LatencyMode | undefined; sourceMaps?: boolean };
-  const { port, maxFrame, latency, sourceMaps } = data;
+  const data = workerData as { port: MessagePort; maxFrame: number | undefined; latency: LatencyMode | undefined; memory: MemoryBound | undefined; sourceMaps?: boolean };
+  const { port, maxFrame, latency, memory, sourceMaps } = data;
   if (sourceMaps) process.setSourceMapsEnabled(true);
   // Code that runs here later has no business with it.
   delete data.sourceMaps;
-  const host = new Host(withLatency(new PortLink(port, 'main'), latency), maxFrame, () => process.exit(0));
+  const link = new PortLink(port, 'main');
+  const host = new Host(memory ? new GuardedLink(link, latency, new MemoryGuard(memory)) : withLatency(link, latency), maxFrame, () => process.exit(0));
   watchStart(host);
 }

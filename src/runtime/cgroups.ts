@@ -140,6 +140,12 @@ export class Cgroup {
     return false;
   }
 
+  /** How often the kernel has made it wait for going over its cores. */
+  get throttled(): number {
+    for (const [folder, controllers] of this.#folders) if (controllers.includes('cpu')) return Number(/^nr_throttled (\d+)$/m.exec(readOr(join(folder, 'cpu.stat')))?.[1] ?? 0);
+    return 0;
+  }
+
   /** When nobody is in it any more. */
   remove(): void {
     for (const folder of this.#folders.keys()) removeEmpty(folder);
@@ -163,7 +169,8 @@ export function removeLeftCgroups(instance: string, support: CgroupSupport): voi
   }
 }
 
-function removeEmpty(folder: string): void {
+/** Nothing when somebody is in it. */
+export function removeEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch {

@@ -5,13 +5,16 @@ import { fileURLToPath } from 'node:url';
 import { ProcessStartError } from '../errors.js';
 import { withLatency } from '../transport/polled-link.js';
 import { StreamLink } from '../transport/stream-link.js';
+import { enter, groupFor } from './child-group.js';
 import { codeCacheHead } from './code-cache.js';
 import { Ending, GROUP_END_MS } from './ending.js';
 import { environmentOf } from './environment.js';
 import { childFlags } from './flags.js';
 import { groupGone } from './group-members.js';
 import { guard, unguard } from './guardian.js';
+import { watchChild } from './memory-watch.js';
 import { Output } from './output.js';
+import { onWindows } from './platform.js';
 import { signalGroup } from './process-group.js';
 import type { Exit, Incarnation, LaunchOptions } from './runtime.js';
 
@@ -26,17 +29,33 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
     // Node gives one that got no descriptors no streams either, and an error that would end this program if nobody heard it.
     throw refused(options, await new Promise<Error>((resolve) => child.once('error', resolve)));
   }
-  const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
+  const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {}, options.overflow);
   output.tap(child.stdout, 'stdout');
   output.tap(child.stderr, 'stderr');
-  const ending = new Ending({ limit: GROUP_END_MS, killed: { code: null, signal: 'SIGKILL', outOfMemory: false }, why: 'it was sent SIGKILL and hangs in the kernel' });
-  void exitOf(child, output).then((exit) => ending.end(exit));
   const { pid } = child;
+  const made = pid === undefined ? undefined : groupFor(options);
+  const group = made && enter(made, pid!, options) ? made : undefined;
+  let tooMuch = false;
+  const outOfMemory = () => tooMuch || (group?.outOfMemory ?? false);
+  const killed: Exit = {
+    code: null,
+    signal: 'SIGKILL',
+    get outOfMemory() {
+      return outOfMemory();
+    },
+  };
+  const ending = new Ending({ limit: GROUP_END_MS, killed, why: 'it was sent SIGKILL and hangs in the kernel' });
+  void ending.exited.then(() => output.left());
+  void exitOf(child, output).then((exit) => ending.end(exit.signal === 'SIGKILL' && outOfMemory() ? { ...exit, outOfMemory: true } : exit));
   if (pid !== undefined) guard(pid);
   const pipe = child.stdio[CHANNEL_FD] as unknown as Duplex;
   const channel = new StreamLink(pipe, { label: `${options.name} (child ${pid ?? '?'})`, trusted: true, maxFrame: options.maxFrame });
   for (const part of await codeCacheHead()) pipe.write(part);
   const link = withLatency(channel, options.latency);
+  const kill = () => {
+    ending.killed();
+    if (pid !== undefined) signalGroup(pid, 'SIGKILL');
+  };
   return {
     isolation: 'child',
     link,
@@ -49,9 +68,15 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
     stderrTail: () => output.stderrTail(),
     outputEnded: (limit) => output.ended(limit),
     terminate: (signal = 'SIGTERM') => pid !== undefined && signalGroup(pid, signal),
-    kill() {
-      ending.killed();
-      if (pid !== undefined) signalGroup(pid, 'SIGKILL');
+    kill,
+    throttled: () => group?.throttled ?? 0,
+    boundMemory(ask) {
+      if (pid === undefined || options.maxMemory === undefined) return;
+      const end = () => {
+        tooMuch = true;
+        kill();
+      };
+      void ending.exited.then(watchChild({ pid, limit: options.maxMemory, ask, end }));
     },
     async gone() {
       await ending.gone();
@@ -59,6 +84,7 @@ export async function launchChild(options: LaunchOptions): Promise<Incarnation> 
       // What the process started in its group and left behind goes with it.
       if (await groupGone(pid, GROUP_END_MS)) unguard(pid);
       else ending.abandon();
+      group?.remove();
     },
   };
 }
@@ -68,7 +94,9 @@ function start(options: LaunchOptions): ChildProcess {
   try {
     return spawn(process.execPath, [...(options.execArgv ?? childFlags(options.cwd)), ...heap, BOOT, ...(options.argv ?? [])], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-      detached: true,
+      // Where there are no groups, it would only open a window.
+      detached: !onWindows(),
+      windowsHide: true,
       env: { ...environmentOf(options.env), MIMAS_CHANNEL: JSON.stringify({ maxFrame: options.maxFrame, latency: options.latency, name: options.name, sourceMaps: process.sourceMapsEnabled }) },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });

@@ -11,6 +11,7 @@ import { groupEmptied } from './group-members.js';
 import { guard, unguard } from './guardian.js';
 import { Output, type LineListener, type OutputStream } from './output.js';
 import { OWN_FILE } from './own-folder.js';
+import { onWindows } from './platform.js';
 import { signalGroup } from './process-group.js';
 import { within } from './within.js';
 
@@ -67,6 +68,7 @@ export class Executable {
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.#exit = { code, signal };
+        output.left();
         resolve(this.#exit);
       });
     });
@@ -82,7 +84,9 @@ export class Executable {
     try {
       child = spawn(command, args, {
         stdio: ['ignore', file ?? 'pipe', file ?? 'pipe'],
-        detached: true,
+        // Where there are no groups, it would only open a window.
+        detached: !onWindows(),
+        windowsHide: true,
         env: environmentOf(options.env),
         ...(cwd !== undefined && { cwd }),
       });

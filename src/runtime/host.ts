@@ -9,6 +9,7 @@ import { Session } from '../rpc/session.js';
 import type { Listener } from '../transport/socket.js';
 import { bringUp, messageOf, runShutdownHooks, type Instance } from './bring-up.js';
 import { runHealthChecks } from './health-checks.js';
+import { heldAbove } from './memory-guard.js';
 import type { HostControl, Started, StartOrder, StopOrder } from './protocol.js';
 import { readUsage } from './usage.js';
 import { within } from './within.js';
@@ -36,6 +37,7 @@ export class Host implements HostControl {
       ['start', this.start.bind(this)],
       ['health', this.health.bind(this)],
       ['usage', this.usage.bind(this)],
+      ['memory', this.memory.bind(this)],
       ['stop', this.stop.bind(this)],
     ]);
     this.#control = new Session({
@@ -141,6 +143,10 @@ export class Host implements HostControl {
 
   usage() {
     return readUsage();
+  }
+
+  memory(limit: number) {
+    return heldAbove(limit);
   }
 
   stop(order: StopOrder): Promise<{ failed: string[] }> {

@@ -3,6 +3,7 @@
 // user's own, whose program has ended, and that flat: no link is followed, nothing below a subfolder is touched.
 import { lstatSync, mkdtempSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { InvalidOptionError } from '../errors.js';
 import { isSame, myself } from './identity.js';
 import { ownUid } from './own-folder.js';
 
@@ -20,8 +21,22 @@ function place(): string {
   return (here ??= process.getBuiltinModule('node:crypto').createHash('sha256').update(`${process.getBuiltinModule('node:os').hostname()} ${readlinkSync('/proc/self/ns/pid')}`).digest('hex').slice(0, 8));
 }
 
-/** A new folder with mode 0700. Its path is short, for sockets: those have about 100 characters at the most. */
-export const makeLeavable = (parent = temporaryFolder()): string => mkdtempSync(join(parent, `${PREFIX}${mark()}`));
+/** What stands for a name that is still to be drawn. */
+const DRAWN = 'XXXXXX';
+
+/**
+ * A new folder with mode 0700. `check` is given its path, as long as it will be, before it is made.
+ * @throws InvalidOptionError when the temporary folder is not there, or closed to this user; what `check` throws
+ */
+export function makeLeavable(parent = temporaryFolder(), check?: (path: string) => void): string {
+  const prefix = join(parent, `${PREFIX}${mark()}`);
+  check?.(prefix + DRAWN);
+  try {
+    return mkdtempSync(prefix);
+  } catch (error) {
+    throw new InvalidOptionError(`TMPDIR: no folder can be made in ${parent}: ${(error as Error).message}; set TMPDIR to one where it can`, { option: 'TMPDIR', cause: error });
+  }
+}
 
 /** Pid and start, in few characters; empty where there is no `/proc`, and then nobody ever sweeps it. */
 function mark(): string {

@@ -14,9 +14,13 @@ const OTHERS = 0o077;
 /** The user of this program; 0 where there are none. */
 export const ownUid = (): number => process.getuid?.() ?? 0;
 
-/** Makes the folder where there is none. `remedy` says what to do about one that is refused. @throws UnauthorizedError when others could enter it */
+/** Makes the folder where there is none. `remedy` says what to do about one that is refused. @throws UnauthorizedError when that cannot be, or others could enter it */
 export function ownFolder(folder: string, remedy: string): string {
-  mkdirSync(folder, { recursive: true, mode: OWN_FOLDER });
+  try {
+    mkdirSync(folder, { recursive: true, mode: OWN_FOLDER });
+  } catch (error) {
+    throw new UnauthorizedError(`${folder} cannot be made: ${(error as Error).message}; ${remedy}`, { cause: error });
+  }
   const found = lstatSync(folder);
   if (!found.isDirectory() || (process.platform !== 'win32' && (found.uid !== ownUid() || (found.mode & OTHERS) !== 0))) {
     throw new UnauthorizedError(`${folder} is not a folder of this user alone (mode 0700); ${remedy}`);

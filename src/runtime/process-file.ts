@@ -2,7 +2,7 @@
 // process can be loaded from; anything else is a ProcessStartError of phase `resolve` that names the path tried.
 // One line serves development and production: where there is no file of that name, its source or its output is meant.
 import { readdirSync, statSync } from 'node:fs';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { closest, ProcessStartError } from '../errors.js';
 import { callerFile } from './caller.js';
@@ -87,7 +87,7 @@ function nearby(path: string): string | undefined {
 }
 
 function isRelative(file: string | URL): boolean {
-  return typeof file === 'string' && !/^(?:\/|[a-z][a-z\d+.-]*:)/i.test(file);
+  return typeof file === 'string' && !isAbsolute(file) && !/^[a-z][a-z\d+.-]+:/i.test(file);
 }
 
 function refuse(file: string, problem: string, suggestion?: string, cause?: unknown): ProcessStartError {

@@ -56,6 +56,8 @@ export interface HostControl {
   start(order: StartOrder, onPhase: (phase: StartPhase) => unknown): Promise<Started>;
   health(timeout: number): Promise<HealthStatus>;
   usage(): Usage;
+  /** Bytes that it holds; without garbage when they are more than `limit`. */
+  memory(limit: number): number;
   stop(order: StopOrder): Promise<{ failed: string[] }>;
 }
 

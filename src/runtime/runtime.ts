@@ -2,6 +2,7 @@
 import type { Link } from '../rpc/link.js';
 import type { Isolation, LatencyMode } from '../types.js';
 import type { LineListener } from './output.js';
+import type { Overflow } from './tap.js';
 
 /** How an incarnation ended. */
 export interface Exit {
@@ -19,12 +20,16 @@ export interface LaunchOptions {
   readonly cwd?: string | undefined;
   readonly argv?: readonly string[] | undefined;
   readonly execArgv?: readonly string[] | undefined;
-  /** Heap limit, bytes. */
+  /** Bytes, heap and all else together. */
   readonly maxMemory?: number | undefined;
+  /** Percent of a core. */
+  readonly maxCpu?: number | undefined;
   readonly maxFrame?: number | undefined;
   readonly latency?: LatencyMode | undefined;
   /** Pass what it prints on to this program's own output. */
   readonly inheritOutput: boolean;
+  /** Default `wait`. */
+  readonly overflow?: Overflow | undefined;
   readonly onLine: LineListener;
 }
 
@@ -47,6 +52,10 @@ export interface Incarnation {
   outputEnded(limit: number): Promise<void>;
   /** Ends it the polite way of its kind: SIGTERM for a child; false where there is none. */
   terminate(signal?: NodeJS.Signals): boolean;
+  /** How often the kernel has slowed it down to its limit. Missing where it cannot. */
+  throttled?(): number;
+  /** Ends it when it holds more than its limit, for which it is asked through `ask` what it holds after a collection. Missing where it sees to that itself. */
+  boundMemory?(ask: (limit: number) => Promise<number>): void;
   /** Ends it for sure, with all it started in its process group. */
   kill(): void;
   /** Resolves when nothing of it is left; in bounded time after `exited`, for then it is `abandoned`. */

@@ -1,5 +1,6 @@
 // Brings a process up in its place, and says precisely why when it does not come up. A failed start leaves nothing behind.
 import { InitError, ProcessStartError, LinkClosedError, MemoryLimitError, type StartPhase, isError } from '../errors.js';
+import { offAbort, onAbort } from '../rpc/abort-listeners.js';
 import type { Client } from '../rpc/client.js';
 import { untold } from '../rpc/maybe-executed.js';
 import { Session, type SessionOptions } from '../rpc/session.js';
@@ -45,13 +46,14 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
     onClosed: (error) => options.onLinkClosed(control, error),
     ...(ipc ? {} : { onHello: () => {} }),
   });
+  incarnation.boundMemory?.((limit) => callControl(control, 'memory', limit));
   const withTail = async <E extends Error>(error: E): Promise<E> => {
     await incarnation.outputEnded(OUTPUT_GRACE_MS);
     const stderrTail = incarnation.stderrTail();
     return stderrTail ? Object.assign(error, { stderrTail }) : error;
   };
   let timer: NodeJS.Timeout | undefined;
-  let onAbort: (() => void) | undefined;
+  let aborts!: () => void;
   try {
     const dead = incarnation.exited.then(async (exit) => {
       throw await withTail(diedDuringStart(order.file, phase, exit, options.launchOptions.maxMemory));
@@ -60,9 +62,9 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
       timer = setTimeout(() => reject(new ProcessStartError(`${order.file}: not ready within ${startupTimeout} ms; it hangs in phase '${phase}' (raise startupTimeout if it needs longer)`, { file: order.file, phase })), Math.min(startupTimeout, MAX_TIMEOUT));
     });
     const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal!.reason);
-      if (signal?.aborted) onAbort();
-      else signal?.addEventListener('abort', onAbort, { once: true });
+      aborts = () => reject(signal!.reason);
+      if (signal?.aborted) aborts();
+      else if (signal) onAbort(signal, aborts);
     });
     for (const promise of [dead, aborted]) promise.catch(() => {});
     const bringUp = async (): Promise<RunningProcess> => {
@@ -82,7 +84,7 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
     throw untold(failure);
   } finally {
     clearTimeout(timer);
-    if (onAbort) signal?.removeEventListener('abort', onAbort);
+    if (signal) offAbort(signal, aborts);
   }
 }
 

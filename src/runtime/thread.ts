@@ -7,6 +7,8 @@ import { fillCodeCache, sharedCodeCache } from './code-cache.js';
 import { threadEnvironment } from './environment.js';
 import { Ending, THREAD_END_MS } from './ending.js';
 import { threadFlags } from './flags.js';
+import { newMemoryBound, wentOver, type MemoryBound } from './memory-guard.js';
+import { watchThread } from './memory-watch.js';
 import { Output } from './output.js';
 import { resourceLimitsOf } from './resource-limits.js';
 import type { Incarnation, LaunchOptions } from './runtime.js';
@@ -14,14 +16,15 @@ import type { Incarnation, LaunchOptions } from './runtime.js';
 const BOOT = new URL('../runtime/boot-thread.cjs', import.meta.url);
 
 /** What `terminate` makes of a thread. */
-const TERMINATED = { code: 1, signal: null, outOfMemory: false } as const;
+const TERMINATED = { code: 1, signal: null } as const;
 
 export async function launchThread(options: LaunchOptions): Promise<Incarnation> {
   const { port1, port2 } = new MessageChannel();
-  const worker = startWorker(options, port2);
+  const memory = options.maxMemory === undefined ? undefined : newMemoryBound(options.maxMemory);
+  const worker = startWorker(options, port2, memory);
   void fillCodeCache();
   const link = withLatency(new PortLink(port1, `${options.name} (worker ${worker.threadId})`), options.latency);
-  const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {});
+  const output = new Output(options.onLine, options.inheritOutput ? { stdout: process.stdout, stderr: process.stderr } : {}, options.overflow);
   output.tap(worker.stdout, 'stdout');
   output.tap(worker.stderr, 'stderr');
   const { threadId } = worker;
@@ -29,7 +32,12 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
   worker.on('error', (thrown: unknown) => (error = isError(thrown) ? thrown : new Error(String(thrown))));
   const ending = new Ending({
     limit: THREAD_END_MS,
-    killed: TERMINATED,
+    killed: {
+      ...TERMINATED,
+      get outOfMemory() {
+        return wentOver(memory);
+      },
+    },
     why: 'it is stuck in native code and ends when that returns',
     onOver() {
       // Answers that were sent before the end count.
@@ -38,7 +46,13 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
       port1.close();
     },
   });
-  worker.once('exit', (code) => ending.end({ code, signal: null, error, outOfMemory: (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY' }));
+  void ending.exited.then(() => output.left());
+  worker.once('exit', (code) => ending.end({ code, signal: null, error, outOfMemory: wentOver(memory) || (error as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY' }));
+  const kill = () => {
+    // Once: each `terminate` makes the thread keep the program alive again.
+    if (ending.killed()) void worker.terminate();
+  };
+  if (memory) void ending.exited.then(watchThread(worker, memory, kill));
   // Left to itself, it must not keep the program alive.
   void ending.abandoned.then(() => worker.unref());
   return {
@@ -53,21 +67,18 @@ export async function launchThread(options: LaunchOptions): Promise<Incarnation>
     stderrTail: () => output.stderrTail(),
     outputEnded: (limit) => output.ended(limit),
     terminate: () => false,
-    kill() {
-      // Once: each `terminate` makes the thread keep the program alive again.
-      if (ending.killed()) void worker.terminate();
-    },
+    kill,
     gone: () => ending.gone(),
   };
 }
 
-function startWorker(options: LaunchOptions, port: import('node:worker_threads').MessagePort): Worker {
+function startWorker(options: LaunchOptions, port: import('node:worker_threads').MessagePort, memory: MemoryBound | undefined): Worker {
   const env = threadEnvironment(options.env);
   const { execArgv = threadFlags } = options;
   try {
     return new Worker(BOOT, {
       name: options.name,
-      workerData: { port, maxFrame: options.maxFrame, latency: options.latency, ...(process.sourceMapsEnabled ? { sourceMaps: true } : {}), code: sharedCodeCache() },
+      workerData: { port, maxFrame: options.maxFrame, latency: options.latency, ...(process.sourceMapsEnabled ? { sourceMaps: true } : {}), code: sharedCodeCache(), memory },
       transferList: [port],
       stdout: true,
       stderr: true,

@@ -39,18 +39,3 @@ function threadMemory(): number {
   const heap = process.getBuiltinModule('node:v8').getHeapStatistics();
   return heap.total_heap_size + heap.external_memory;
 }
-
-export interface Rates {
-  /** Percent of one core. */
-  readonly cpu: number;
-  /** Share of time that the loop was busy. */
-  readonly loop: number;
-}
-
-/** What two readings say about the time between them. */
-export function ratesBetween(last: Usage, now: Usage): Rates {
-  const active = now.loopActive - last.loopActive;
-  const total = active + now.loopIdle - last.loopIdle;
-  // Microseconds of CPU per millisecond of time, as percent.
-  return { cpu: Math.max(0, ((now.cpu - last.cpu) / (now.at - last.at)) * 0.1), loop: total > 0 ? active / total : 0 };
-}

@@ -1,5 +1,5 @@
 // Addresses of processes: `unix:/path`, `tcp://host:port`, `tls://host:port`, `ws://host:port/path`, `wss://…`.
-import { InvalidOptionError } from '../errors.js';
+import { InvalidOptionError, UnsupportedOptionError } from '../errors.js';
 
 interface UnixAddress { readonly kind: 'unix'; readonly path: string }
 interface TcpAddress<Kind> { readonly kind: Kind; readonly host: string; readonly port: number }
@@ -11,10 +11,20 @@ export type Address = SocketAddress | WsAddress;
 
 const DEFAULT_PORTS: Record<string, number> = { 'ws:': 80, 'wss:': 443 };
 
-/** @throws InvalidOptionError when `text` is no address of a known kind. */
+/** `sun_path` without its last zero, bytes: 108 on Linux, 104 elsewhere. Node cuts a longer path off without a word, and makes another socket. */
+export const LONGEST_SOCKET = process.platform === 'linux' ? 107 : 103;
+
+/** @throws InvalidOptionError, of `option`, when the system cannot make a socket of that name; `cure` says what helps; UnsupportedOptionError on Windows */
+export function checkSocketPath(path: string, option: string, cure: string): string {
+  if (process.platform === 'win32') throw new UnsupportedOptionError(`${option}: ${path} cannot be listened at or called: Node has no unix sockets on Windows; use tcp or ws`, { option });
+  if (Buffer.byteLength(path) > LONGEST_SOCKET) throw new InvalidOptionError(`${option}: ${path} is too long for a socket (at most ${LONGEST_SOCKET} bytes); ${cure}`, { option });
+  return path;
+}
+
+/** @throws InvalidOptionError when `text` is no address of a known kind, or one that no system has */
 export function parseAddress(text: string): Address {
   const unix = /^unix:(?:\/\/)?(\/.+)$/.exec(text);
-  if (unix) return { kind: 'unix', path: unix[1]! };
+  if (unix) return { kind: 'unix', path: checkSocketPath(unix[1]!, 'address', 'choose a shorter one') };
   let url: URL | undefined;
   try {
     url = new URL(text.replace(/^http(s?):/, 'ws$1:'));

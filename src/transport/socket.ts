@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { LinkClosedError, InvalidOptionError, UnauthorizedError } from '../errors.js';
 import { DEFAULT_LIMITS } from '../rpc/frames.js';
 import type { Link } from '../rpc/link.js';
-import { formatAddress, isLoopback, type Address, type SocketAddress } from './address.js';
+import { checkSocketPath, formatAddress, isLoopback, type Address, type SocketAddress } from './address.js';
 import { admit, present, REFUSED } from './auth.js';
 import type { FlowLimits } from './flow.js';
 import { Handshakes } from './handshakes.js';
@@ -50,6 +50,7 @@ export interface Listener {
 /** Opens a link. @throws LinkClosedError when nothing answers, UnauthorizedError when the token is refused. */
 export async function connectSocket(address: SocketAddress, options: ConnectOptions): Promise<Link> {
   const where = formatAddress(address);
+  if (address.kind === 'unix') checkSocketPath(address.path, 'address', 'choose a shorter one');
   const timeout = options.timeout ?? DEFAULT_LIMITS.handshakeTimeout;
   const socket = await open(address, options, timeout, where);
   if (address.kind !== 'unix') prepare(socket);
@@ -98,7 +99,7 @@ export function prepare(socket: net.Socket): void {
 /** Listens and hands over each link that showed the token. */
 export async function listenSocket(address: SocketAddress, options: ListenOptions, onLink: (link: Link) => void): Promise<Listener> {
   if (address.kind === 'tls' && !(options.tls?.key && options.tls.cert)) throw new InvalidOptionError('tls: listening needs a key and a cert', { option: 'tls' });
-  if (address.kind === 'unix') await clearStale(address.path);
+  if (address.kind === 'unix') await clearStale(checkSocketPath(address.path, 'address', 'choose a shorter one'));
   const handshakes = new Handshakes(options.handshakeTimeout ?? DEFAULT_LIMITS.handshakeTimeout, options.onRefused);
   const onSocket = (socket: net.Socket) => {
     socket.on('error', () => {});

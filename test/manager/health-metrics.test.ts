@@ -1,6 +1,8 @@
 // What the manager says of a process is what the process itself says and does: its own checks, its own thread's figures.
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { UnitNotFoundError, type HealthStatus } from 'mimas';
+import { until } from '../pool/helpers.js';
 import { fixture, isolated, isolations, manager, next, rejection, subjectFile, type Subject } from './helpers.js';
 
 const checkedFile = fixture('checked.js');
@@ -124,9 +126,32 @@ describe.each(isolated)('a %s', (isolation) => {
     expect(cold.cpu).toBeLessThan(hot.cpu / 3);
     expect(hot.eventLoopUtilization).toBeGreaterThan(0.8);
     expect(cold.eventLoopUtilization).toBeLessThan(0.3);
-    // A delta, not a sum: once it rests, it falls.
-    await idle.sleep(300);
-    expect((await pm.getMetrics(busy)).cpu).toBeLessThan(hot.cpu / 3);
+    // Over the last second or so, not since its start: once it rests, it falls.
+    await until(async () => (await pm.getMetrics(busy)).cpu < hot.cpu / 3);
+  });
+
+  it('that has just started tells no rates, soon after more than it can have, never', async () => {
+    const pm = manager({ isolation });
+    const subject = await pm.spawn<Subject>(subjectFile);
+    const most = isolation === 'worker' ? 100 : 100 * availableParallelism();
+    const seen: number[] = [];
+    const look = async () => {
+      const { cpu, eventLoopUtilization, rateWindow } = await pm.getMetrics(subject);
+      seen.push(rateWindow);
+      if (rateWindow === 0) expect([cpu, eventLoopUtilization]).toEqual([0, 0]);
+      else {
+        expect(rateWindow).toBeGreaterThanOrEqual(250);
+        expect(cpu).toBeLessThanOrEqual(most);
+        expect(eventLoopUtilization).toBeLessThanOrEqual(1);
+      }
+    };
+    await look();
+    while (Math.max(...seen) < 1_100) {
+      await subject.spinFor(10);
+      await look();
+    }
+    expect(seen[0]).toBe(0);
+    expect(seen.at(-1)).toBeLessThan(3_000);
   });
 
   it('that takes memory shows it, and the one beside it does not', async () => {
@@ -148,8 +173,7 @@ describe.each(isolated)('a %s', (isolation) => {
     const report = await pm.getHealth(subject);
     expect(report.status).toBe('degraded');
     expect(report.checks).toContainEqual({ name: 'cpu', status: 'warn', message: expect.stringMatching(/% of a core, the limit is 12 %/), details: { cpu: expect.any(Number), maxCpu: 12 } });
-    await subject.sleep(400);
-    expect((await pm.getHealth(subject)).status).toBe('healthy');
+    await until(async () => (await pm.getHealth(subject)).status === 'healthy');
   });
 });
 

@@ -42,6 +42,7 @@ it('tells of each process and method, and of the supervisor from its first momen
   expect(value(text, 'mimas_process_restarts_total', process)).toBe(1);
   expect(value(text, 'mimas_process_memory_bytes', process)).toBeGreaterThan(1e6);
   expect(value(text, 'mimas_process_cpu_ratio', process)).toBeGreaterThanOrEqual(0);
+  expect(value(text, 'mimas_process_rate_window_seconds', process)).toBeGreaterThanOrEqual(0);
   expect(value(text, 'mimas_requests_total', { ...process, method: 'greet' })).toBe(20);
   expect(value(text, 'mimas_request_errors_total', { ...process, method: 'crash' })).toBe(1);
   expect(value(text, 'mimas_request_errors_total', { ...process, method: 'greet' })).toBe(0);

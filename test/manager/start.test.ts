@@ -246,6 +246,7 @@ describe('options', () => {
     ['cwd', { isolation: 'none', cwd: '/tmp' }],
     ['cwd', { isolation: 'worker', cwd: '/tmp' }],
     ['resources.maxMemory', { isolation: 'none', resources: { maxMemory: '64MB' } }],
+    ['outputOverflow', { isolation: 'none', outputOverflow: 'drop' }],
     ['tls', { transport: 'ipc', tls: {} }],
     ['tls', { transport: 'unix', tls: {} }],
   ])('%s is refused where it cannot work: %j', async (option, options) => {
@@ -259,6 +260,7 @@ describe('options', () => {
     ['isolation', { isolation: 'vm' }],
     ['transport', { transport: 'pigeon' }],
     ['output', { output: 'none' }],
+    ['outputOverflow', { outputOverflow: 'block' }],
     ['name', { name: '' }],
     ['version', { version: 3 }],
     ['env', { env: 'A=1' }],

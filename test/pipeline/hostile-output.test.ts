@@ -32,6 +32,15 @@ it('the same pattern is met by the line that it is for', { timeout: 60_000 }, as
   expect(await run.exit()).toBe(0);
 });
 
+it('a daemon that a component left behind, and that holds its output open, does not keep the pipeline alive', { timeout: 60_000 }, async () => {
+  const project = makeProject();
+  project.write({ sources: [{ id: 'parent', command: [process.execPath, '-e', `console.log(require('node:child_process').spawn('sleep', ['1000'], { stdio: ['ignore', 'inherit', 'inherit'], detached: true }).pid); process.exit(0)`], restart_policy: 'no' }] });
+  const run = project.start('run', 'pipeline.yaml', '--no-control-plane');
+  const [, pid] = /(\d+)$/.exec(await run.line(/parent \| \d+$/))!;
+  expect(await run.exit()).toBe(0);
+  process.kill(Number(pid), 'SIGKILL');
+});
+
 it('what a component said last is told without what would move the cursor', { timeout: 60_000 }, () => {
   const project = makeProject();
   project.write({ sources: [{ id: 'rude', command: [process.execPath, '-e', `console.error('\\u001B[31mred\\u001B[0m \\u009B2J\\u0007\\u202E'); process.exit(3)`], restart_policy: 'no' }] });

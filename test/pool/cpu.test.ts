@@ -169,6 +169,7 @@ it.each<[string, PoolSpawnOptions]>([
   ['stuckTimeout', { stuckTimeout: 100 }],
   ['latency', { latency: 'low' }],
   ['output', { output: 'capture' }],
+  ['outputOverflow', { outputOverflow: 'drop' }],
   ['version', { version: '2' }],
   ['resources.maxCpu', { resources: { maxCpu: 50 } }],
   ['cwd', { cwd: '/tmp' }],

@@ -124,7 +124,7 @@ export class FakeMember implements Member {
     return { status: 'healthy' as const, checks: [] };
   }
   async metrics() {
-    return { cpu: 0, memory: this.memory, eventLoopUtilization: 0, ...this.meter.snapshot(), inFlight: this.calls.length, queued: 0, restarts: 0, uptime: 0 };
+    return { cpu: 0, memory: this.memory, eventLoopUtilization: 0, rateWindow: 0, ...this.meter.snapshot(), inFlight: this.calls.length, queued: 0, restarts: 0, uptime: 0 };
   }
 }
 

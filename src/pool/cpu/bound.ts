@@ -1,4 +1,5 @@
 // What ends one call before its time: its timeout or the caller's signal, whichever is first; once.
+import { offAbort, onAbort } from '../../rpc/abort-listeners.js';
 import { addDeadline, removeDeadline, type Due } from '../../rpc/deadlines.js';
 
 export class Bound implements Due {
@@ -22,7 +23,7 @@ export class Bound implements Due {
     }
     if (outer) {
       this.#onAbort = () => this.#end({ value: outer.reason });
-      outer.addEventListener('abort', this.#onAbort, { once: true });
+      onAbort(outer, this.#onAbort);
     }
   }
 
@@ -44,6 +45,6 @@ export class Bound implements Due {
   release(): void {
     this.done = true;
     if (this.dueAt !== 0) removeDeadline(this);
-    if (this.#onAbort) this.outer?.removeEventListener('abort', this.#onAbort);
+    if (this.#onAbort) offAbort(this.outer!, this.#onAbort);
   }
 }

@@ -2,6 +2,7 @@
 // Invariants: one call at a time; a call that is given up takes the thread with it, which does not count as a failure.
 import { nanoid } from 'nanoid';
 import { CallTimeoutError, NotCloneableError, ProcessStoppedError, RestartsExhaustedError } from '../../errors.js';
+import { abortsDuring } from '../../rpc/abort-listeners.js';
 import { Tag } from '../../rpc/codec.js';
 import { currentContext, nextTraceparent } from '../../rpc/context.js';
 import { Meter } from '../../rpc/meter.js';
@@ -10,8 +11,7 @@ import { methodNotFound } from '../../rpc/remote.js';
 import type { MethodInfo } from '../../rpc/service.js';
 import { nameMethod } from '../../rpc/uncloneable.js';
 import { transferOfArguments } from '../../rpc/transfer.js';
-import type { Usage } from '../../runtime/protocol.js';
-import { ratesBetween, type Rates } from '../../runtime/usage.js';
+import { RateMeter, UNKNOWN } from '../../runtime/rates.js';
 import { within } from '../../runtime/within.js';
 import { Emitter } from '../../supervisor/emitter.js';
 import { noteStatusStep } from '../../supervisor/process-status.js';
@@ -33,6 +33,8 @@ const SLACK_MS = 500;
 /** A thread that computes is waited for no longer than this, ms. */
 const BUSY_MS = 50;
 const USAGE_TIMEOUT = 1_000;
+/** Percent of a core that one thread can use. */
+const ONE_CORE = 100;
 const OUTPUT_GRACE_MS = 15;
 /** Of the grace that is left, for shutdown hooks: the thread needs some time to answer. */
 const HOOKS_SHARE = 0.85;
@@ -70,7 +72,7 @@ export class CpuMember implements Member {
   #reviving: Promise<void> | undefined;
   #startedAt = 0;
   #version: string | undefined;
-  #usage: { last: Usage; rates: Rates } | undefined;
+  #rates = new RateMeter(ONE_CORE);
   #healthTimer: NodeJS.Timeout | undefined;
   /** It has answered a call since it came up. */
   #served = false;
@@ -92,13 +94,7 @@ export class CpuMember implements Member {
   /** Rejects as a spawn does. */
   static async start(threads: Threads, options: CpuOptions, signal: AbortSignal): Promise<CpuMember> {
     const member = new CpuMember(threads, options);
-    const giveUp = () => member.#stop.abort(signal.reason);
-    signal.addEventListener('abort', giveUp, { once: true });
-    try {
-      await member.#boot();
-    } finally {
-      signal.removeEventListener('abort', giveUp);
-    }
+    await abortsDuring(signal, () => member.#stop.abort(signal.reason), member.#boot());
     return member;
   }
 
@@ -238,7 +234,9 @@ export class CpuMember implements Member {
     this.#up(await bootThread(this.threads, this.options, this.#stop.signal));
   }
 
-  #up({ thread, booted: { name, version, methods, withheld, healthInterval } }: { thread: Thread; booted: Booted }): void {
+  #up({ thread, booted: { name, version, methods, withheld, healthInterval, usage } }: { thread: Thread; booted: Booted }): void {
+    this.#rates = new RateMeter(ONE_CORE);
+    this.#rates.add(usage);
     this.#withheld = withheld;
     this.#thread = thread;
     this.#name = name;
@@ -246,7 +244,6 @@ export class CpuMember implements Member {
     this.#methods = new Map(methods.map((info) => [info.name, info]));
     this.#methodNames = methods.map((info) => info.name);
     this.#startedAt = performance.now();
-    this.#usage = undefined;
     this.failure = undefined;
     this.#revival.up();
     // It takes no calls any more, although it has not ended yet.
@@ -365,20 +362,17 @@ export class CpuMember implements Member {
   async metrics(): Promise<ProcessMetrics> {
     const thread = this.#thread;
     if (thread && !this.#current) {
-      const asked = this.threads.run(thread, 'usage', undefined as never).then(
-        (now) => {
-          const last = this.#usage?.last;
-          if (!last || now.at > last.at) this.#usage = { last: now, rates: last ? ratesBetween(last, now) : { cpu: 0, loop: 0 } };
-        },
-        () => {},
-      );
+      const rates = this.#rates;
+      const asked = this.threads.run(thread, 'usage', undefined as never).then((now) => rates.add(now), () => {});
       await within(Promise.race([asked, thread.ended]), USAGE_TIMEOUT);
     }
-    const usage = this.#thread ? this.#usage : undefined;
+    const measured = this.#thread ? this.#rates : undefined;
+    const { cpu, loop, window } = measured?.rates ?? UNKNOWN;
     return {
-      cpu: usage?.rates.cpu ?? 0,
-      memory: usage?.last.memory ?? 0,
-      eventLoopUtilization: usage?.rates.loop ?? 0,
+      cpu,
+      memory: measured?.last?.memory ?? 0,
+      eventLoopUtilization: loop,
+      rateWindow: window,
       ...this.meter.snapshot(),
       inFlight: this.#current ? 1 : 0,
       queued: 0,

@@ -40,6 +40,7 @@ export interface Asked {
   readonly latency: string | undefined;
   readonly stuckTimeout: unknown;
   readonly output: string | undefined;
+  readonly outputOverflow: string | undefined;
   readonly version: string | undefined;
   readonly maxCpu: unknown;
 }
@@ -57,6 +58,7 @@ export function refuseForCpu(asked: Asked): void {
   if (asked.latency === 'low') refuse('latency', "its calls are placed one by one on threads that may wait; use workload 'io'");
   if (asked.stuckTimeout !== undefined) refuse('stuckTimeout', 'a call that is given up ends its thread at once');
   if (asked.output === 'capture') refuse('output', "threads of a CPU pool print to this program's output; use 'inherit', or workload 'io'");
+  if (asked.outputOverflow === 'drop') refuse('outputOverflow', "its threads print to this program's output, and wait for it; use workload 'io'");
   if (asked.version !== undefined) refuse('version', 'its threads are no processes of their own; set the version in @Process');
   if (asked.maxCpu !== undefined) refuse('resources.maxCpu', 'full use of a core is what it is for');
 }

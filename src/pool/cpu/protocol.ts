@@ -5,6 +5,7 @@ import { ValueCodec, type Encoded } from '../../rpc/codec.js';
 import type { StartPhase } from '../../errors.js';
 import type { MethodInfo } from '../../rpc/service.js';
 import type { HealthStatus } from '../../types.js';
+import type { MemoryBound } from '../../runtime/memory-guard.js';
 import type { Usage } from '../../runtime/protocol.js';
 
 /** A value on its way: tag, payload, attachments. */
@@ -19,6 +20,7 @@ export interface BootOrder {
   readonly dependencies: Packed;
   /** [0]: how far the start came, an index into PHASES; [1]: the thread that runs it. */
   readonly progress: Int32Array;
+  readonly memory: MemoryBound | undefined;
 }
 
 export const PHASES: readonly StartPhase[] = ['load', 'construct', 'init', 'ready'];
@@ -30,6 +32,8 @@ export interface Booted {
   readonly withheld: readonly string[];
   /** Shortest interval that a health check asked for, ms. */
   readonly healthInterval: number | undefined;
+  /** When it came up. */
+  readonly usage: Usage;
 }
 
 /** Number of the method, its arguments, time left in ms, headers. Flat, and short in the common case: arguments as they are, nothing else. */

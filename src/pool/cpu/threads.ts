@@ -7,6 +7,8 @@ import type { Piscina } from 'piscina';
 import { InvalidOptionError, isError } from '../../errors.js';
 import { Ending, THREAD_END_MS } from '../../runtime/ending.js';
 import { threadFlags } from '../../runtime/flags.js';
+import type { MemoryBound } from '../../runtime/memory-guard.js';
+import { watchThread } from '../../runtime/memory-watch.js';
 import { Output, type LineListener } from '../../runtime/output.js';
 import { within } from '../../runtime/within.js';
 import { Pacer } from '../../transport/pacer.js';
@@ -60,6 +62,8 @@ export interface Thread {
   readonly worker: Worker;
   readonly threadId: number;
   readonly output: Output;
+  /** What bounds it, once it has booted. */
+  memory: MemoryBound | undefined;
   /** Resolves once, when it runs no more, or a moment after `kill`. */
   readonly ended: Promise<ThreadEnd>;
   /** Ends it. Its calls are rejected at once, whatever it still does. */
@@ -147,6 +151,10 @@ export class Threads {
       const reply = await booted;
       const up = thread();
       if (!up) throw new Error('the thread ended as it became ready');
+      if (order.memory) {
+        up.memory = order.memory;
+        void up.ended.then(watchThread(up.worker, order.memory, up.kill));
+      }
       return { thread: up, reply };
     } catch (error) {
       // Piscina has told it to end, and waits for that for ever.
@@ -255,7 +263,7 @@ export class Threads {
       void gone.then(() => this.#leaving.delete(gone));
     };
     this.#known.add(worker);
-    this.#alive.set(threadId, { worker, threadId, output, ended, listen, kill, gone: () => ending.gone() });
+    this.#alive.set(threadId, { worker, threadId, output, memory: undefined, ended, listen, kill, gone: () => ending.gone() });
     this.onThread?.({ pid: process.pid, threadId, ended: ending.ended, abandoned: ending.abandoned });
   }
 }

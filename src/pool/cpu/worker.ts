@@ -10,6 +10,7 @@ import { nameMethod } from '../../rpc/uncloneable.js';
 import { transferOf } from '../../rpc/transfer.js';
 import { bringUp, runShutdownHooks, type Instance } from '../../runtime/bring-up.js';
 import { runHealthChecks } from '../../runtime/health-checks.js';
+import { MemoryGuard } from '../../runtime/memory-guard.js';
 import { readUsage } from '../../runtime/usage.js';
 import { Pacer } from '../../transport/pacer.js';
 import { THREAD } from './patience.js';
@@ -20,12 +21,14 @@ let service: Service | undefined;
 let instance: Instance = {};
 let spec: ProcessSpec | undefined;
 let caller = '';
+let guard: MemoryGuard | undefined;
 
 export async function boot(order: BootOrder): Promise<Booted | Packed> {
   const { file, progress } = order;
   const enter = (phase: StartPhase) => void Atomics.store(progress, 0, PHASES.indexOf(phase));
   Atomics.store(progress, 1, threadId);
   if (order.sourceMaps) process.setSourceMapsEnabled(true);
+  if (order.memory) guard = new MemoryGuard(order.memory);
   try {
     const dependencies = codec.decode(...order.dependencies);
     ({ instance, spec } = await bringUp({ file, dependencies, version: 0 }, enter));
@@ -33,7 +36,7 @@ export async function boot(order: BootOrder): Promise<Booted | Packed> {
     caller = order.caller;
     service = new Service(order.name ?? spec.name, instance, spec.methods.values());
     const intervals = spec.healthChecks.flatMap(({ interval }) => (interval === undefined ? [] : [interval]));
-    return { name: service.name, version: spec.version, methods: readService(describeService(service)), withheld: service.withheld, healthInterval: intervals.length > 0 ? Math.min(...intervals) : undefined };
+    return { name: service.name, version: spec.version, methods: readService(describeService(service)), withheld: service.withheld, healthInterval: intervals.length > 0 ? Math.min(...intervals) : undefined, usage: readUsage() };
   } catch (error) {
     return failure(error);
   }
@@ -47,7 +50,13 @@ export function call(task: CallTask): Reply | Promise<Reply> {
   pacer.arrived();
   const reply = answer(task);
   pacer.sent();
-  return reply;
+  return guard ? guarded(reply, guard) : reply;
+}
+
+/** Who holds too much is about to end, and answers nobody. */
+async function guarded(reply: Reply | Promise<Reply>, memory: MemoryGuard): Promise<Reply> {
+  const done = await reply;
+  return memory.allows() ? done : new Promise<never>(() => {});
 }
 
 function answer(task: CallTask): Reply | Promise<Reply> {
