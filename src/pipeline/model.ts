@@ -1,4 +1,5 @@
 // A pipeline as the runner works with it: checked, defaults filled in, durations in milliseconds, sizes in bytes, paths absolute.
+import type { TlsLook } from '../runtime/probes.js';
 import type { Problem } from './problems.js';
 
 export type Kind = 'source' | 'processor' | 'sink' | 'pipeline';
@@ -24,7 +25,7 @@ export interface Port {
 }
 
 export type Check =
-  | { readonly kind: 'http'; readonly host: string; readonly port: number | string; readonly path: string; readonly status: number | undefined }
+  | { readonly kind: 'http'; readonly host: string; readonly port: number | string; readonly path: string; readonly status: number | undefined; readonly headers: Readonly<Record<string, string>>; /** Undefined: without TLS. */ readonly tls: TlsLook | undefined }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number | string }
   | { readonly kind: 'exec'; readonly command: readonly string[] }
   | { readonly kind: 'log'; readonly pattern: string };
@@ -35,8 +36,9 @@ export interface HealthCheck {
   readonly timeout: number;
   /** Longest time to the first pass. */
   readonly startTimeout: number;
-  /** So many failures in a row make it unhealthy. */
+  /** So many failures in a row make it unhealthy, and so many passes healthy. */
   readonly failureThreshold: number;
+  readonly successThreshold: number;
   readonly onUnhealthy: 'restart' | 'report';
 }
 
@@ -101,6 +103,8 @@ export interface Component {
   readonly ports: readonly Port[];
   readonly healthPort: number | undefined;
   readonly healthCheck: HealthCheck | undefined;
+  /** Looked at once it is up; when it fails, the component is started again. Then `healthCheck` says only who is ready. */
+  readonly livenessCheck: HealthCheck | undefined;
   readonly dependsOn: readonly Dependency[];
   readonly restart: Restart;
   readonly successExitCodes: readonly number[];

@@ -13,13 +13,12 @@ import { Gate, STOPPING } from './gate.js';
 import type { LogFile } from './log-file.js';
 import type { Component, PipelineSpec } from './model.js';
 import type { Orchestrator } from './orchestrator.js';
-import { inReverse, plan, type Plan } from './plan.js';
-import { invalidPipeline } from './problems.js';
-import { placeOf, refusalsOf } from './refusals.js';
+import { inReverse, type Plan } from './plan.js';
+import { planFor } from './refusals.js';
 import { statusOf } from './replica-status.js';
 import { Roster } from './roster.js';
 import { checkComponents, portsOf } from './semantics.js';
-import type { ComponentUnit, UnitContext } from './unit.js';
+import type { ComponentState, ComponentUnit, UnitContext } from './unit.js';
 import { UsageMeter } from './usage-meter.js';
 import { Watcher } from './watcher.js';
 
@@ -49,6 +48,8 @@ export interface Changes {
 }
 
 const MOST_REPLICAS = 1000;
+/** Nobody is sent to one in such a state. One that starts may say of itself that it is there. */
+const UNREADY: readonly ComponentState[] = ['unhealthy', 'restarting', 'stopping', 'stopped', 'completed', 'failed'];
 /** Beyond the graces of all components: longest wait for each step of the end, ms. An engine of containers may have stopped answering. */
 const END_MS = 30_000;
 
@@ -83,7 +84,7 @@ export class PipelineRunner {
   constructor(spec: PipelineSpec, options: RunnerOptions) {
     this.#spec = spec;
     this.#options = options;
-    this.#plan = this.#planFor(spec);
+    this.#plan = planFor(spec, options.orchestrator);
     this.#address = { endpoint: undefined, tokenOf: (id) => options.controlPlane?.tokenOf(id), heartbeat: options.heartbeatInterval ?? '10s' };
     this.done = new Promise((resolve) => (this.#resolve = resolve));
     this.#supervisor = new Supervisor<ComponentUnit>({
@@ -263,6 +264,7 @@ export class PipelineRunner {
 
   #onState(unit: ComponentUnit, from: ComponentUnit['state']): void {
     const { id, state, detail, restarts, running } = unit;
+    this.#options.controlPlane?.registry.setReady(id, !UNREADY.includes(state));
     const first = from === 'starting' || (from === 'pending' && state === 'starting');
     this.events.emit('component', { id, component: unit.component.id, state, from, first, check: unit.passed, restarts, ...(running?.pid === undefined ? {} : { pid: running.pid }), ...(detail === undefined ? {} : { detail }) });
     // One that somebody changed or restarted and that does not come up is told of, but takes nobody along.
@@ -296,7 +298,7 @@ export class PipelineRunner {
 
   async #apply(next: PipelineSpec): Promise<Changes> {
     refuseAnother(this.#spec, next, this.#options.orchestrator.type);
-    const nextPlan = this.#planFor(next);
+    const nextPlan = planFor(next, this.#options.orchestrator);
     const { added, removed, changed, renewed } = difference(this.#spec, next);
     const after = new Map(next.components.map((one) => [one.id, one]));
     await this.#prepare(next);
@@ -382,15 +384,6 @@ export class PipelineRunner {
 
   #ordered(): ComponentUnit[] {
     return this.#plan.order.flatMap((id) => this.#roster.of(id));
-  }
-
-  /** @throws PipelineInvalidError */
-  #planFor(spec: PipelineSpec): Plan {
-    const refusals = refusalsOf(spec, this.#options.orchestrator);
-    if (refusals.length > 0) throw invalidPipeline(refusals);
-    const made = plan(spec.components);
-    if ('cycle' in made) throw invalidPipeline([{ ...placeOf(spec, made.cycle[0]!, ''), message: `components wait for each other: ${made.cycle.join(' → ')}` }]);
-    return made;
   }
 
   #setPhase(phase: PipelinePhase, reason?: string, exitCode?: number): void {
