@@ -10,7 +10,8 @@ export interface Surroundings {
   readonly folder: string;
   /** `spec.env`. */
   readonly env: Readonly<Record<string, string>>;
-  envFile(path: string): Readonly<Record<string, string>>;
+  /** As written. */
+  envFile(written: string): Readonly<Record<string, string>>;
   /** Hears of the variables that are copied for a component. @throws Error when they are too many for all */
   take(variables: number): void;
 }
@@ -40,7 +41,7 @@ export function normalizeComponent(kind: Kind, written: Written, surroundings: S
     inputs: at('inputs').texts(),
     inputEventTypes: at('input_event_types').texts(),
     outputEventTypes: at('output_event_types').texts(),
-    env: variablesOf(written, surroundings, path),
+    env: variablesOf(written, surroundings),
     ports: at('ports').list().map(portOf),
     healthPort,
     healthCheck: healthCheckOf(at('health_check'), { healthPort, path, reports: restart.condition === 'no' || !at('liveness_check').missing }),
@@ -58,8 +59,8 @@ export function normalizeComponent(kind: Kind, written: Written, surroundings: S
 }
 
 /** Later ones win. */
-function variablesOf(written: Written, { env, envFile, take }: Surroundings, path: (value: string) => string): Record<string, string> {
-  const sources = [() => env, () => configEnv(written.get('config')), ...written.get('env_file').texts().map((one) => () => envFile(path(one))), () => written.get('env').record()];
+function variablesOf(written: Written, { env, envFile, take }: Surroundings): Record<string, string> {
+  const sources = [() => env, () => configEnv(written.get('config')), ...written.get('env_file').texts().map((one) => () => envFile(one)), () => written.get('env').record()];
   const all = new Map<string, string>();
   for (const source of sources) {
     const variables = Object.entries(source());
