@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { loadPackageDefinition, Server, ServerCredentials, ServerInterceptingCall, status, type handleServerStreamingCall, type handleUnaryCall, type sendUnaryData, type ServerInterceptor, type ServerUnaryCall, type ServerWritableStream, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
+import { describedBy } from '../runtime/proto-descriptors.js';
 import { LauncherError } from './errors.js';
 import { LAUNCHER_SERVICE, launcherService } from './grpc-service.js';
 import type { Launcher } from './launcher.js';
@@ -40,7 +41,7 @@ export async function startGrpc(launcher: Launcher, { host, port, token, tls }: 
   const health = new HealthService();
   server.addService(PatternLauncher.service, launcherService(launcher));
   server.addService(Health.service, { Check: health.check, Watch: health.watch });
-  new ReflectionService(protos).addToServer(server);
+  new ReflectionService(describedBy(new URL('./proto/descriptors.pb', import.meta.url)) as never).addToServer(server);
   const bound = await new Promise<number>((resolve, reject) => {
     const done = (error: Error | null, actual: number) => (error ? reject(unusable(host, port, error)) : resolve(actual));
     try {

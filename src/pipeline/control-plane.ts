@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { handleUnaryCall, sendUnaryData, Server, ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { InvalidOptionError, UnauthorizedError, UnitNotFoundError } from '../errors.js';
+import { describedBy } from '../runtime/proto-descriptors.js';
 import { ControlPlaneAccess, ForbiddenError, type AccessOptions, type Caller } from './control-plane-access.js';
 import type { ControlPlanePlace } from './orchestrator.js';
 import { uidOfPeer } from './peer-user.js';
@@ -67,7 +68,7 @@ export class ControlPlane {
       }
     };
     server.addService(definition['flowctl.v1.ControlPlaneService'] as ServiceDefinition, Object.fromEntries(Object.entries(this.#methods()).map(([name, work]) => [name, handle(work)])) as unknown as UntypedServiceImplementation);
-    new ReflectionService(definition).addToServer(server);
+    new ReflectionService(describedBy(new URL('./proto/descriptors.pb', import.meta.url)) as never).addToServer(server);
     const bind = (host: string, port: number) =>
       new Promise<void>((resolve, reject) => server.bindAsync(`${host.includes(':') ? `[${host}]` : host}:${port}`, grpc.ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())));
     const { port: wanted = 8080, elsewhere = false } = this.#options;
