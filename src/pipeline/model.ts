@@ -87,6 +87,8 @@ export interface Component {
   readonly kind: Kind;
   readonly name: string | undefined;
   readonly description: string | undefined;
+  /** For people. */
+  readonly type: string | undefined;
   readonly image: string | undefined;
   readonly pull: 'missing' | 'always' | 'never';
   /** The program of process mode alone. */

@@ -10,6 +10,7 @@ import { resolveYaml } from '../yaml/resolve.js';
 import { readTextFile } from '../yaml/text-file.js';
 import { checkNode, type Report } from './check.js';
 import { EnvFiles, variablesOf, type ComplainOfFile } from './env-files.js';
+import { foreignByContent, foreignByName } from './foreign.js';
 import { interpolate, MOST_TEXT, TOO_LONG, type Variables } from './interpolate.js';
 import type { Component, PipelineSpec } from './model.js';
 import { normalizeComponent } from './normalize.js';
@@ -22,6 +23,8 @@ import { Written } from './written.js';
 type Place = readonly ['spec', string, number];
 
 const DEFAULT_LOG_SIZE = '10MB';
+/** As they are called here, and by flowctl. */
+const DRIVERS = { process: 'process', local: 'process', container: 'container', docker: 'container' } as const;
 
 export interface LoadOptions {
   /** Variables for `${…}`; default: this program's own. They win over files. */
@@ -68,6 +71,9 @@ export function parsePipeline(source: string, file: string, options: LoadOptions
   return withoutTraces(() => {
     const { document, faults, lines } = composeYaml(source, MERGING);
     const problems = new ProblemList(file, lines);
+    // It may be no YAML at all.
+    const foreign = foreignByName(file);
+    if (foreign !== undefined) return problems.only(foreign), { pipeline: undefined, ...problems.listed() };
     for (const { offset, message } of faults) problems.add(offset, '', message);
     let found: Found = {};
     try {
@@ -95,6 +101,8 @@ function read(doc: Document.Parsed, file: string, { env = process.env, envFiles 
   const before = problems.count;
   interpolateDocument(doc, variables, { unknown, report: (node, path, message, suggest) => problems.add(node, path, message, suggest) });
   const someUnknown = problems.count > before;
+  const foreign = foreignByContent(shallow(doc), file);
+  if (foreign !== undefined) return problems.only(foreign), {};
   let structural = false;
   resolveYaml(doc, (node, message) => {
     structural = true;
@@ -115,6 +123,12 @@ function read(doc: Document.Parsed, file: string, { env = process.env, envFiles 
   const isWhole = (section: string, index: number, one: Written) =>
     !['spec', `spec.${section}`, `spec.${section}[${index}]`].some((path) => wrong.has(path)) && !(someUnknown && one.scalar().includes(unknown));
   return build(doc, written, { file, problems, isWhole, unknown, files: new EnvFiles(file, variables, complain) });
+}
+
+/** As much of the document as tells what it is: its fields, and of maps and lists no more than that they are some. */
+function shallow(doc: Document): unknown {
+  if (!isMap(doc.contents)) return undefined;
+  return Object.fromEntries(doc.contents.items.map(({ key, value }) => [String(isScalar(key) ? key.value : ''), isScalar(value) ? value.value : isMap(value) ? {} : []]));
 }
 
 interface Interpolating { readonly unknown: string; readonly report: Report }
@@ -173,7 +187,7 @@ interface Found {
 function build(doc: Document, written: Written, { file, problems, files, unknown, isWhole }: Building): Found {
   const folder = dirname(resolve(file));
   const [metadata, spec] = [written.get('metadata'), written.get('spec')];
-  const driver = spec.get('driver').word<'process' | 'container' | 'docker'>();
+  const driver = spec.get('driver').word<keyof typeof DRIVERS>();
   const env = spec.get('env').record();
   const places = new Map<Component, Place>();
   /** Ids of components that nothing can be made of; undefined is one whose id is not known. */
@@ -217,7 +231,7 @@ function build(doc: Document, written: Written, { file, problems, files, unknown
     const place = byId.get(id);
     return { file, ...problems.placeOf(nodeAt(doc, [...(place ?? []), ...partsOf(field)])), path: place ? nameOf(place, field) : field };
   };
-  const sound: Sound = { file: resolve(file), components, locate, driver: driver === 'docker' ? 'container' : driver };
+  const sound: Sound = { file: resolve(file), components, locate, driver: driver && DRIVERS[driver] };
   if (problems.count > 0) return { sound };
   const log = spec.get('log');
   return {

@@ -38,6 +38,13 @@ export class ProblemList {
     this.#kept.push({ file: this.file, ...this.placeOf(where), path: shortened(path), message: shortened(message), ...(suggestion === undefined ? {} : { suggestion }) });
   }
 
+  /** Of the whole file; all else is beside the point. */
+  only(message: string): void {
+    this.#kept.length = 0;
+    this.#count = 0;
+    this.add(0, '', message);
+  }
+
   /** Of another file, such as one of variables. */
   addIn(file: string, line: number, message: string, suggest?: Suggest): void {
     if (++this.#count > MOST_PROBLEMS) return;

@@ -39,7 +39,11 @@ function checkName({ id }: Component, byId: ReadonlyMap<string, Component>, comp
 }
 
 function checkProgram(component: Component, complain: Complain): void {
-  const { id, kind, image, command, binary, process, stop } = component;
+  const { id, kind, type, image, command, binary, process, stop } = component;
+  const [name, version] = type?.split('@') ?? [];
+  if (version !== undefined && !image && !command && !binary && !process) {
+    return complain(component, 'type', `${kind} ${id}: type ${type} is a package of flowctl's registry, which is not fetched; write what runs instead, such as command: [./${name}], or image: <registry>/${name}:${version}`);
+  }
   if (kind === 'pipeline' && !image) complain(component, '', `pipeline ${id} must have an image specified`);
   else if (!image && !command && !binary && !process) complain(component, '', `${kind} ${id} must have either command, image, binary or process specified`);
   if (process && (command || binary)) complain(component, 'process', `${id}: process cannot be combined with ${command ? 'command' : 'binary'}`);
