@@ -199,7 +199,8 @@ export class Incarnation {
       clock: this.context.clock,
       times: running.look ? OWN_HEALTH : this.manifest.healthcheck!.times,
       look: running.look ? (_check: Check, timeout: number): Promise<CheckResult> => running.look!(timeout) : unmistaken((port) => (running.pid === undefined ? undefined : strangerAt(port, running.pid))),
-      onResult: ({ ok }) => this.context.onHealthCheck(this.subject.key.pattern, ok),
+      // What is not up yet cannot fail.
+      onResult: ({ ok }, status) => void ((ok || status !== 'starting') && this.context.onHealthCheck(this.subject.key.pattern, ok)),
       onChange: (status, last) => void (status === 'unhealthy' && onIll(this.#error('HEALTH_CHECK_FAILED', `health check failed: ${last.message}`))),
     });
     try {

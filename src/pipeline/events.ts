@@ -5,7 +5,8 @@ import type { ComponentState } from './unit.js';
 export type PipelinePhase = 'starting' | 'started' | 'reloading' | 'stopping' | 'stopped' | 'failed';
 
 export interface PipelineEvents {
-  pipeline: { name: string; phase: PipelinePhase; reason?: string; exitCode?: number; endpoint?: string };
+  /** `failed`: components that did not come up with the others. */
+  pipeline: { name: string; phase: PipelinePhase; reason?: string; exitCode?: number; failed?: string[]; endpoint?: string };
   /** A replica changed its state. `first`: in this life it has not been up before; `check`: what it passed was a health check. */
   component: { id: string; component: string; state: ComponentState; from: ComponentState; first: boolean; check: boolean; pid?: number; detail?: string; restarts: number };
   log: { id: string; stream: OutputStream; line: string };

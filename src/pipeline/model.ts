@@ -127,6 +127,8 @@ export interface PipelineSpec {
   readonly driver: 'process' | 'container' | undefined;
   /** When a component is given up for good: end the pipeline, or go on without it. */
   readonly onFailure: 'stop' | 'continue';
+  /** So many replicas at a time; undefined: all that may start. Of the first version of a pipeline, as long as it runs. */
+  readonly maxConcurrentStarts: number | undefined;
   readonly log: { readonly maxSize: number; readonly maxFiles: number };
   /** In the order of the file: sources, processors, sinks, pipelines. */
   readonly components: readonly Component[];

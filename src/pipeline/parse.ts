@@ -243,6 +243,7 @@ function build(doc: Document, written: Written, { file, problems, files, unknown
       description: spec.get('description').text(),
       labels: metadata.get('labels').record(),
       onFailure: spec.get('on_failure').word() ?? 'stop',
+      maxConcurrentStarts: spec.get('max_concurrent_starts').number(),
       log: { maxSize: parseBytes(log.get('max_size').amount() ?? DEFAULT_LOG_SIZE), maxFiles: log.get('max_files').number() ?? 5 },
     },
   };

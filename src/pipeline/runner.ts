@@ -3,6 +3,7 @@
 // Invariant: when `done` resolves, nothing that this object started is left.
 import { InvalidOptionError, ShutdownIncompleteError, UnitNotFoundError, type ComponentFailedError } from '../errors.js';
 import { within } from '../runtime/within.js';
+import { Slots } from '../runtime/slots.js';
 import { Emitter } from '../supervisor/emitter.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { ControlPlane } from './control-plane.js';
@@ -64,6 +65,7 @@ export class PipelineRunner {
   readonly #supervisor: Supervisor<ComponentUnit>;
   readonly #roster: Roster;
   readonly #gate: Gate;
+  #starts: Slots | undefined;
   readonly #meter = new UsageMeter();
   readonly #watcher: Watcher;
   readonly #abort = new AbortController();
@@ -151,7 +153,7 @@ export class PipelineRunner {
       return;
     }
     this.#upAt = performance.now();
-    this.#setPhase('started');
+    this.#setPhase('started', { failed: this.#roster.all().flatMap((unit) => (unit.state === 'failed' ? [unit.id] : [])) });
     this.#endIfOver();
   }
 
@@ -253,6 +255,7 @@ export class PipelineRunner {
     return {
       get supervisor() { return runner.#supervisor; },
       get orchestrator() { return runner.#options.orchestrator; },
+      get starts() { return (runner.#starts ??= new Slots(runner.#spec.maxConcurrentStarts)); },
       env: (replica) => environmentFor(replica, this.#address, this.#spec.name, this.#options.orchestrator.type === 'container'),
       onState: (unit, from) => this.#onState(unit, from),
       onLine: (unit, line, stream) => {
@@ -341,7 +344,7 @@ export class PipelineRunner {
 
   async #stopAll(reason: string): Promise<void> {
     this.#watcher.close();
-    this.#setPhase('stopping', reason);
+    this.#setPhase('stopping', { reason });
     // Not within the event that caused it: those who wait see the state first.
     await Promise.resolve();
     this.#failure ??= this.#roster.all().find((unit) => unit.state === 'failed')?.error;
@@ -376,7 +379,7 @@ export class PipelineRunner {
       }
     }
     const exitCode = this.#failure || left || reason === undefined ? 1 : 0;
-    this.#setPhase(exitCode === 0 ? 'stopped' : 'failed', reason, exitCode);
+    this.#setPhase(exitCode === 0 ? 'stopped' : 'failed', { reason, exitCode });
     this.#resolve({ exitCode, failure: this.#failure, left });
   }
 
@@ -386,8 +389,9 @@ export class PipelineRunner {
     return this.#plan.order.flatMap((id) => this.#roster.of(id));
   }
 
-  #setPhase(phase: PipelinePhase, reason?: string, exitCode?: number): void {
+  #setPhase(phase: PipelinePhase, more: { reason?: string | undefined; exitCode?: number; failed?: string[] } = {}): void {
     this.#phase = phase;
-    this.events.emit('pipeline', { name: this.#spec.name, phase, ...(reason === undefined ? {} : { reason }), ...(exitCode === undefined ? {} : { exitCode }), ...(this.endpoint === undefined ? {} : { endpoint: this.endpoint }) });
+    const { reason, exitCode, failed = [] } = more;
+    this.events.emit('pipeline', { name: this.#spec.name, phase, ...(reason === undefined ? {} : { reason }), ...(exitCode === undefined ? {} : { exitCode }), ...(failed.length === 0 ? {} : { failed }), ...(this.endpoint === undefined ? {} : { endpoint: this.endpoint }) });
   }
 }

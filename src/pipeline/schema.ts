@@ -153,6 +153,7 @@ export const PIPELINE: Shape = object({
     description: text('for people', { longest: LONGEST_ARGUMENT }),
     driver: text('the orchestrator, unless --orchestrator says otherwise: process (or local), container (or docker)', { values: ['process', 'container', 'docker', 'local'] }),
     on_failure: text('when a component is given up: stop (default) or continue', { values: ['stop', 'continue'] }),
+    max_concurrent_starts: integer('so many replicas start at a time, after a crash as well; default: all that may', 1),
     env: map(scalar('a value'), 'variables for all components; their own win'),
     log: object({ max_size: size('of one file; default 10MB'), max_files: integer('kept besides the current one; default 5', 0, 1000) }, 'rotation of log files'),
     sources: list(COMPONENT, 'where data comes from'),

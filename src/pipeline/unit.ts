@@ -3,6 +3,7 @@
 import { ComponentFailedError } from '../errors.js';
 import type { OutputStream } from '../runtime/output.js';
 import type { Prober } from '../runtime/prober.js';
+import type { Slots } from '../runtime/slots.js';
 import type { RestartPolicyOptions } from '../supervisor/restart-options.js';
 import type { EndReason } from '../supervisor/status.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
@@ -24,6 +25,8 @@ const KEPT_LINES = 20;
 export interface UnitContext {
   readonly supervisor: Supervisor<ComponentUnit>;
   readonly orchestrator: Orchestrator;
+  /** How many may start at a time. */
+  readonly starts: Slots;
   env(replica: Replica): Readonly<Record<string, string>>;
   onState(unit: ComponentUnit, from: ComponentState): void;
   onLine(unit: ComponentUnit, line: string, stream: OutputStream): void;
@@ -178,6 +181,7 @@ export class ComponentUnit implements Replica {
   async sync({ cause, signal }: SyncContext): Promise<SyncResult | void> {
     if (this.#running) return;
     const first = !this.#everUp;
+    const giveBack = await this.context.starts.take(signal);
     if (cause === 'restart') this.restarts++;
     this.#lines = [];
     this.#set(this.restarts > 0 ? 'restarting' : 'starting');
@@ -198,13 +202,16 @@ export class ComponentUnit implements Replica {
       this.#detail = this.#notAgain;
       this.context.onState(this, this.#state);
       throw error;
+    } finally {
+      giveBack();
     }
   }
 
-  async terminate({ signal, id }: TerminatingContext): Promise<void> {
+  async terminate({ gracePeriod, signal, id }: TerminatingContext): Promise<void> {
     const reason = this.context.supervisor.getProcessStatus(id)?.endReason;
     if (this.#running && (reason === 'terminate' || reason === 'shutdown')) this.#set('stopping');
-    await this.#clear(this.#component.stop.gracePeriod, signal);
+    // Whoever kills says 0; any other time is the component's own.
+    await this.#clear(gracePeriod === 0 ? 0 : this.#component.stop.gracePeriod, signal);
   }
 
   /** Hears from the supervisor that this life is over. */

@@ -99,6 +99,17 @@ describe('isolation', () => {
     expect([error.code, error.message]).toEqual([code, message]);
   });
 
+  it('maxConcurrentStarts: no more start at a time, and all do in the end', async () => {
+    const { launcher } = await start({ p: { script: `#!/bin/sh\necho $NAMESPACE >> ../started\nexec sleep 60\n`, health: 'healthcheck: {type: exec, command: [sh, -c, "test -e ../go"]}\n' } }, { maxConcurrentStarts: 2 });
+    const all = Promise.all(['a', 'b', 'c', 'd'].map((namespace) => launcher.launch({ pattern: 'p', namespace })));
+    const running = () => launcher.list().filter(({ pid }) => pid !== undefined).length;
+    await until(() => running() === 2);
+    expect(launcher.list().filter(({ state }) => state === 'STARTING')).toHaveLength(4);
+    writeFileSync(join(launcher.registry.get('p').folder, '../go'), '');
+    expect((await all).map(({ healthy }) => healthy)).toEqual([true, true, true, true]);
+    expect((await failure(createLauncher({ maxConcurrentStarts: 0 }))).message).toBe('maxConcurrentStarts must be a whole number of at least 1, got 0');
+  });
+
   it('maxProcesses is a limit', async () => {
     const { launcher } = await start({ p: {} }, { maxProcesses: 1 });
     await launcher.launch({ pattern: 'p', namespace: 'a' });

@@ -22,6 +22,8 @@ interface LaunchFlags extends Omit<TokenFlags, 'token'>, TlsFlags {
   cpuLimit?: string;
   memoryLimit?: string;
   maxProcesses?: string;
+  maxConcurrentStarts?: string;
+  orphanInterval?: string;
   watch?: boolean;
   json?: boolean;
 }
@@ -45,6 +47,8 @@ export function register(program: Command): void {
     .option('--cpu-limit <cores>', 'for manifests that name none')
     .option('--memory-limit <size>', 'for manifests that name none, such as 1Gi')
     .option('--max-processes <n>', 'at most so many at a time')
+    .option('--max-concurrent-starts <n>', 'at most so many starts at a time, the others wait')
+    .option('--orphan-interval <duration>', 'how often processes that got away from their group are looked for (default: 60s)')
     .option('--watch', 'reload when a manifest changes')
     .addOption(new Option('--token <token>', `what callers must show, instead of one that is made; ${TOKEN_HELP}`).env('MIMAS_TOKEN'))
     .addOption(new Option('--token-file <file>', 'a file that holds the token').conflicts('token'))
@@ -79,6 +83,8 @@ async function run(flags: LaunchFlags): Promise<void> {
       cpuLimit: flags.cpuLimit,
       memoryLimit: flags.memoryLimit,
       maxProcesses: flags.maxProcesses === undefined ? undefined : Number(flags.maxProcesses),
+      maxConcurrentStarts: flags.maxConcurrentStarts === undefined ? undefined : Number(flags.maxConcurrentStarts),
+      orphanInterval: flags.orphanInterval,
       watch: flags.watch,
       ...(json && { log: (line) => tell('log', { line }), onOutput: ({ id, line, stream }) => tell('output', { id, stream, line }) }),
     });

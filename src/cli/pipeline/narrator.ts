@@ -74,9 +74,9 @@ function lineOf(name: keyof PipelineEvents, detail: PipelineEvents[keyof Pipelin
   const say = (text: string, always = true) => ({ text, always });
   if (name === 'progress') return say((detail as PipelineEvents['progress']).message, false);
   if (name === 'pipeline') {
-    const { phase, name: pipeline, reason } = detail as PipelineEvents['pipeline'];
+    const { phase, name: pipeline, reason, failed } = detail as PipelineEvents['pipeline'];
     if (phase === 'starting') return say(`Starting pipeline: ${pipeline}`);
-    if (phase === 'started') return say('Pipeline started successfully');
+    if (phase === 'started') return say(failed ? `Pipeline started without ${failed.join(', ')}, which failed` : 'Pipeline started successfully');
     if (phase === 'stopped') return say('Pipeline stopped successfully');
     if (phase === 'stopping' && reason === 'completed') return say('All components completed', false);
     return undefined;
