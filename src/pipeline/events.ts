@@ -10,7 +10,8 @@ export interface PipelineEvents {
   /** A replica changed its state. `first`: in this life it has not been up before; `check`: what it passed was a health check. */
   component: { id: string; component: string; state: ComponentState; from: ComponentState; first: boolean; check: boolean; pid?: number; detail?: string; restarts: number };
   log: { id: string; stream: OutputStream; line: string };
-  progress: { message: string };
+  /** `warning`: something went wrong that ends nothing. */
+  progress: { message: string; warning?: boolean };
 }
 
 export const EVENT_NAMES = ['pipeline', 'component', 'log', 'progress'] as const satisfies readonly (keyof PipelineEvents)[];

@@ -98,7 +98,7 @@ export class PipelineRunner {
       resyncInterval: Infinity,
     });
     this.#supervisor.on('finished', ({ id, reason, error }) => this.#roster.unit(id)?.finished(reason, error));
-    this.#roster = new Roster({ logDir: options.logDir, rotation: () => this.#spec.log, context: this.#context });
+    this.#roster = new Roster({ logDir: options.logDir, rotation: () => this.#spec.log, context: this.#context, onTrouble: (message) => this.events.emit('progress', { message, warning: true }) });
     this.#gate = new Gate(this.#roster, this.events, this.#abort.signal);
     this.#watcher = new Watcher({
       // What components write about themselves is no change of their program.

@@ -15,6 +15,9 @@ import { statusTable } from '../pipeline/table.js';
 export interface OperationFlags { pipeline?: string; json?: boolean }
 export interface LogsFlags extends OperationFlags { follow?: boolean; tail: string }
 
+/** Who follows a log learns that there is nothing in it so far, ms. */
+const QUIET_MS = 1_000;
+
 async function guarded(json: boolean | undefined, work: () => Promise<void>): Promise<void> {
   // `mimas logs -f | head` is no error.
   onHangUp(() => process.exit(EXIT.done));
@@ -84,7 +87,15 @@ export const logs = (id: string | undefined, { pipeline, json, follow, tail }: L
   const name = await choosePipeline(pipeline);
   const narrator = new Narrator({ style: json ? 'json' : 'full', sink: say, colour: inColour() });
   narrator.expect((await statusOfPipeline(name)).components.map((one) => one.id));
-  await ask(name, { op: 'logs', id, follow, tail: lines }, (event, detail) => narrator.tell(event, detail), untilInterrupted());
+  let printed = 0;
+  const nothing = () => printed === 0 && lines > 0 && note(`${id ?? name} has printed nothing yet`);
+  const soon = follow && !json ? setTimeout(nothing, QUIET_MS).unref() : undefined;
+  await ask(name, { op: 'logs', id, follow, tail: lines }, (event, detail) => {
+    printed++;
+    narrator.tell(event, detail);
+  }, untilInterrupted());
+  clearTimeout(soon);
+  if (!follow && !json) nothing();
 });
 
 export const attach = ({ pipeline, json }: OperationFlags) => guarded(json, async () => {
