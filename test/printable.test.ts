@@ -1,6 +1,7 @@
 // What comes from elsewhere is made fit for a terminal.
 import { describe, expect, it } from 'vitest';
 import { fitForTerminal, printable, printableLines, shortened } from '../src/printable.js';
+import { costOf } from './helpers/hostile-yaml.js';
 
 describe('printable', () => {
   it.each([
@@ -39,9 +40,7 @@ describe('what a program printed, at a terminal', () => {
     expect(fitForTerminal(line, { colour: false })).toBe(plain);
   });
 
-  it.each([`${'\u001B['.repeat(500_000)}`, `\u001B[${'0'.repeat(1_000_000)}`, `${'\u001B]x'.repeat(300_000)}`, `${'\u001B[0 '.repeat(200_000)}`])('takes a time that grows with the line: %#', (line) => {
-    const from = performance.now();
-    fitForTerminal(line, { colour: true });
-    expect(performance.now() - from).toBeLessThan(3000);
+  it.each([`${'\u001B['.repeat(100_000)}`, `\u001B[${'0'.repeat(200_000)}`, `${'\u001B]x'.repeat(60_000)}`, `${'\u001B[0 '.repeat(50_000)}`])('takes a time that grows with the line: %#', (line) => {
+    expect(costOf(() => fitForTerminal(line, { colour: true }))).toBeLessThan(3000);
   });
 });

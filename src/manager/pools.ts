@@ -4,6 +4,7 @@ import { UnsupportedOptionError } from '../errors.js';
 import { refuseForCpu, type PrintedLine } from '../pool/cpu/options.js';
 import type { WatchedThread } from '../pool/cpu/threads.js';
 import type { Member, StartMember, StartMemberOptions } from '../pool/member.js';
+import { FORMER_OPTIONS } from '../pool/former-names.js';
 import { POOL_OPTIONS, resolvePoolOptions, type PoolOptions } from '../pool/options.js';
 import { Pool } from '../pool/pool.js';
 import { threadEnvironment } from '../runtime/environment.js';
@@ -31,7 +32,7 @@ export interface PoolHost {
 }
 
 export async function startPool(file: string, options: PoolSpawnOptions, host: PoolHost): Promise<Pool> {
-  refuseUnknown(options, [...new Set([...POOL_OPTIONS, ...SPAWN_OPTIONS])], 'pool');
+  refuseUnknown(options, [...new Set([...POOL_OPTIONS, ...SPAWN_OPTIONS])], 'pool', FORMER_OPTIONS);
   const { maxQueue, queueTimeout } = host.defaults;
   const given = Object.entries(options);
   const own = { maxQueue, queueTimeout, ...Object.fromEntries(given.filter(([key]) => POOL_OPTIONS.includes(key))) } as PoolOptions;
