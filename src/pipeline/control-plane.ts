@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { handleUnaryCall, sendUnaryData, Server, ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { InvalidOptionError, UnauthorizedError, UnitNotFoundError } from '../errors.js';
+import { takenPort } from '../runtime/listeners.js';
 import { describedBy } from '../runtime/proto-descriptors.js';
 import { ControlPlaneAccess, ForbiddenError, type AccessOptions, type Caller } from './control-plane-access.js';
 import type { ControlPlanePlace } from './orchestrator.js';
@@ -77,7 +78,10 @@ export class ControlPlane {
     // Asked beforehand: gRPC would print the refusal itself.
     const needed = reserved.has(wanted);
     const free = !needed && (wanted === 0 || (await listenable(first, wanted).then(() => true, () => false)));
-    if (!free && !elsewhere) throw new InvalidOptionError(`the control plane cannot listen on ${first}:${wanted}, which ${needed ? 'a component has' : 'is taken'}; --control-plane-port 0 takes a free port`, { option: 'controlPlane.port' });
+    if (!free && !elsewhere) {
+      const why = needed ? 'which a component has' : ((await takenPort([{ port: wanted, protocol: 'tcp', host: first }])) ?? 'which is taken');
+      throw new InvalidOptionError(`the control plane cannot listen on ${first}:${wanted}: ${why}; --control-plane-port 0 takes a free port`, { option: 'controlPlane.port' });
+    }
     const port = free && wanted !== 0 ? wanted : await freePort(first, reserved);
     this.#port = port;
     for (const host of [first, ...others]) await bind(host, port);

@@ -40,6 +40,8 @@ export interface ReplicaStatus {
 export interface PipelineStatus {
   name: string;
   file: string;
+  /** Where it was started. */
+  cwd: string;
   orchestrator: 'process' | 'container';
   phase: PipelinePhase;
   pid: number;

@@ -212,6 +212,7 @@ export class PipelineRunner {
     return {
       name,
       file,
+      cwd: process.cwd(),
       orchestrator: orchestrator.type,
       phase: this.#phase,
       pid: process.pid,

@@ -132,8 +132,25 @@ async function run(flags: LaunchFlags): Promise<void> {
     complain(error, json);
     const { suggestion } = error as { suggestion?: string };
     if (suggestion && !json) note(`mimas: ${suggestion}`);
+    const holder = json ? undefined : await pipelineAt(Number((error as { context?: { port?: unknown } }).context?.port));
+    if (holder !== undefined) note(`mimas: ${holder}`);
     process.exitCode = (error as { code?: unknown }).code === 'INVALID_CONFIGURATION' ? EXIT.usage : exitCodeOf(error);
   }
+}
+
+/** Both have 8080 by default. */
+async function pipelineAt(port: number): Promise<string | undefined> {
+  if (!(port > 0)) return undefined;
+  try {
+    const [{ runningPipelines }, { statusOfPipeline }] = await Promise.all([import('../../pipeline/runtime-folder.js'), import('../../pipeline/operations-client.js')]);
+    for (const name of await runningPipelines()) {
+      const { endpoint, file } = await statusOfPipeline(name);
+      if (endpoint !== undefined && Number(new URL(endpoint).port) === port) return `port ${port} is that of the control plane of pipeline ${name} (${file}), which can have another one: mimas run --control-plane-port 0`;
+    }
+  } catch {
+    // Nothing more is known.
+  }
+  return undefined;
 }
 
 function port(text: string, option: string): number {
