@@ -16,7 +16,7 @@ const { status } = spawnSync(process.execPath, [join(dirname(typescript), 'bin/t
 });
 if (status === 0) await bundle(join(root, 'dist'));
 // What the compiler does not carry over.
-for (const file of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.proto'))) {
+for (const file of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => /\.(proto|pb)$/.test(name))) {
   mkdirSync(dirname(join(root, 'dist', file)), { recursive: true });
   copyFileSync(join(root, 'src', file), join(root, 'dist', file));
 }

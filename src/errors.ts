@@ -169,16 +169,20 @@ const BRAND_REMOTE = Symbol.for('mimas.remote-error');
 /** Longer names have nothing near that a person could have meant. */
 const LONGEST_GUESSED = 100;
 
-/** The nearest of `known` to a misspelt `name`, or undefined when none is near. (Levenshtein distance.) */
+/** So many slips of the pen make another word of the same length look like this one, and no more are taken for slips. */
+const slipsIn = (name: string): number => Math.min(3, Math.max(1, Math.floor((name.length + 1) / 4)));
+
+/** The nearest of `known` to a misspelt `name`, or undefined when none is near. (Letters left out, added, changed, or two of them swapped.) */
 export function closest(name: string, known: Iterable<string>): string | undefined {
   if (name.length > LONGEST_GUESSED) return undefined;
   const wanted = name.toLowerCase();
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  // One letter is like any other.
+  let bestDistance = Math.min(slipsIn(name), name.length - 1) + 1;
   for (const candidate of known) {
     // So many have to be put in or taken out at least.
     if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
-    const distance = levenshtein(wanted, candidate.toLowerCase(), bestDistance);
+    const distance = slips(wanted, candidate.toLowerCase(), bestDistance);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
@@ -187,19 +191,22 @@ export function closest(name: string, known: Iterable<string>): string | undefin
   return best;
 }
 
-/** `limit` or more: it is not worked out. */
-function levenshtein(a: string, b: string, limit: number): number {
+/** Optimal string alignment. `limit` or more: it is not worked out. */
+function slips(a: string, b: string, limit: number): number {
+  let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     let least = i;
     for (let j = 1; j <= b.length; j++) {
       const cost = Math.min(row[j - 1]! + 1, previous[j]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-      row.push(cost);
-      if (cost < least) least = cost;
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? before[j - 2]! + 1 : cost;
+      row.push(Math.min(cost, swapped));
+      least = Math.min(least, row[j]!);
     }
-    if (least >= limit) return limit;
-    previous = row;
+    // A swap looks two rows back.
+    if (least >= limit && Math.min(...previous) >= limit) return limit;
+    [before, previous] = [previous, row];
   }
   return previous[b.length]!;
 }

@@ -8,19 +8,32 @@ import { costOf } from './helpers/hostile-yaml.js';
 /** By the definition. */
 function distance(a: string, b: string): number {
   if (a === '' || b === '') return a.length + b.length;
-  if (a[0] === b[0]) return distance(a.slice(1), b.slice(1));
-  return 1 + Math.min(distance(a.slice(1), b), distance(a, b.slice(1)), distance(a.slice(1), b.slice(1)));
+  const swapped = a.length > 1 && b.length > 1 && a[0] === b[1] && a[1] === b[0] ? 1 + distance(a.slice(2), b.slice(2)) : Infinity;
+  return Math.min(distance(a.slice(1), b.slice(1)) + (a[0] === b[0] ? 0 : 1), 1 + distance(a.slice(1), b), 1 + distance(a, b.slice(1)), swapped);
 }
 
 describe('closest', () => {
   it('is the first of the nearest, or nothing when none is near', () => {
     const name = fc.string({ unit: fc.constantFrom('a', 'b', 'C'), maxLength: 6 });
     fc.assert(fc.property(name, fc.array(name, { maxLength: 8 }), (wanted, known) => {
-      const near = known.map((one) => ({ one, far: distance(wanted.toLowerCase(), one.toLowerCase()) })).filter(({ far }) => far <= Math.max(2, Math.floor(wanted.length / 3)));
+      const near = known.map((one) => ({ one, far: distance(wanted.toLowerCase(), one.toLowerCase()) })).filter(({ far }) => far <= Math.min(wanted.length - 1, Math.max(1, Math.floor((wanted.length + 1) / 4))));
       const least = Math.min(...near.map(({ far }) => far));
       expect(closest(wanted, known)).toBe(near.find(({ far }) => far === least)?.one);
     }));
   });
+
+  it.each<[wanted: string, known: string[], near: string | undefined]>([
+    ['requestTimeout', ['queueTimeout', 'idleTimeout'], undefined],
+    ['code', ['HOME', 'LANG'], undefined],
+    ['a', ['b'], undefined],
+    ['port', ['path'], undefined],
+    ['sorce', ['source'], 'source'],
+    ['raeder', ['reader'], 'reader'],
+    ['tset', ['test'], 'test'],
+    ['quueTimeuot', ['queueTimeout'], 'queueTimeout'],
+    ['max_memory', ['maxMemory'], 'maxMemory'],
+    ['HOEM', ['HOME'], 'HOME'],
+  ])('%s among %j', (wanted, known, near) => expect(closest(wanted, known)).toBe(near));
 
   it('takes no time for names that nobody types', () => {
     const known = Array.from({ length: 60_000 }, (_, n) => `component-${n}`);

@@ -1,6 +1,7 @@
 // What comes from elsewhere is made fit for a terminal.
 import { describe, expect, it } from 'vitest';
-import { printable, printableLines, shortened } from '../src/printable.js';
+import { fitForTerminal, printable, printableLines, shortened } from '../src/printable.js';
+import { costOf } from './helpers/hostile-yaml.js';
 
 describe('printable', () => {
   it.each([
@@ -20,4 +21,26 @@ describe('printable', () => {
   });
 
   it('what is long is cut', () => expect([shortened('abc', 3), shortened('abcd', 3)]).toEqual(['abc', 'abc…']));
+});
+
+describe('what a program printed, at a terminal', () => {
+  const E = '\u001B';
+  it.each<[what: string, line: string, coloured: string, plain: string]>([
+    ['colours', `${E}[1;31mred${E}[0m and ${E}[38;5;208morange${E}[38:2::1:2:3mx`, `${E}[1;31mred${E}[0m and ${E}[38;5;208morange${E}[38:2::1:2:3mx${E}[0m`, 'red and orangex'],
+    ['cursor, screen, modes', `a${E}[2J${E}[H${E}[?25l${E}[?1049h${E}[10;20Hb${E}7${E}8${E}M${E}c${E}(0d`, 'abd', 'abd'],
+    ['titles, links, pictures', `a${E}]0;owned\u0007b${E}]8;;http://x${E}\\c${E}Pq#0~${E}\\d${E}_x${E}\\e`, 'abcde', 'abcde'],
+    ['codes of eight bits', 'a\u009B2Jb\u009D0;x\u009Cc\u0085d', 'abc\\u0085d', 'abc\\u0085d'],
+    ['what does not end', `a${E}]0;for ever`, 'a', 'a'],
+    ['halves', `a${E}`, 'a\\u001b', 'a\\u001b'],
+    ['bells, tabs, marks of direction', 'a\u0007\tb\u202E', 'a\\u0007\tb\\u202e', 'a\\u0007\tb\\u202e'],
+    ['progress', '10 %\r20 %\rdone\r', 'done', 'done'],
+    ['nothing', '', '', ''],
+  ])('%s', (_what, line, coloured, plain) => {
+    expect(fitForTerminal(line, { colour: true })).toBe(coloured);
+    expect(fitForTerminal(line, { colour: false })).toBe(plain);
+  });
+
+  it.each([`${'\u001B['.repeat(100_000)}`, `\u001B[${'0'.repeat(200_000)}`, `${'\u001B]x'.repeat(60_000)}`, `${'\u001B[0 '.repeat(50_000)}`])('takes a time that grows with the line: %#', (line) => {
+    expect(costOf(() => fitForTerminal(line, { colour: true }))).toBeLessThan(3000);
+  });
 });

@@ -1,6 +1,7 @@
 // Keeps a supervised process in the foreground until it ends for good or somebody asks it to: first gracefully, then at once.
 import type { ProcessManager } from '../manager/process-manager.js';
 import { RestartsExhaustedError } from '../errors.js';
+import { fitForTerminal } from '../printable.js';
 import { labelOf as fileLabel } from '../runtime/process-file.js';
 import type { ProcessHandle } from '../types.js';
 import { EXIT, SIGNAL_BASE, STOP_SIGNALS, type StopSignal } from './exit-codes.js';
@@ -13,7 +14,10 @@ export const labelOf = (file: string, name: string | undefined): string => name 
 export function narrate(pm: ProcessManager, label: string, json: boolean | undefined, lines: 'stdout' | 'stderr'): void {
   pm.on('log', ({ stream, line }) => {
     if (json) (lines === 'stdout' ? event : noteEvent)('log', { stream, line });
-    else (lines === 'stderr' || stream === 'stderr' ? process.stderr : process.stdout).write(`${label} | ${line}\n`);
+    else {
+      const out = lines === 'stderr' || stream === 'stderr' ? process.stderr : process.stdout;
+      out.write(`${label} | ${fitForTerminal(line, { colour: out.isTTY && !process.env['NO_COLOR'] })}\n`);
+    }
   });
   let down = false;
   pm.on('crash', ({ error, exitCode, signal }) => {

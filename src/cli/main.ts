@@ -66,7 +66,8 @@ add(
   .addHelpText('after', '\nExamples:\n  $ mimas run counter.process.ts\n  $ mimas run ingest.process.ts --isolation child --max-memory 512MB --json\n  $ mimas run pipeline.yaml --orchestrator process --log-dir logs\n  $ mimas run pipeline.yaml --orchestrator container -d')
   .action(async (file: string, options: object, command: Command) => {
     refuseForeign(file, command);
-    if (isPipelineFile(file)) await (await import('./commands/run-pipeline.js')).runPipeline(file, options as never);
+    // A file of another tool goes to those who can name it.
+    if (isPipelineFile(file) || (await import('../pipeline/foreign.js')).foreignByName(file) !== undefined) await (await import('./commands/run-pipeline.js')).runPipeline(file, options as never);
     else await (await import('./commands/run.js')).run(file, options as never);
   });
 

@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { loadPackageDefinition, Server, ServerCredentials, ServerInterceptingCall, status, type handleServerStreamingCall, type handleUnaryCall, type sendUnaryData, type ServerInterceptor, type ServerUnaryCall, type ServerWritableStream, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
+import { takenPort } from '../runtime/listeners.js';
+import { describedBy } from '../runtime/proto-descriptors.js';
 import { LauncherError } from './errors.js';
 import { LAUNCHER_SERVICE, launcherService } from './grpc-service.js';
 import type { Launcher } from './launcher.js';
@@ -40,7 +42,10 @@ export async function startGrpc(launcher: Launcher, { host, port, token, tls }: 
   const health = new HealthService();
   server.addService(PatternLauncher.service, launcherService(launcher));
   server.addService(Health.service, { Check: health.check, Watch: health.watch });
-  new ReflectionService(protos).addToServer(server);
+  new ReflectionService(describedBy(new URL('./proto/descriptors.pb', import.meta.url)) as never).addToServer(server);
+  // Asked beforehand: gRPC does not say why it cannot listen, and prints that itself.
+  const taken = port === 0 ? undefined : await takenPort([{ port, protocol: 'tcp', host }]);
+  if (taken !== undefined) throw unusable(host, port, new Error(taken));
   const bound = await new Promise<number>((resolve, reject) => {
     const done = (error: Error | null, actual: number) => (error ? reject(unusable(host, port, error)) : resolve(actual));
     try {
@@ -64,7 +69,7 @@ export async function startGrpc(launcher: Launcher, { host, port, token, tls }: 
 }
 
 const unusable = (host: string, port: number, error: Error) =>
-  new LauncherError('INVALID_CONFIGURATION', `gRPC cannot be served at ${host}:${port}: ${error.message}`, { context: { host, port }, cause: error });
+  new LauncherError('INVALID_CONFIGURATION', `gRPC cannot be served at ${host}:${port}: ${error.message}`, { context: { host, port }, suggestion: 'Give another port; 0 takes a free one', cause: error });
 
 function credentials(tls: ServerTls | undefined): ServerCredentials {
   if (!tls) return ServerCredentials.createInsecure();

@@ -5,6 +5,8 @@ import { Prober } from '../runtime/prober.js';
 import { resolveProbeOptions, type Check, type CheckResult, type ProbeTimes } from '../runtime/probes.js';
 import { Cgroup, cgroupName, removeLeftCgroup } from '../runtime/cgroups.js';
 import { LauncherError } from './errors.js';
+import { strangerAt } from '../runtime/listeners.js';
+import { unmistaken } from '../runtime/unmistaken.js';
 import { identityOf } from '../runtime/identity.js';
 import type { LaunchKey } from './ids.js';
 import type { LaunchedContext } from './launched-context.js';
@@ -196,8 +198,9 @@ export class Incarnation {
       check,
       clock: this.context.clock,
       times: running.look ? OWN_HEALTH : this.manifest.healthcheck!.times,
-      ...(running.look && { look: (_check: Check, timeout: number): Promise<CheckResult> => running.look!(timeout) }),
-      onResult: ({ ok }) => this.context.onHealthCheck(this.subject.key.pattern, ok),
+      look: running.look ? (_check: Check, timeout: number): Promise<CheckResult> => running.look!(timeout) : unmistaken((port) => (running.pid === undefined ? undefined : strangerAt(port, running.pid))),
+      // What is not up yet cannot fail.
+      onResult: ({ ok }, status) => void ((ok || status !== 'starting') && this.context.onHealthCheck(this.subject.key.pattern, ok)),
       onChange: (status, last) => void (status === 'unhealthy' && onIll(this.#error('HEALTH_CHECK_FAILED', `health check failed: ${last.message}`))),
     });
     try {
@@ -226,7 +229,8 @@ export class Incarnation {
     if (running.look) return { type: 'tcp', port };
     switch (spec?.type) {
       case 'http':
-        return { type: 'http', port, path: spec.path, status: 200 };
+      case 'https':
+        return { type: 'http', port, path: spec.path, status: 200, headers: spec.headers, tls: spec.tls };
       case 'tcp':
         return { type: 'tcp', port };
       case 'exec': {

@@ -1,6 +1,7 @@
 // What a launched process needs of its launcher.
 import type { Clock } from '../supervisor/clock.js';
 import type { CgroupSupport } from '../runtime/cgroups.js';
+import type { Slots } from '../runtime/slots.js';
 import type { LauncherError } from './errors.js';
 import type { LaunchedProcess } from './launched-process.js';
 import type { Manifest, Resources } from './manifest.js';
@@ -18,6 +19,8 @@ export interface LaunchedContext {
   readonly stableAfter: number;
   /** The marks of what runs, so that nobody takes it for an orphan. */
   readonly marks: Set<string>;
+  /** How many may start at a time. */
+  readonly starts: Slots;
   readonly shuttingDown: () => boolean;
   nextLaunch(): string;
   /** The manifest as it is now, for the next start. */

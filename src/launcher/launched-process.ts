@@ -89,6 +89,15 @@ export class LaunchedProcess {
   async sync({ cause, signal, generation }: SyncContext, resyncInterval: number): Promise<SyncResult | void> {
     this.#begun = true;
     if (this.#incarnation) return this.#incarnation.look(resyncInterval);
+    const giveBack = await this.context.starts.take(signal);
+    try {
+      return await this.#bringUp(cause, signal, generation);
+    } finally {
+      giveBack();
+    }
+  }
+
+  async #bringUp(cause: SyncContext['cause'], signal: AbortSignal, generation: number): Promise<SyncResult | void> {
     const first = !this.#everUp && this.#errors === 0;
     if (cause === 'restart') this.context.onRestart(this);
     const asked = this.context.clock.now();

@@ -11,6 +11,7 @@ import { Supervisor } from '../supervisor/supervisor.js';
 import { canBeVariable } from '../runtime/environment.js';
 import { sweepLeftFolders } from '../runtime/left-folders.js';
 import { refuseOnWindows } from '../runtime/platform.js';
+import { Slots } from '../runtime/slots.js';
 import { within } from '../runtime/within.js';
 import type { Remote } from '../types.js';
 import { MAX_TIMEOUT, type Duration } from '../units.js';
@@ -82,7 +83,7 @@ export class Launcher {
     this.#processes = new ProcessTable((id) => this.#supervisor.getProcessStatus(id), options.clock);
     this.#ports = new Ports(options.portRange);
     this.#state = options.stateDir === undefined ? undefined : new StateFolder(options.stateDir, this.#instance);
-    this.metrics = new LauncherMetrics(() => this.#processes.counts(), () => performance.now() - this.#startedAt);
+    this.metrics = new LauncherMetrics(() => this.#processes.counts(), () => performance.now() - this.#startedAt, () => this.#processes.usage());
     this.#context = this.#makeContext();
     this.#supervisor = new Supervisor<LaunchedProcess>({
       syncer: {
@@ -314,6 +315,7 @@ export class Launcher {
       state: this.#state,
       survive: leftovers === 'adopt',
       marks: new Set(),
+      starts: new Slots(this.#options.maxConcurrentStarts),
       shuttingDown: () => this.#shutdown !== undefined,
       nextLaunch: () => `${this.#instance}.${++this.#launches}`,
       manifest: (name) => this.registry.peek(name),

@@ -4,7 +4,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isMap } from 'yaml';
 import { canBeVariable } from '../runtime/environment.js';
-import type { ProbeTimes } from '../runtime/probes.js';
+import type { ProbeTimes, TlsLook } from '../runtime/probes.js';
 import { parseBytes } from '../units.js';
 import { composeYaml, SEVERAL, withoutTraces } from '../yaml/compose.js';
 import { resolveYaml } from '../yaml/resolve.js';
@@ -27,10 +27,13 @@ export interface Resources {
 }
 
 export interface HealthCheckSpec {
-  readonly type: 'http' | 'tcp' | 'exec';
+  readonly type: 'http' | 'https' | 'tcp' | 'exec';
   /** Preferred HEALTH_PORT; another is taken when it is not free. */
   readonly port?: number | undefined;
   readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of type https. */
+  readonly tls: TlsLook | undefined;
   readonly command: readonly string[];
   readonly times: ProbeTimes;
 }
@@ -59,7 +62,7 @@ export interface Manifest {
 }
 
 const KEYS = ['name', 'version', 'executable', 'process', 'args', 'isolation_level', 'healthcheck', 'resources', 'environment', 'config', 'backend_slots', 'description', 'author'];
-const HEALTH_KEYS = ['type', 'port', 'path', 'command', 'interval', 'timeout', 'failure_threshold', 'success_threshold', 'initial_delay', 'startup_timeout'];
+const HEALTH_KEYS = ['type', 'port', 'path', 'headers', 'ca', 'verify', 'server_name', 'command', 'interval', 'timeout', 'failure_threshold', 'success_threshold', 'initial_delay', 'startup_timeout'];
 const RESOURCE_KEYS = ['cpu_limit', 'cpu_request', 'memory_limit', 'memory_request', 'enforce'];
 const SLOT_KEYS = ['name', 'type', 'required', 'config_schema'];
 
@@ -128,7 +131,7 @@ function build(reader: Reader, file: string): Manifest {
     process: processFile,
     args,
     isolationLevel: isolationLevel as IsolationLevel | undefined,
-    healthcheck: healthcheck(reader, processFile !== undefined),
+    healthcheck: healthcheck(reader, folder, processFile !== undefined),
     resources: resources(reader),
     environment: environment(reader),
     config: config(reader),
@@ -160,24 +163,39 @@ function checkExecutable(reader: Reader, path: string): void {
   }
 }
 
-function healthcheck(reader: Reader, isProcess: boolean): HealthCheckSpec | undefined {
+const CHECKS = ['http', 'https', 'tcp', 'exec'] as const;
+/** What only some types have, and which ones. */
+const BELONGS: Readonly<Record<string, readonly string[]>> = { headers: ['http', 'https'], ca: ['https'], verify: ['https'], server_name: ['https'] };
+
+function healthcheck(reader: Reader, folder: string, isProcess: boolean): HealthCheckSpec | undefined {
   if (!reader.section('healthcheck', HEALTH_KEYS)) return undefined;
   const at = (key: string) => ['healthcheck', key];
   const type = reader.value(at('type')) ?? 'http';
   if (isProcess) reader.fault('healthcheck: a process file brings its own (@HealthCheck)', ['healthcheck']);
-  if (type !== 'http' && type !== 'tcp' && type !== 'exec') reader.fault(`healthcheck.type must be http, tcp or exec, got: ${String(type)}`, at('type'));
+  if (!CHECKS.includes(type as 'http')) reader.fault(`healthcheck.type must be http, https, tcp or exec, got: ${String(type)}`, at('type'));
+  const web = type === 'http' || type === 'https';
+  for (const [key, types] of Object.entries(BELONGS)) if (reader.value(at(key)) !== undefined && !types.includes(String(type))) reader.fault(`healthcheck.${key} belongs to type ${types.join(' or ')}, not ${String(type)}`, at(key));
   const port = reader.value(at('port'));
   if (port !== undefined && !(Number.isInteger(port) && (port as number) >= 1 && (port as number) <= 65535)) {
     reader.fault(`healthcheck.port must be between 1 and 65535, got: ${String(port)}`, at('port'));
   }
   const path = reader.value(at('path'));
-  if (type === 'http' && !path) reader.fault('healthcheck.path is required', at('path'));
+  if (web && !path) reader.fault('healthcheck.path is required', at('path'));
   else if (path !== undefined && (typeof path !== 'string' || !path.startsWith('/'))) reader.fault(`healthcheck.path must begin with a slash, got: ${String(path)}`, at('path'));
   const command = reader.texts(at('command'));
   if (type === 'exec' && command.length === 0) reader.fault('healthcheck.command is required: a list of the program and its arguments', at('command'));
   if (type !== 'exec' && command.length > 0) reader.fault(`healthcheck.command belongs to type exec, not ${String(type)}`, at('command'));
   const times = reader.probeTimes();
-  return { type: type as 'http', port: port as number | undefined, path: (path as string | undefined) ?? '/', command, times };
+  const headers: Record<string, string> = {};
+  for (const [name, value] of reader.sources(at('headers'))) {
+    if (value === undefined) reader.fault(`healthcheck.headers.${name} must be a text`, [...at('headers'), name]);
+    else headers[name] = value;
+  }
+  const verify = reader.value(at('verify')) ?? true;
+  if (typeof verify !== 'boolean') reader.fault(`healthcheck.verify must be true or false, got: ${String(verify)}`, at('verify'));
+  const [ca, serverName] = [reader.source(at('ca')), reader.source(at('server_name'))];
+  const tls = type === 'https' ? { verify: verify === true, ca: ca === undefined ? undefined : resolve(folder, ca), serverName } : undefined;
+  return { type: type as 'http', port: port as number | undefined, path: (path as string | undefined) ?? '/', headers, tls, command, times };
 }
 
 function resources(reader: Reader): Resources | undefined {

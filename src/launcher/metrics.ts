@@ -15,6 +15,15 @@ export interface ProcessCounts {
   isolation: Record<string, number>;
 }
 
+export interface ProcessUsage {
+  readonly id: string;
+  readonly pattern: string;
+  /** Of this incarnation. */
+  readonly cpuSeconds: number;
+  /** Resident. */
+  readonly memoryBytes: number;
+}
+
 export interface JsonMetrics {
   total_processes: number;
   running_processes: number;
@@ -30,6 +39,9 @@ export interface JsonMetrics {
   launch_duration_p50_seconds: number;
   launch_duration_p95_seconds: number;
   launch_duration_p99_seconds: number;
+  /** By the id of the process. */
+  process_cpu_seconds_total: Record<string, number>;
+  process_resident_memory_bytes: Record<string, number>;
   uptime_seconds: number;
 }
 
@@ -42,7 +54,7 @@ export class LauncherMetrics {
   #durationSum = 0;
   #durationCount = 0;
 
-  constructor(private readonly counts: () => ProcessCounts, private readonly uptimeMs: () => number) {}
+  constructor(private readonly counts: () => ProcessCounts, private readonly uptimeMs: () => number, private readonly usage: () => readonly ProcessUsage[] = () => []) {}
 
   count(counter: Counter, pattern: string, level: IsolationLevel): void {
     bump(this.#counters[counter], `${pattern}:${LEVEL_TITLES[level]}`);
@@ -68,6 +80,7 @@ export class LauncherMetrics {
   json(): JsonMetrics {
     const { total, running, terminating, failed, isolation } = this.counts();
     const { starts, stops, failures, restarts } = this.#counters;
+    const usage = this.usage();
     return {
       total_processes: total,
       running_processes: running,
@@ -83,6 +96,8 @@ export class LauncherMetrics {
       launch_duration_p50_seconds: this.percentile(50),
       launch_duration_p95_seconds: this.percentile(95),
       launch_duration_p99_seconds: this.percentile(99),
+      process_cpu_seconds_total: Object.fromEntries(usage.map(({ id, cpuSeconds }) => [id, cpuSeconds])),
+      process_resident_memory_bytes: Object.fromEntries(usage.map(({ id, memoryBytes }) => [id, memoryBytes])),
       uptime_seconds: Math.floor(this.uptimeMs() / 1000),
     };
   }
@@ -109,6 +124,10 @@ export class LauncherMetrics {
       ['_sum', this.#durationSum / 1000],
       ['_count', this.#durationCount],
     ]);
+    const usage = this.usage();
+    const ofProcess = (value: (one: ProcessUsage) => number) => usage.map((one): [string, number] => [`{pattern="${escapeLabel(one.pattern)}",process_id="${escapeLabel(one.id)}"}`, value(one)]);
+    metric('process_cpu_seconds_total', 'counter', 'CPU time of a process and all that it has started', ofProcess(({ cpuSeconds }) => cpuSeconds));
+    metric('process_resident_memory_bytes', 'gauge', 'Resident memory of a process and all that it has started', ofProcess(({ memoryBytes }) => memoryBytes));
     metric('uptime_seconds', 'gauge', 'Launcher uptime in seconds', [['', Math.floor(this.uptimeMs() / 1000)]]);
     return `${out.join('\n')}\n`;
   }

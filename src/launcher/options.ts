@@ -31,6 +31,8 @@ export interface LauncherOptions {
   enforce?: Enforcement | undefined;
   /** Most processes at a time. Default: no limit. */
   maxProcesses?: number | undefined;
+  /** Most starts at a time, restarts included; the others wait. Default: no limit. */
+  maxConcurrentStarts?: number | undefined;
   /** Where ports are looked for. Default from 50051. */
   portRange?: PortRange | undefined;
   /** Remembers processes for a successor; one launcher a folder. Without it nothing is remembered. */
@@ -57,6 +59,7 @@ export interface ResolvedLauncherOptions {
   readonly stableAfter: number;
   readonly resources: Resources | undefined;
   readonly maxProcesses: number;
+  readonly maxConcurrentStarts: number;
   readonly portRange: PortRange;
   readonly stateDir: string | undefined;
   readonly leftovers: 'stop' | 'adopt';
@@ -69,7 +72,7 @@ export interface ResolvedLauncherOptions {
 
 export const LAUNCHER_OPTIONS: readonly (keyof LauncherOptions)[] = [
   'preset', 'patternsDir', 'defaultIsolation', 'resyncInterval', 'backOffPeriod', 'gracePeriod', 'stableAfter', 'cpuLimit', 'memoryLimit', 'enforce',
-  'maxProcesses', 'portRange', 'stateDir', 'leftovers', 'orphanInterval', 'watch', 'log', 'onOutput', 'clock',
+  'maxProcesses', 'maxConcurrentStarts', 'portRange', 'stateDir', 'leftovers', 'orphanInterval', 'watch', 'log', 'onOutput', 'clock',
 ];
 
 export const SERVE_OPTIONS = ['host', 'grpcPort', 'metricsPort', 'token', 'tls'];
@@ -87,12 +90,14 @@ export function resolveLauncherOptions(given: LauncherOptions = {}): ResolvedLau
   if (preset !== undefined && !(preset in PRESETS)) throw invalid(`preset must be development or production, got ${String(preset)}`, 'preset');
   const own = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as LauncherOptions;
   const options: LauncherOptions = { ...(preset && PRESETS[preset]), ...own };
-  const { patternsDir = './patterns', maxProcesses = Infinity, portRange = DEFAULT_RANGE, leftovers = 'stop', stateDir, watch = false } = options;
+  const { patternsDir = './patterns', maxProcesses = Infinity, maxConcurrentStarts = Infinity, portRange = DEFAULT_RANGE, leftovers = 'stop', stateDir, watch = false } = options;
   if (typeof patternsDir !== 'string' || patternsDir === '') throw invalid('patterns directory cannot be empty', 'patternsDir');
   const resyncInterval = duration(options.resyncInterval ?? '30s', 'resyncInterval');
   if (resyncInterval < 1000) throw invalid(`resync interval must be at least 1 second, got ${formatDuration(resyncInterval)}`, 'resyncInterval');
   if (typeof options.backOffPeriod === 'number' && options.backOffPeriod < 0) throw invalid(`backoff period cannot be negative, got ${options.backOffPeriod}`, 'backOffPeriod');
-  if (maxProcesses !== Infinity && !(Number.isInteger(maxProcesses) && maxProcesses >= 1)) throw invalid(`maxProcesses must be a whole number of at least 1, got ${maxProcesses}`, 'maxProcesses');
+  for (const [name, value] of Object.entries({ maxProcesses, maxConcurrentStarts })) {
+    if (value !== Infinity && !(Number.isInteger(value) && value >= 1)) throw invalid(`${name} must be a whole number of at least 1, got ${value}`, name);
+  }
   const { from, to } = portRange;
   if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 1 && to <= 65535 && from <= to)) throw invalid(`portRange must lie within 1 and 65535, got ${from} to ${to}`, 'portRange');
   if (leftovers !== 'stop' && leftovers !== 'adopt') throw invalid(`leftovers must be stop or adopt, got ${String(leftovers)}`, 'leftovers');
@@ -112,6 +117,7 @@ export function resolveLauncherOptions(given: LauncherOptions = {}): ResolvedLau
     stableAfter: duration(options.stableAfter ?? '10s', 'stableAfter'),
     resources: resources(options),
     maxProcesses,
+    maxConcurrentStarts,
     portRange,
     stateDir,
     leftovers,

@@ -1,10 +1,11 @@
 // The launched processes by id, and what can be said of them: the supervisor knows the phase, the process itself the rest.
+import { groupUsage } from '../runtime/group-usage.js';
 import type { Clock } from '../supervisor/clock.js';
 import type { ProcessStatus } from '../supervisor/status.js';
 import { LauncherError } from './errors.js';
 import { LEVEL_TITLES } from './ids.js';
 import type { LaunchedProcess } from './launched-process.js';
-import type { ProcessCounts } from './metrics.js';
+import type { ProcessCounts, ProcessUsage } from './metrics.js';
 import { matches, processInfo, type ProcessFilter, type ProcessInfo, type ProcessState } from './report.js';
 
 export class ProcessTable {
@@ -71,6 +72,14 @@ export class ProcessTable {
 
   list(filter: ProcessFilter): ProcessInfo[] {
     return this.all().map((process) => this.info(process)).filter((info) => matches(info, filter));
+  }
+
+  /** Of those that run, with all that they have started. Nobody where there is no `/proc`. */
+  usage(): ProcessUsage[] {
+    return this.all().flatMap((process) => {
+      const used = process.pid === undefined ? undefined : groupUsage(process.pid);
+      return used ? [{ id: process.id, pattern: process.key.pattern, cpuSeconds: used.cpu / 1000, memoryBytes: used.memory }] : [];
+    });
   }
 
   counts(): ProcessCounts {

@@ -3,6 +3,7 @@ import { nanoid } from 'nanoid';
 import { UnsupportedOptionError } from '../errors.js';
 import { refuseForCpu, type PrintedLine } from '../pool/cpu/options.js';
 import type { WatchedThread } from '../pool/cpu/threads.js';
+import { FORMER_OPTIONS } from '../pool/former-names.js';
 import type { Member, MemberEvents, StartMember, StartMemberOptions } from '../pool/member.js';
 import { POOL_OPTIONS, resolvePoolOptions, type PoolOptions } from '../pool/options.js';
 import { Pool } from '../pool/pool.js';
@@ -32,7 +33,7 @@ export interface PoolHost {
 }
 
 export async function startPool(file: string, options: PoolSpawnOptions, host: PoolHost): Promise<Pool> {
-  refuseUnknown(options, [...new Set([...POOL_OPTIONS, ...SPAWN_OPTIONS])], 'pool');
+  refuseUnknown(options, [...new Set([...POOL_OPTIONS, ...SPAWN_OPTIONS])], 'pool', FORMER_OPTIONS);
   const { maxQueue, queueTimeout } = host.defaults;
   const given = Object.entries(options);
   const own = { maxQueue, queueTimeout, ...Object.fromEntries(given.filter(([key]) => POOL_OPTIONS.includes(key))) } as PoolOptions;

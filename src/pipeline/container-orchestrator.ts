@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type Docker from 'dockerode';
 import { EngineUnavailableError, PipelineRunningError, ProcessStartError } from '../errors.js';
 import { environmentOf } from '../runtime/environment.js';
+import { takenPort } from '../runtime/listeners.js';
 import { processFacts } from '../runtime/process-facts.js';
 import { Container } from './container.js';
 import { containerSpec, rewriteLocalhost, type Place } from './container-spec.js';
@@ -69,6 +70,8 @@ export class ContainerOrchestrator implements Orchestrator {
     const place: Place = { pipeline, network, owner: this.#owner, host: this.#local() ? this.#gateway! : 'host-gateway' };
     const rewritten = this.#rewrite ? Object.fromEntries(Object.entries(env).map(([name, value]) => [name, rewriteLocalhost(value, component, pipeline.components)])) : env;
     const facts = { index, ports: component.ports, network, stopSignal: component.stop.signal, memory: (component.container.limits ?? component.limits)?.memory, askHealth: component.process === undefined || component.container.command !== undefined ? undefined : ['node', PROCESS_HOST, 'health'] };
+    const taken = this.#local() ? await takenPort(component.ports.map(({ hostPort, hostIp, protocol }) => ({ port: hostPort + index, protocol, host: hostIp }))) : undefined;
+    if (taken !== undefined) throw new ProcessStartError(taken, { file: component.image!, phase: 'resolve' });
     try {
       const container = await Container.start(this.#engine!, containerSpec(replica, rewritten, place), facts, onLine);
       if (signal.aborted) await container.stop({ grace: 0, hurry: signal });

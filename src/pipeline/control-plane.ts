@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import type { handleUnaryCall, sendUnaryData, Server, ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { InvalidOptionError, UnauthorizedError, UnitNotFoundError } from '../errors.js';
 import { missingFor } from '../optional.js';
+import { takenPort } from '../runtime/listeners.js';
+import { describedBy } from '../runtime/proto-descriptors.js';
 import { ControlPlaneAccess, ForbiddenError, type AccessOptions, type Caller } from './control-plane-access.js';
 import type { ControlPlanePlace } from './orchestrator.js';
 import { uidOfPeer } from './peer-user.js';
@@ -76,7 +78,7 @@ export class ControlPlane {
       }
     };
     server.addService(definition['flowctl.v1.ControlPlaneService'] as ServiceDefinition, Object.fromEntries(Object.entries(this.#methods()).map(([name, work]) => [name, handle(work)])) as unknown as UntypedServiceImplementation);
-    new ReflectionService(definition).addToServer(server);
+    new ReflectionService(describedBy(new URL('./proto/descriptors.pb', import.meta.url)) as never).addToServer(server);
     const bind = (host: string, port: number) =>
       new Promise<void>((resolve, reject) => server.bindAsync(`${host.includes(':') ? `[${host}]` : host}:${port}`, grpc.ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())));
     const { port: wanted = 8080, elsewhere = false } = this.#options;
@@ -85,7 +87,10 @@ export class ControlPlane {
     // Asked beforehand: gRPC would print the refusal itself.
     const needed = reserved.has(wanted);
     const free = !needed && (wanted === 0 || (await listenable(first, wanted).then(() => true, () => false)));
-    if (!free && !elsewhere) throw new InvalidOptionError(`the control plane cannot listen on ${first}:${wanted}, which ${needed ? 'a component has' : 'is taken'}; --control-plane-port 0 takes a free port`, { option: 'controlPlane.port' });
+    if (!free && !elsewhere) {
+      const why = needed ? 'which a component has' : ((await takenPort([{ port: wanted, protocol: 'tcp', host: first }])) ?? 'which is taken');
+      throw new InvalidOptionError(`the control plane cannot listen on ${first}:${wanted}: ${why}; --control-plane-port 0 takes a free port`, { option: 'controlPlane.port' });
+    }
     const port = free && wanted !== 0 ? wanted : await freePort(first, reserved);
     this.#port = port;
     for (const host of [first, ...others]) await bind(host, port);

@@ -5,11 +5,13 @@ import type { ComponentState } from './unit.js';
 export type PipelinePhase = 'starting' | 'started' | 'reloading' | 'stopping' | 'stopped' | 'failed';
 
 export interface PipelineEvents {
-  pipeline: { name: string; phase: PipelinePhase; reason?: string; exitCode?: number; endpoint?: string };
+  /** `failed`: components that did not come up with the others. */
+  pipeline: { name: string; phase: PipelinePhase; reason?: string; exitCode?: number; failed?: string[]; endpoint?: string };
   /** A replica changed its state. `first`: in this life it has not been up before; `check`: what it passed was a health check. */
   component: { id: string; component: string; state: ComponentState; from: ComponentState; first: boolean; check: boolean; pid?: number; detail?: string; restarts: number };
   log: { id: string; stream: OutputStream; line: string };
-  progress: { message: string };
+  /** `warning`: something went wrong that ends nothing. */
+  progress: { message: string; warning?: boolean };
 }
 
 export const EVENT_NAMES = ['pipeline', 'component', 'log', 'progress'] as const satisfies readonly (keyof PipelineEvents)[];
@@ -38,6 +40,8 @@ export interface ReplicaStatus {
 export interface PipelineStatus {
   name: string;
   file: string;
+  /** Where it was started. */
+  cwd: string;
   orchestrator: 'process' | 'container';
   phase: PipelinePhase;
   pid: number;

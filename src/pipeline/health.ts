@@ -3,24 +3,36 @@ import type { Check, CheckResult } from '../runtime/probes.js';
 import { deadline } from '../runtime/deadline.js';
 import { resolveProbeOptions, runCheck } from '../runtime/probes.js';
 import { Prober, type ProberOptions } from '../runtime/prober.js';
+import { unmistaken } from '../runtime/unmistaken.js';
 import { linePattern } from './line-pattern.js';
 import type { Component, HealthCheck } from './model.js';
 import type { Running } from './orchestrator.js';
 
-const LOCAL = ['localhost', '127.0.0.1', '::1', '0.0.0.0'];
+const LOCAL = ['localhost', '127.0.0.1', '::1', '0.0.0.0', '::'];
 /** Asked of a component that has no check of its own, but can say how it is. */
-const OWN: Pick<HealthCheck, 'interval' | 'timeout' | 'startTimeout' | 'failureThreshold'> = { interval: 5_000, timeout: 2_000, startTimeout: 30_000, failureThreshold: 3 };
+const OWN: Pick<HealthCheck, 'interval' | 'timeout' | 'startTimeout' | 'failureThreshold' | 'successThreshold'> = { interval: 5_000, timeout: 2_000, startTimeout: 30_000, failureThreshold: 3, successThreshold: 1 };
+
+/** Whether a check of this host looks at the component itself. */
+export const isLocal = (host: string): boolean => LOCAL.includes(host);
 
 /** Undefined: nothing can be asked, and it counts as well for as long as it runs. */
 export function proberFor(component: Component, running: Running, listen: Pick<ProberOptions, 'onChange'>): Prober | undefined {
   const health = component.healthCheck;
-  if (!health && !running.health) return undefined;
-  const { interval, timeout, startTimeout, failureThreshold } = health ?? OWN;
-  const times = resolveProbeOptions({ interval, timeout, startupTimeout: startTimeout, failureThreshold });
-  const check: Check = health ? checkOf(component, health, running) : { type: 'tcp', port: 0 };
-  const look = health === undefined ? () => askItself(running) : check.type === 'exec' ? (one: Check, limit: number, signal: AbortSignal) => lookInside(one, limit, signal, running) : runCheck;
-  return new Prober({ check, times, look, ...listen });
+  if (health) return makeProber(component, health, running, listen);
+  return running.health && new Prober({ check: { type: 'tcp', port: 0 }, times: timesOf(OWN), look: () => askItself(running), ...listen });
 }
+
+/** Undefined: nobody asks. */
+export const livenessProberFor = (component: Component, running: Running, listen: Pick<ProberOptions, 'onChange'>): Prober | undefined =>
+  component.livenessCheck && makeProber(component, component.livenessCheck, running, listen);
+
+function makeProber(component: Component, health: HealthCheck, running: Running, listen: Pick<ProberOptions, 'onChange'>): Prober {
+  const check = checkOf(component, health, running);
+  const look = check.type === 'exec' ? (one: Check, limit: number, signal: AbortSignal) => lookInside(one, limit, signal, running) : unmistaken((port) => running.foreign?.(port));
+  return new Prober({ check, times: timesOf(health), look, ...listen });
+}
+
+const timesOf = ({ interval, timeout, startTimeout, failureThreshold, successThreshold }: typeof OWN) => resolveProbeOptions({ interval, timeout, startupTimeout: startTimeout, failureThreshold, successThreshold });
 
 function checkOf(component: Component, { check }: HealthCheck, running: Running): Check {
   switch (check.kind) {
@@ -30,11 +42,17 @@ function checkOf(component: Component, { check }: HealthCheck, running: Running)
       return { type: 'exec', command: check.command[0]!, args: check.command.slice(1) };
     default: {
       const named = component.ports.find(({ name }) => name !== undefined && name === check.port);
-      const port = named?.port ?? Number(check.port);
-      const at = LOCAL.includes(check.host) ? running.reach(port) : { host: check.host, port };
-      return check.kind === 'tcp' ? { type: 'tcp', ...at } : { type: 'http', path: check.path, status: check.status, ...at };
+      const at = placeOf(check.host, named?.port ?? Number(check.port), running);
+      return check.kind === 'tcp' ? { type: 'tcp', ...at } : { type: 'http', path: check.path, status: check.status, headers: check.headers, tls: check.tls, ...at };
     }
   }
+}
+
+/** On this machine a component is where the check says; in a container, where its ports have come out. */
+function placeOf(host: string, port: number, running: Running): { host: string; port: number } {
+  if (!isLocal(host)) return { host, port };
+  const at = running.reach(port);
+  return at.host === 'localhost' ? { host, port: at.port } : at;
 }
 
 async function askItself(running: Running): Promise<CheckResult> {

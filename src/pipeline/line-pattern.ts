@@ -1,10 +1,11 @@
 // Regular expressions of users, matched in a time that grows with the text alone: by RE2, which never goes back. What RE2 cannot
 // do is refused by name. The engine is loaded with the first pattern.
 import { createRequire } from 'node:module';
+import { stripVTControlCharacters } from 'node:util';
 import { shortened } from '../printable.js';
 
 export interface LinePattern {
-  /** Whether it matches somewhere in the first `LOOKED_AT` characters; what is longer does not end there. */
+  /** Whether it matches somewhere in the first `LOOKED_AT` characters, with what colours them or without; what is longer does not end there. */
   test(line: string): boolean;
   toString(): string;
 }
@@ -51,7 +52,8 @@ function compile(pattern: string): { compiled: LinePattern; steps: number } {
   } catch (error) {
     throw new Error(`not a pattern: ${(error as Error).message.replace(/^error parsing regexp: /, '')}`, { cause: error });
   }
-  return { compiled: { test: (line) => program.test(shortened(line, LOOKED_AT)), toString: () => `/${pattern}/` }, steps: program.programSize() };
+  const matches = (line: string): boolean => program.test(shortened(line, LOOKED_AT));
+  return { compiled: { test: (line) => matches(line) || (line.includes('\u001B') && matches(stripVTControlCharacters(shortened(line, LOOKED_AT)))), toString: () => `/${pattern}/` }, steps: program.programSize() };
 }
 
 function refuseBeyond(pattern: string): void {

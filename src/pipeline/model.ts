@@ -1,4 +1,5 @@
 // A pipeline as the runner works with it: checked, defaults filled in, durations in milliseconds, sizes in bytes, paths absolute.
+import type { TlsLook } from '../runtime/probes.js';
 import type { Problem } from './problems.js';
 
 export type Kind = 'source' | 'processor' | 'sink' | 'pipeline';
@@ -24,7 +25,7 @@ export interface Port {
 }
 
 export type Check =
-  | { readonly kind: 'http'; readonly host: string; readonly port: number | string; readonly path: string; readonly status: number | undefined }
+  | { readonly kind: 'http'; readonly host: string; readonly port: number | string; readonly path: string; readonly status: number | undefined; readonly headers: Readonly<Record<string, string>>; /** Undefined: without TLS. */ readonly tls: TlsLook | undefined }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number | string }
   | { readonly kind: 'exec'; readonly command: readonly string[] }
   | { readonly kind: 'log'; readonly pattern: string };
@@ -35,8 +36,9 @@ export interface HealthCheck {
   readonly timeout: number;
   /** Longest time to the first pass. */
   readonly startTimeout: number;
-  /** So many failures in a row make it unhealthy. */
+  /** So many failures in a row make it unhealthy, and so many passes healthy. */
   readonly failureThreshold: number;
+  readonly successThreshold: number;
   readonly onUnhealthy: 'restart' | 'report';
 }
 
@@ -85,6 +87,8 @@ export interface Component {
   readonly kind: Kind;
   readonly name: string | undefined;
   readonly description: string | undefined;
+  /** For people. */
+  readonly type: string | undefined;
   readonly image: string | undefined;
   readonly pull: 'missing' | 'always' | 'never';
   /** The program of process mode alone. */
@@ -101,6 +105,8 @@ export interface Component {
   readonly ports: readonly Port[];
   readonly healthPort: number | undefined;
   readonly healthCheck: HealthCheck | undefined;
+  /** Looked at once it is up; when it fails, the component is started again. Then `healthCheck` says only who is ready. */
+  readonly livenessCheck: HealthCheck | undefined;
   readonly dependsOn: readonly Dependency[];
   readonly restart: Restart;
   readonly successExitCodes: readonly number[];
@@ -121,6 +127,8 @@ export interface PipelineSpec {
   readonly driver: 'process' | 'container' | undefined;
   /** When a component is given up for good: end the pipeline, or go on without it. */
   readonly onFailure: 'stop' | 'continue';
+  /** So many replicas at a time; undefined: all that may start. Of the first version of a pipeline, as long as it runs. */
+  readonly maxConcurrentStarts: number | undefined;
   readonly log: { readonly maxSize: number; readonly maxFiles: number };
   /** In the order of the file: sources, processors, sinks, pipelines. */
   readonly components: readonly Component[];

@@ -1,6 +1,7 @@
 // From what was written (and checked) to what the runner works with: short forms spelled out, defaults filled in, paths made absolute.
 import { homedir } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
+import type { TlsLook } from '../runtime/probes.js';
 import { parseBytes, parseDuration } from '../units.js';
 import type { Check, Component, Condition, ContainerOverrides, Dependency, HealthCheck, Kind, Limits, Port, Restart, RestartName, Volume, Watch } from './model.js';
 import type { Written } from './written.js';
@@ -9,7 +10,8 @@ export interface Surroundings {
   readonly folder: string;
   /** `spec.env`. */
   readonly env: Readonly<Record<string, string>>;
-  envFile(path: string): Readonly<Record<string, string>>;
+  /** As written. */
+  envFile(written: string): Readonly<Record<string, string>>;
   /** Hears of the variables that are copied for a component. @throws Error when they are too many for all */
   take(variables: number): void;
 }
@@ -29,6 +31,7 @@ export function normalizeComponent(kind: Kind, written: Written, surroundings: S
     kind,
     name: at('name').text(),
     description: at('description').text(),
+    type: at('type').text(),
     image: at('image').text(),
     pull: at('pull').word() ?? 'missing',
     binary: pathAt('binary'),
@@ -37,12 +40,13 @@ export function normalizeComponent(kind: Kind, written: Written, surroundings: S
     process: pathAt('process'),
     workingDir: at('working_dir').text(),
     inputs: at('inputs').texts(),
-    inputEventTypes: at('input_event_types').texts(),
-    outputEventTypes: at('output_event_types').texts(),
-    env: variablesOf(written, surroundings, path),
+    inputEventTypes: [...at('input_event_types').texts(), ...at('inputEventTypes').texts()],
+    outputEventTypes: [...at('output_event_types').texts(), ...at('outputEventTypes').texts()],
+    env: variablesOf(written, surroundings),
     ports: at('ports').list().map(portOf),
     healthPort,
-    healthCheck: healthCheckOf(at('health_check'), healthPort, restart),
+    healthCheck: healthCheckOf(at('health_check'), { healthPort, path, reports: restart.condition === 'no' || !at('liveness_check').missing }),
+    livenessCheck: at('liveness_check').missing ? undefined : healthCheckOf(at('liveness_check'), { healthPort, path, reports: restart.condition === 'no' }),
     dependsOn: dependenciesOf(at('depends_on')),
     restart,
     successExitCodes: [0, ...at('success_exit_codes').list().map((one) => one.number()!)],
@@ -56,8 +60,8 @@ export function normalizeComponent(kind: Kind, written: Written, surroundings: S
 }
 
 /** Later ones win. */
-function variablesOf(written: Written, { env, envFile, take }: Surroundings, path: (value: string) => string): Record<string, string> {
-  const sources = [() => env, () => configEnv(written.get('config')), ...written.get('env_file').texts().map((one) => () => envFile(path(one))), () => written.get('env').record()];
+function variablesOf(written: Written, { env, envFile, take }: Surroundings): Record<string, string> {
+  const sources = [() => env, () => configEnv(written.get('config')), ...written.get('env_file').texts().map((one) => () => envFile(one)), () => written.get('env').record()];
   const all = new Map<string, string>();
   for (const source of sources) {
     const variables = Object.entries(source());
@@ -88,34 +92,65 @@ function portOf(entry: Written): Port {
   };
 }
 
-function healthCheckOf(entry: Written, healthPort: number | undefined, restart: Restart): HealthCheck | undefined {
-  if (entry.missing && healthPort === undefined) return undefined;
+interface Around {
+  readonly healthPort: number | undefined;
+  path(written: string): string;
+  /** Unless somebody says otherwise, one that is unhealthy is not started again. */
+  readonly reports: boolean;
+}
+
+function healthCheckOf(entry: Written, around: Around): HealthCheck | undefined {
+  if (entry.missing && around.healthPort === undefined) return undefined;
   const http = entry.missing ? '/health' : entry.text();
   return {
-    check: http === undefined ? checkOf(entry, healthPort) : urlCheck(http, healthPort),
+    check: http === undefined ? checkOf(entry, around) : urlCheck(http, around.healthPort),
     interval: time(entry.get('interval'), 5_000),
     timeout: time(entry.get('timeout'), 2_000),
     startTimeout: time(entry.get('start_timeout'), 30_000),
     failureThreshold: entry.get('failure_threshold').number() ?? 3,
-    onUnhealthy: entry.get('on_unhealthy').word() ?? (restart.condition === 'no' ? 'report' : 'restart'),
+    successThreshold: entry.get('success_threshold').number() ?? 1,
+    onUnhealthy: entry.get('on_unhealthy').word() ?? (around.reports ? 'report' : 'restart'),
   };
 }
 
-function checkOf(entry: Written, healthPort: number | undefined): Check {
-  const [log, exec, tcp, http] = [entry.get('log'), entry.get('exec'), entry.get('tcp'), entry.get('http')];
+const TRUSTED: TlsLook = { verify: true };
+
+function checkOf(entry: Written, { healthPort, path }: Around): Check {
+  const [log, exec, tcp, https] = ['log', 'exec', 'tcp', 'https'].map((kind) => entry.get(kind)) as [Written, Written, Written, Written];
   if (!log.missing) return { kind: 'log', pattern: log.text()! };
   if (!exec.missing) return { kind: 'exec', command: commandOf(exec.get('command').missing ? exec : exec.get('command'))! };
-  if (!tcp.missing) return { kind: 'tcp', host: tcp.get('host').text() ?? 'localhost', port: tcp.number() ?? tcp.get('port').amount()! };
-  if (http.isText) return urlCheck(http.text()!, healthPort);
-  return { kind: 'http', host: http.get('host').text() ?? 'localhost', port: http.get('port').amount() ?? healthPort ?? '', path: http.get('path').text() ?? '/health', status: http.get('status').number() };
+  if (!tcp.missing) return tcpCheck(tcp);
+  const http = https.missing ? entry.get('http') : https;
+  if (http.isText) return urlCheck(http.text()!, healthPort, https.missing ? undefined : TRUSTED);
+  return {
+    kind: 'http',
+    host: hostOf(http.get('host').text() ?? LOCALHOST),
+    port: http.get('port').amount() ?? healthPort ?? '',
+    path: http.get('path').text() ?? '/health',
+    status: http.get('status').number(),
+    headers: http.get('headers').record(),
+    tls: https.missing ? undefined : { ca: http.get('ca').missing ? undefined : path(http.get('ca').text()!), verify: http.get('verify').flag() ?? true, serverName: http.get('server_name').text() },
+  };
 }
 
+function tcpCheck(tcp: Written): Check {
+  const written = tcp.text();
+  if (written === undefined) return { kind: 'tcp', host: hostOf(tcp.get('host').text() ?? LOCALHOST), port: tcp.number() ?? tcp.get('port').amount()! };
+  const at = written.lastIndexOf(':');
+  return { kind: 'tcp', host: hostOf(written.slice(0, at)), port: Number(written.slice(at + 1)) };
+}
+
+const LOCALHOST = 'localhost';
+const hostOf = (written: string): string => written.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+
 /** A URL that makes no sense has no number for a port; semantics.ts refuses it. */
-function urlCheck(written: string, healthPort: number | undefined): Check {
-  if (written.startsWith('/')) return { kind: 'http', host: 'localhost', port: healthPort ?? '', path: written, status: undefined };
-  if (!URL.canParse(written)) return { kind: 'http', host: 'localhost', port: NaN, path: '', status: undefined };
-  const { hostname, port, pathname, search } = new URL(written);
-  return { kind: 'http', host: hostname, port: Number(port || 80), path: `${pathname}${search}`, status: undefined };
+function urlCheck(written: string, healthPort: number | undefined, tls?: TlsLook): Check {
+  const common = { kind: 'http', status: undefined, headers: {} } as const;
+  if (written.startsWith('/')) return { ...common, host: LOCALHOST, port: healthPort ?? '', path: written, tls };
+  if (!URL.canParse(written)) return { ...common, host: LOCALHOST, port: NaN, path: '', tls };
+  const { protocol, hostname, port, pathname, search } = new URL(written);
+  const secure = protocol === 'https:';
+  return { ...common, host: hostOf(hostname), port: Number(port || (secure ? 443 : 80)), path: `${pathname}${search}`, tls: secure ? TRUSTED : undefined };
 }
 
 function dependenciesOf(value: Written): Dependency[] {

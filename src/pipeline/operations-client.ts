@@ -1,5 +1,7 @@
 // The other end of the socket: what `mimas ps`, `logs`, `down` and the rest do.
+import { existsSync, realpathSync } from 'node:fs';
 import { connect } from 'node:net';
+import { basename, dirname, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { closest, MimasError, PipelineNotRunningError, type ErrorCode } from '../errors.js';
 import type { PipelineEvents, PipelineStatus } from './events.js';
@@ -23,10 +25,37 @@ export async function choosePipeline(name: string | undefined): Promise<string> 
   throw new PipelineNotRunningError(`no pipeline called ${name} runs here${suggestion ? `; did you mean '${suggestion}'?` : ''}`);
 }
 
+/**
+ * The same for whoever changes something. In a folder that has a pipeline file of its own in the place of that of the running one, as
+ * another checkout has, the running one is another's. `folder` says that it is meant all the same. @throws PipelineNotRunningError
+ */
+export async function chooseOwnPipeline(name: string | undefined, folder: string | undefined, cwd = process.cwd()): Promise<string> {
+  const chosen = await choosePipeline(name);
+  const { file, cwd: theirs } = await statusOfPipeline(chosen);
+  if (folder !== undefined) {
+    if (realPath(resolve(cwd, folder)) === realPath(dirname(file))) return chosen;
+    throw new PipelineNotRunningError(`the pipeline ${chosen} that runs is that of ${dirname(file)}, not of ${folder}`);
+  }
+  const twins = [resolve(cwd, relative(theirs, file)), resolve(cwd, basename(file))];
+  const twin = twins.some((path) => realPath(path) === realPath(file)) ? undefined : twins.find((path) => existsSync(path));
+  if (twin === undefined) return chosen;
+  throw new PipelineNotRunningError(`the pipeline ${chosen} that runs is that of another folder, ${dirname(file)}; the one of this folder (${twin}) does not run. Go there, or give --folder ${dirname(file)}`);
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
 /** Resolves with the answer, or with nothing when the pipeline hung up after events. @throws what the pipeline answered */
-export function ask(pipeline: string, request: Request, onEvent: EventListener = () => {}, signal?: AbortSignal): Promise<unknown> {
+export const ask = (pipeline: string, request: Request, onEvent: EventListener = () => {}, signal?: AbortSignal): Promise<unknown> => askAt(socketOf(pipeline), pipeline, request, { onEvent, signal });
+
+function askAt(path: string, pipeline: string, request: Request, { onEvent = () => {}, signal }: { onEvent?: EventListener | undefined; signal?: AbortSignal | undefined }): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const socket = connect(socketOf(pipeline));
+    const socket = connect(path);
     let answer: unknown;
     signal?.addEventListener('abort', () => (socket.destroy(), resolve(answer)), { once: true });
     socket.on('error', (error) => reject(new PipelineNotRunningError(`pipeline ${pipeline} does not answer: ${error.message}`, { cause: error })));
@@ -45,8 +74,11 @@ export function ask(pipeline: string, request: Request, onEvent: EventListener =
 }
 
 /** @throws PipelineNotRunningError also when it does not answer in time: stopped, or too busy */
-export async function statusOfPipeline(pipeline: string): Promise<PipelineStatus> {
-  const answer = await ask(pipeline, { op: 'status' }, () => {}, AbortSignal.timeout(ANSWER_LIMIT));
+export const statusOfPipeline = (pipeline: string): Promise<PipelineStatus> => statusAt(socketOf(pipeline), pipeline);
+
+/** @throws PipelineNotRunningError */
+export async function statusAt(path: string, pipeline = path): Promise<PipelineStatus> {
+  const answer = await askAt(path, pipeline, { op: 'status' }, { signal: AbortSignal.timeout(ANSWER_LIMIT) });
   if (answer === undefined) throw new PipelineNotRunningError(`pipeline ${pipeline} does not answer within ${ANSWER_LIMIT / 1000} s`);
   return answer as PipelineStatus;
 }

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { InvalidOptionError, PipelineRunningError } from '../errors.js';
 import { EVENT_NAMES, type PipelineEvents } from './events.js';
 import type { PipelineSpec } from './model.js';
+import { statusAt } from './operations-client.js';
 import type { PipelineRunner } from './runner.js';
 import { isInUse, socketOf } from './runtime-folder.js';
 
@@ -50,9 +51,16 @@ export class OperationsServer {
   async listen(): Promise<void> {
     // Of several that come at once one gets the path: nobody removes what another has just bound.
     while (!(await this.#bind())) {
-      if (await isInUse(this.path)) throw new PipelineRunningError(`a pipeline called ${this.#runner.spec.name} runs already; mimas down ${this.#runner.spec.name} ends it`);
+      if (await isInUse(this.path)) throw new PipelineRunningError(await this.#whoRuns());
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
+  }
+
+  async #whoRuns(): Promise<string> {
+    const { name, file } = this.#runner.spec;
+    const other = await statusAt(this.path).catch(() => undefined);
+    if (other === undefined || other.file === file) return `a pipeline called ${name} runs already${other ? `, from ${other.file}` : ''}; mimas down ${name} ends it`;
+    return `a pipeline called ${name} runs already, that of another folder: ${other.file}; end it there (mimas down), or give this one another metadata.name`;
   }
 
   /** False when the path is taken. */

@@ -31,12 +31,14 @@ export interface Running {
   readonly container?: string;
   /** Resolves when the program has ended. Never rejects. */
   readonly exited: Promise<Exit>;
-  /** Where this machine reaches a port of the component. */
+  /** Where this machine reaches a port of the component; `localhost` is wherever it may listen on this machine. */
   reach(port: number): { readonly host: string; readonly port: number };
   /** What it uses with all that it has started: CPU time so far, ms, and resident memory, bytes. Undefined where nobody can tell. */
   usage(): Promise<Usage | undefined>;
   /** Runs a command beside the component; resolves with its exit code. */
   exec(command: readonly string[], signal: AbortSignal): Promise<number>;
+  /** Says that another program, which the component has not started, listens on a port of this machine that is to be the component's. */
+  foreign?(port: number): string | undefined;
   /** For components that can say how they are. Rejects, with the reason, when not well. */
   health?(): Promise<void>;
   /** Resolves when nothing of it is left. */

@@ -1,5 +1,6 @@
 // From the text of a pipeline file to a pipeline, or to everything that is wrong with it, by line and column.
 // Invariant: nothing here throws but `loadPipeline`, and the time it takes grows with the file, whatever is in it.
+import { randomUUID } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { isMap, isNode, isScalar, Scalar, visit, type Document, type Node } from 'yaml';
 import { closest } from '../errors.js';
@@ -8,7 +9,8 @@ import { composeYaml, withoutTraces } from '../yaml/compose.js';
 import { resolveYaml } from '../yaml/resolve.js';
 import { readTextFile } from '../yaml/text-file.js';
 import { checkNode, type Report } from './check.js';
-import { EnvFiles, variablesOf } from './env-files.js';
+import { EnvFiles, variablesOf, type ComplainOfFile } from './env-files.js';
+import { foreignByContent, foreignByName } from './foreign.js';
 import { interpolate, MOST_TEXT, TOO_LONG, type Variables } from './interpolate.js';
 import type { Component, PipelineSpec } from './model.js';
 import { normalizeComponent } from './normalize.js';
@@ -21,6 +23,8 @@ import { Written } from './written.js';
 type Place = readonly ['spec', string, number];
 
 const DEFAULT_LOG_SIZE = '10MB';
+/** As they are called here, and by flowctl. */
+const DRIVERS = { process: 'process', local: 'process', container: 'container', docker: 'container' } as const;
 
 export interface LoadOptions {
   /** Variables for `${…}`; default: this program's own. They win over files. */
@@ -36,7 +40,12 @@ export interface Parsed {
   readonly problems: readonly Problem[];
   /** How many there are besides. */
   readonly more: number;
+  /** What sense could be made of, for what an orchestrator refuses besides. */
+  readonly sound?: Sound | undefined;
 }
+
+/** The components that nothing is wrong with by themselves. */
+export type Sound = Pick<PipelineSpec, 'file' | 'components' | 'locate' | 'driver'>;
 
 /** @throws PipelineInvalidError with all problems */
 export function loadPipeline(file: string, options: LoadOptions = {}): PipelineSpec {
@@ -62,51 +71,90 @@ export function parsePipeline(source: string, file: string, options: LoadOptions
   return withoutTraces(() => {
     const { document, faults, lines } = composeYaml(source, MERGING);
     const problems = new ProblemList(file, lines);
+    // It may be no YAML at all.
+    const foreign = foreignByName(file);
+    if (foreign !== undefined) return problems.only(foreign), { pipeline: undefined, ...problems.listed() };
     for (const { offset, message } of faults) problems.add(offset, '', message);
-    let pipeline: PipelineSpec | undefined;
+    let found: Found = {};
     try {
-      if (document && problems.count === 0) pipeline = read(document, file, options, problems);
+      if (document && problems.count === 0) found = read(document, file, options, problems);
     } catch (error) {
       problems.add(0, '', (error as Error).message);
     }
-    return { pipeline: problems.count === 0 ? pipeline : undefined, ...problems.listed() };
+    return { pipeline: problems.count === 0 ? found.pipeline : undefined, sound: found.sound, ...problems.listed() };
   });
 }
 
 const MERGING = { merge: true };
 
-/** Each step needs what those before it have made sure of. */
-function read(doc: Document.Parsed, file: string, { env = process.env, envFiles }: LoadOptions, problems: ProblemList): PipelineSpec | undefined {
-  const folder = dirname(resolve(file));
-  const report: Report = (node, path, message, suggest) => problems.add(node, path, message, suggest);
-  const variables = { ...variablesOf(folder, envFiles, (message) => problems.add(0, '', message)), ...env };
-  interpolateDocument(doc, variables, report);
-  if (problems.count > 0) return undefined;
-  resolveYaml(doc, (node, message) => report(node, '', message), MERGING);
-  if (problems.count > 0) return undefined;
-  checkNode(doc.contents, PIPELINE, '', report);
-  if (!isMap(doc.contents)) return undefined;
+/** As much of the file is looked at as can be made sense of: who mends it learns of everything at once. */
+function read(doc: Document.Parsed, file: string, { env = process.env, envFiles }: LoadOptions, problems: ProblemList): Found {
+  const complain: ComplainOfFile = (where, line, message, variable) => {
+    const suggest = variable === undefined ? undefined : () => closest(variable, Object.keys(env));
+    if (line === undefined) problems.add(0, '', message);
+    else problems.addIn(where, line, message, suggest);
+  };
+  const variables = { ...variablesOf(file, envFiles, { env, complain }), ...env };
+  /** Stands for what a reference could not be replaced by: of what has it, nothing more is said. */
+  const unknown = `unknown-${randomUUID()}`;
+  const marked = (node: unknown) => isScalar(node) && typeof node.value === 'string' && node.value.includes(unknown);
+  const before = problems.count;
+  interpolateDocument(doc, variables, { unknown, report: (node, path, message, suggest) => problems.add(node, path, message, suggest) });
+  const someUnknown = problems.count > before;
+  const foreign = foreignByContent(shallow(doc), file);
+  if (foreign !== undefined) return problems.only(foreign), {};
+  let structural = false;
+  resolveYaml(doc, (node, message) => {
+    structural = true;
+    problems.add(node, '', message);
+  }, MERGING);
+  if (structural) return {};
+  const wrong = new Set<string>();
+  const report: Report = (node, path, message, suggest) => {
+    if (!marked(node)) problems.add(node, path, message, suggest);
+  };
+  checkNode(doc.contents, PIPELINE, '', (node, path, message, suggest) => {
+    wrong.add(/^(?:spec(?:\.\w+(?:\[\d+\])?)?)?/.exec(path)![0]);
+    report(node, path, message, suggest);
+  });
+  if (!isMap(doc.contents)) return {};
   const written = new Written(doc.toJS());
   checkHead(doc, written, report);
-  return problems.count > 0 ? undefined : build(doc, written, { file, folder, problems });
+  const isWhole = (section: string, index: number, one: Written) =>
+    !['spec', `spec.${section}`, `spec.${section}[${index}]`].some((path) => wrong.has(path)) && !(someUnknown && one.scalar().includes(unknown));
+  return build(doc, written, { file, problems, isWhole, unknown, files: new EnvFiles(file, variables, complain) });
 }
 
-function interpolateDocument(doc: Document, variables: Variables, report: Report): void {
+/** As much of the document as tells what it is: its fields, and of maps and lists no more than that they are some. */
+function shallow(doc: Document): unknown {
+  if (!isMap(doc.contents)) return undefined;
+  return Object.fromEntries(doc.contents.items.map(({ key, value }) => [String(isScalar(key) ? key.value : ''), isScalar(value) ? value.value : isMap(value) ? {} : []]));
+}
+
+interface Interpolating { readonly unknown: string; readonly report: Report }
+
+function interpolateDocument(doc: Document, variables: Variables, { unknown, report }: Interpolating): void {
   let length = 0;
   const others = (name: string) => Object.keys(variables).filter((one) => one !== name);
   visit(doc, {
     Scalar(key, node) {
       if (key === 'key' || typeof node.value !== 'string' || !node.value.includes('$')) return undefined;
       const before = node.value;
-      node.value = interpolate(before, variables, (message, name) => report(node, '', message, name === undefined ? undefined : () => closest(name, others(name))));
-      if ((length += (node.value as string).length) > MOST_TEXT) {
+      let failed = false;
+      const value = interpolate(before, variables, (message, name) => {
+        failed = true;
+        report(node, '', message, name === undefined ? undefined : () => closest(name, others(name)));
+      });
+      node.value = failed ? unknown : value;
+      if ((length += value.length) > MOST_TEXT) {
         report(node, '', TOO_LONG);
+        node.value = unknown;
         return visit.BREAK;
       }
       // An unquoted value has the type that it would have had if it had been written out.
-      if (node.type !== Scalar.PLAIN || node.value === before) return undefined;
-      node.source = node.value as string;
-      if (/^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?|true|false)$/.test(node.source)) node.value = JSON.parse(node.source);
+      if (failed || node.type !== Scalar.PLAIN || value === before) return undefined;
+      node.source = value;
+      if (/^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?|true|false)$/.test(value)) node.value = JSON.parse(value);
       return undefined;
     },
   });
@@ -121,19 +169,38 @@ function checkHead(doc: Document, written: Written, report: Report): void {
   if (['sources', 'pipelines'].every((section) => written.get('spec').get(section).list().length === 0)) report(at('spec'), 'spec', 'at least one source or pipeline component is required');
 }
 
-interface Building { readonly file: string; readonly folder: string; readonly problems: ProblemList }
+interface Building {
+  readonly file: string;
+  readonly problems: ProblemList;
+  readonly files: EnvFiles;
+  readonly unknown: string;
+  /** Nothing has been said of it that would make no sense of it. */
+  isWhole(section: string, index: number, one: Written): boolean;
+}
 
-function build(doc: Document, written: Written, { file, folder, problems }: Building): PipelineSpec {
+interface Found {
+  /** Only without problems. */
+  readonly pipeline?: PipelineSpec;
+  readonly sound?: Sound;
+}
+
+function build(doc: Document, written: Written, { file, problems, files, unknown, isWhole }: Building): Found {
+  const folder = dirname(resolve(file));
   const [metadata, spec] = [written.get('metadata'), written.get('spec')];
-  const log = spec.get('log');
-  const driver = spec.get('driver').word<'process' | 'container' | 'docker'>();
+  const driver = spec.get('driver').word<keyof typeof DRIVERS>();
   const env = spec.get('env').record();
   const places = new Map<Component, Place>();
-  const files = new EnvFiles();
+  /** Ids of components that nothing can be made of; undefined is one whose id is not known. */
+  const broken = new Set<string | undefined>();
   const at = (place: Place, field: string) => () => nodeAt(doc, [...place, ...partsOf(field)]);
   const components = Object.entries(SECTIONS).flatMap(([section, kind]) =>
-    spec.get(section).list().map((one, index) => {
+    spec.get(section).list().flatMap((one, index) => {
       const place: Place = ['spec', section, index];
+      if (!isWhole(section, index, one)) {
+        const id = one.get('id').text();
+        broken.add(id?.includes(unknown) ? undefined : id);
+        return [];
+      }
       const component = normalizeComponent(kind, one, {
         folder,
         env,
@@ -148,10 +215,14 @@ function build(doc: Document, written: Written, { file, folder, problems }: Buil
         },
       });
       places.set(component, place);
-      return component;
+      return [component];
     }),
   );
+  const isOfBroken = (id: string | undefined) => id !== undefined && (broken.has(id) || broken.has(undefined));
   checkComponents(components, (component, field, message, suggest) => {
+    // Who is named there may be there.
+    const input = /^inputs\[(\d+)\]$/.exec(field)?.[1];
+    if (isOfBroken(input === undefined ? /^depends_on\.(.*)$/.exec(field)?.[1] : component.inputs[Number(input)])) return;
     const place = places.get(component)!;
     problems.add(at(place, field), nameOf(place, field), message, suggest);
   });
@@ -160,17 +231,21 @@ function build(doc: Document, written: Written, { file, folder, problems }: Buil
     const place = byId.get(id);
     return { file, ...problems.placeOf(nodeAt(doc, [...(place ?? []), ...partsOf(field)])), path: place ? nameOf(place, field) : field };
   };
+  const sound: Sound = { file: resolve(file), components, locate, driver: driver && DRIVERS[driver] };
+  if (problems.count > 0) return { sound };
+  const log = spec.get('log');
   return {
-    file: resolve(file),
-    folder,
-    locate,
-    name: metadata.get('name').text()!,
-    description: spec.get('description').text(),
-    labels: metadata.get('labels').record(),
-    driver: driver === 'docker' ? 'container' : driver,
-    onFailure: spec.get('on_failure').word() ?? 'stop',
-    log: { maxSize: parseBytes(log.get('max_size').amount() ?? DEFAULT_LOG_SIZE), maxFiles: log.get('max_files').number() ?? 5 },
-    components,
+    sound,
+    pipeline: {
+      ...sound,
+      folder,
+      name: metadata.get('name').text()!,
+      description: spec.get('description').text(),
+      labels: metadata.get('labels').record(),
+      onFailure: spec.get('on_failure').word() ?? 'stop',
+      maxConcurrentStarts: spec.get('max_concurrent_starts').number(),
+      log: { maxSize: parseBytes(log.get('max_size').amount() ?? DEFAULT_LOG_SIZE), maxFiles: log.get('max_files').number() ?? 5 },
+    },
   };
 }
 

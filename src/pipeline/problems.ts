@@ -38,15 +38,30 @@ export class ProblemList {
     this.#kept.push({ file: this.file, ...this.placeOf(where), path: shortened(path), message: shortened(message), ...(suggestion === undefined ? {} : { suggestion }) });
   }
 
+  /** Of the whole file; all else is beside the point. */
+  only(message: string): void {
+    this.#kept.length = 0;
+    this.#count = 0;
+    this.add(0, '', message);
+  }
+
+  /** Of another file, such as one of variables. */
+  addIn(file: string, line: number, message: string, suggest?: Suggest): void {
+    if (++this.#count > MOST_PROBLEMS) return;
+    const suggestion = suggest?.();
+    this.#kept.push({ file, line, column: 1, path: '', message: shortened(message), ...(suggestion === undefined ? {} : { suggestion }) });
+  }
+
   placeOf(where: Where): { line: number; column: number } {
     const found = typeof where === 'function' ? where() : where;
     const { line, col } = this.lines.linePos(isNode(found) ? (found.range?.[0] ?? 0) : (found ?? 0));
     return { line: line || 1, column: col || 1 };
   }
 
-  /** Those that are told, in the order of the file, and how many there are besides. */
+  /** Those that are told, in the order of the files, other files first, and how many there are besides. */
   listed(): { problems: Problem[]; more: number } {
-    return { problems: this.#kept.toSorted((a, b) => a.line - b.line || a.column - b.column), more: this.#count - this.#kept.length };
+    const files = [...new Set(this.#kept.map(({ file }) => file).filter((file) => file !== this.file)), this.file];
+    return { problems: this.#kept.toSorted((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column), more: this.#count - this.#kept.length };
   }
 }
 

@@ -1,36 +1,41 @@
 // Components as processes of this machine: programs in process groups of their own, and Mimas process files.
 import { resolve } from 'node:path';
+import { ProcessStartError } from '../errors.js';
 import { createProcessManager, type ProcessManager } from '../manager/process-manager.js';
 import { refuseOnWindows } from '../runtime/platform.js';
 import { wrapInCgroup, type Cgroup } from '../runtime/cgroups.js';
 import { Executable } from '../runtime/executable.js';
 import { groupUsage } from '../runtime/group-usage.js';
+import { strangerAt, takenPort, type HostPort } from '../runtime/listeners.js';
 import type { LineListener } from '../runtime/output.js';
 import { formatBytes } from '../units.js';
 import { Limiter } from './limits.js';
 import { startMimasProcess, type ProcessPlace } from './mimas-process.js';
 import type { Component, Limits, PipelineSpec } from './model.js';
-import type { Exit, Launch, Orchestrator, Refusal, Running } from './orchestrator.js';
+import { checkedPorts } from './semantics.js';
+import type { Exit, Launch, Orchestrator, Refusal, Replica, Running } from './orchestrator.js';
 
 const LOOPBACK = '127.0.0.1';
 
 export class ProcessOrchestrator implements Orchestrator {
   readonly type = 'process';
   #folder = process.cwd();
+  #components: readonly Component[] = [];
   #manager: ProcessManager | undefined;
   readonly #limiter = new Limiter();
   readonly #listeners = new Map<string, LineListener>();
 
-  refusals({ id, kind, command, binary, process: file, limits, replicas, ports, healthCheck }: Component): Refusal[] {
+  refusals(component: Component): Refusal[] {
+    const { id, kind, command, binary, process: file, limits, replicas, ports } = component;
     const refusals: Refusal[] = [];
     if (!command && !binary && !file) refusals.push({ field: 'image', message: `${kind} ${id} has only an image: it needs --orchestrator container, or a command` });
     const kept = limits && file ? restOf(limits) : limits;
     if (kept) refusals.push(...this.#limiter.gaps(id, kept));
     const fixed = ports.find(({ env }) => env === undefined);
     if (replicas > 1 && fixed) refusals.push({ field: 'replicas', message: `${id}: ${replicas} replicas cannot share port ${fixed.port}; give the port an env` });
-    const check = healthCheck?.check;
-    if (replicas > 1 && check && (check.kind === 'http' || check.kind === 'tcp') && typeof check.port === 'number' && !ports.some(({ port }) => port === check.port)) {
-      refusals.push({ field: 'health_check', message: `${id}: the health check of ${replicas} replicas needs a port of the component that has an env` });
+    const shared = checkedPorts(component).find((port) => !ports.some((one) => one.port === port));
+    if (replicas > 1 && shared !== undefined) {
+      refusals.push({ field: component.healthCheck ? 'health_check' : 'liveness_check', message: `${id}: the health check of ${replicas} replicas needs a port of the component that has an env` });
     }
     return refusals;
   }
@@ -38,6 +43,7 @@ export class ProcessOrchestrator implements Orchestrator {
   async prepare({ folder, components }: PipelineSpec): Promise<void> {
     refuseOnWindows('a pipeline', 'components are ended by process groups and signals', 'run it in WSL or a container');
     this.#folder = folder;
+    this.#components = components;
     if (components.some(({ limits }) => limits)) this.#limiter.clearLeftovers();
   }
 
@@ -48,6 +54,8 @@ export class ProcessOrchestrator implements Orchestrator {
   async start(launch: Launch): Promise<Running> {
     const { id, component } = launch.replica;
     const { process: file, limits } = component;
+    const taken = await takenPort(this.#portsOf(launch.replica));
+    if (taken !== undefined) throw new ProcessStartError(taken, { file: file ?? component.binary ?? component.command![0]!, phase: 'resolve' });
     // The memory of a process file is limited by its manager.
     const cgroup = this.#limiter.make(id, file === undefined ? limits : limits && restOf(limits));
     try {
@@ -77,6 +85,7 @@ export class ProcessOrchestrator implements Orchestrator {
       exited: executable.exited.then((exit) => (cgroup?.outOfMemory ? outOfMemory(exit, component.limits) : exit)),
       reach,
       exec,
+      foreign: (port) => this.#foreign(launch.replica, port, executable.pid),
       async usage() {
         return groupUsage(executable.pid);
       },
@@ -94,7 +103,20 @@ export class ProcessOrchestrator implements Orchestrator {
   async #startProcess(launch: Launch, file: string, cgroup: Cgroup | undefined): Promise<Running> {
     const manager = this.#manager ?? this.#createManager();
     this.#listeners.set(launch.replica.id, launch.onLine);
-    return startMimasProcess(manager, file, launch, { ...this.#place(launch), cgroup });
+    const running = await startMimasProcess(manager, file, launch, { ...this.#place(launch), cgroup });
+    return { ...running, foreign: (port) => (running.pid === undefined ? undefined : this.#foreign(launch.replica, port, running.pid)) };
+  }
+
+  /** What nobody else may listen on. A check may look at a port of another component, which is no business of this one. */
+  #portsOf({ index, component }: Replica): HostPort[] {
+    const { ports, healthPort } = component;
+    const checked = checkedPorts(component).filter((port) => !this.#components.some((other) => other.id !== component.id && declares(other, port)));
+    const all = [...ports, ...[healthPort ?? [], checked].flat().map((port) => ({ port, protocol: 'tcp' as const }))];
+    return all.map(({ port, protocol }) => ({ port: portOfReplica(component, port, index), protocol }));
+  }
+
+  #foreign(replica: Replica, port: number, group: number): string | undefined {
+    return this.#portsOf(replica).some((one) => one.port === port && one.protocol === 'tcp') ? strangerAt(port, group) : undefined;
   }
 
   #place({ replica: { index, component }, env }: Launch): Omit<ProcessPlace, 'cgroup'> {
@@ -102,7 +124,7 @@ export class ProcessOrchestrator implements Orchestrator {
     const cwd = workingDir === undefined ? this.#folder : resolve(this.#folder, workingDir);
     return {
       cwd,
-      reach: (port) => ({ host: LOOPBACK, port: portOfReplica(component, port, index) }),
+      reach: (port) => ({ host: 'localhost', port: portOfReplica(component, port, index) }),
       exec: (command, signal) => this.#exec(command, cwd, env, signal),
     };
   }
@@ -122,6 +144,9 @@ export class ProcessOrchestrator implements Orchestrator {
     return this.#manager;
   }
 }
+
+const declares = ({ ports, healthPort, replicas }: Component, port: number): boolean =>
+  [...ports.flatMap((one) => [one.port, one.hostPort]), ...(healthPort === undefined ? [] : [healthPort])].some((first) => port >= first && port < first + Math.max(1, replicas));
 
 /** A process that is told its port listens on the host port, replicas on the numbers behind it. */
 function portOfReplica({ ports, healthPort }: Component, port: number, index: number): number {

@@ -28,7 +28,7 @@ export interface Registration {
 export interface RegistryOptions {
   /** Silent for so long is unhealthy, ms. Default 30 s. */
   readonly ttl?: number | undefined;
-  /** How often silence is looked for, ms. Default 10 s. */
+  /** How often silence is looked for while nobody asks, ms. Default 10 s. */
   readonly janitorInterval?: number | undefined;
   /** What a component reads from. */
   readonly inputsOf?: ((id: string) => readonly string[]) | undefined;
@@ -41,6 +41,8 @@ type Entry = { -readonly [K in keyof Registration]: Registration[K] } & { status
 
 export class Registry {
   readonly #entries = new Map<string, Entry>();
+  /** Who is not ready, whatever he says of himself: nobody is sent there. */
+  readonly #unready = new Set<string>();
   readonly #options: RegistryOptions;
   readonly #clock: Clock;
   #janitor: Timer | undefined;
@@ -63,7 +65,7 @@ export class Registry {
     return {
       serviceId,
       topics: info.outputEventTypes.map((type) => `${type}.v1`),
-      connections: Object.fromEntries(inputs.flatMap((input) => (this.#entries.get(input)?.info.endpoint ? [[input, this.#entries.get(input)!.info.endpoint]] : []))),
+      connections: Object.fromEntries(this.list({ includeUnhealthy: false }).filter(({ info }) => info.endpoint && inputs.includes(info.id)).map(({ info }) => [info.id, info.endpoint])),
     };
   }
 
@@ -86,19 +88,30 @@ export class Registry {
 
   remove(id: string): void {
     this.#entries.delete(id);
+    this.#unready.delete(id);
+  }
+
+  /** What whoever looks after it says. While it is not ready it counts as unhealthy. */
+  setReady(id: string, ready: boolean): void {
+    if (ready) this.#unready.delete(id);
+    else this.#unready.add(id);
   }
 
   get(id: string): Registration | undefined {
-    return this.#entries.get(id);
+    this.#sweep();
+    const entry = this.#entries.get(id);
+    return entry && this.#seen(entry);
   }
 
   /** @throws UnitNotFoundError */
   status(id: string): Registration {
-    return this.#known(id);
+    this.#sweep();
+    return this.#seen(this.#known(id));
   }
 
   list({ type, includeUnhealthy = true }: { type?: TypeName; includeUnhealthy?: boolean } = {}): Registration[] {
-    return [...this.#entries.values()].filter((entry) => fits(entry, type) && (includeUnhealthy || entry.status !== 'UNHEALTHY'));
+    this.#sweep();
+    return [...this.#entries.values()].map((entry) => this.#seen(entry)).filter((entry) => fits(entry, type) && (includeUnhealthy || entry.status !== 'UNHEALTHY'));
   }
 
   /** Of the healthy ones: any of the event types, all of the metadata. */
@@ -123,6 +136,7 @@ export class Registry {
     }, this.#options.janitorInterval ?? 10_000, { unref: true });
   }
 
+  /** Whoever asks hears of silence at once; the janitor is for those who wait for changes. */
   #sweep(): void {
     const oldest = this.#clock.now() - (this.#options.ttl ?? 30_000);
     for (const [id, entry] of this.#entries) {
@@ -130,6 +144,10 @@ export class Registry {
       entry.statusBefore = entry.status;
       this.#set(id, entry, 'UNHEALTHY');
     }
+  }
+
+  #seen(entry: Entry): Registration {
+    return this.#unready.has(entry.info.id) ? { ...entry, status: 'UNHEALTHY' } : entry;
   }
 
   #set(id: string, entry: Entry, status: HealthName): void {

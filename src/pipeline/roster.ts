@@ -9,6 +9,8 @@ export interface RosterOptions {
   /** Undefined: no logs. */
   readonly logDir: string | undefined;
   readonly rotation: () => Rotation;
+  /** Hears of logs that cannot be written. */
+  readonly onTrouble: (message: string) => void;
   readonly context: UnitContext;
 }
 
@@ -51,8 +53,8 @@ export class Roster {
     while (units.length < component.replicas) {
       const unit = new ComponentUnit(component, units.length, this.#options.context);
       units.push(unit);
-      const { logDir, rotation } = this.#options;
-      if (logDir !== undefined) this.#logs.set(unit.id, new LogFile(join(logDir, `${unit.id}.log`), rotation));
+      const { logDir, rotation, onTrouble } = this.#options;
+      if (logDir !== undefined) this.#logs.set(unit.id, new LogFile(join(logDir, `${unit.id}.log`), rotation, onTrouble));
     }
     this.#units.set(component.id, units);
   }

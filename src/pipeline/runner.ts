@@ -3,6 +3,7 @@
 // Invariant: when `done` resolves, nothing that this object started is left.
 import { InvalidOptionError, ShutdownIncompleteError, UnitNotFoundError, type ComponentFailedError } from '../errors.js';
 import { within } from '../runtime/within.js';
+import { Slots } from '../runtime/slots.js';
 import { Emitter } from '../supervisor/emitter.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { ControlPlane } from './control-plane.js';
@@ -13,13 +14,12 @@ import { Gate, STOPPING } from './gate.js';
 import type { LogFile } from './log-file.js';
 import type { Component, PipelineSpec } from './model.js';
 import type { Orchestrator } from './orchestrator.js';
-import { inReverse, plan, type Plan } from './plan.js';
-import { invalidPipeline } from './problems.js';
-import { placeOf, refusalsOf } from './refusals.js';
+import { inReverse, type Plan } from './plan.js';
+import { planFor } from './refusals.js';
 import { statusOf } from './replica-status.js';
 import { Roster } from './roster.js';
 import { checkComponents, portsOf } from './semantics.js';
-import type { ComponentUnit, UnitContext } from './unit.js';
+import type { ComponentState, ComponentUnit, UnitContext } from './unit.js';
 import { UsageMeter } from './usage-meter.js';
 import { Watcher } from './watcher.js';
 
@@ -49,6 +49,8 @@ export interface Changes {
 }
 
 const MOST_REPLICAS = 1000;
+/** Nobody is sent to one in such a state. One that starts may say of itself that it is there. */
+const UNREADY: readonly ComponentState[] = ['unhealthy', 'restarting', 'stopping', 'stopped', 'completed', 'failed'];
 /** Beyond the graces of all components: longest wait for each step of the end, ms. An engine of containers may have stopped answering. */
 const END_MS = 30_000;
 
@@ -63,6 +65,7 @@ export class PipelineRunner {
   readonly #supervisor: Supervisor<ComponentUnit>;
   readonly #roster: Roster;
   readonly #gate: Gate;
+  #starts: Slots | undefined;
   readonly #meter = new UsageMeter();
   readonly #watcher: Watcher;
   readonly #abort = new AbortController();
@@ -83,7 +86,7 @@ export class PipelineRunner {
   constructor(spec: PipelineSpec, options: RunnerOptions) {
     this.#spec = spec;
     this.#options = options;
-    this.#plan = this.#planFor(spec);
+    this.#plan = planFor(spec, options.orchestrator);
     this.#address = { endpoint: undefined, tokenOf: (id) => options.controlPlane?.tokenOf(id), heartbeat: options.heartbeatInterval ?? '10s' };
     this.done = new Promise((resolve) => (this.#resolve = resolve));
     this.#supervisor = new Supervisor<ComponentUnit>({
@@ -95,7 +98,7 @@ export class PipelineRunner {
       resyncInterval: Infinity,
     });
     this.#supervisor.on('finished', ({ id, reason, error }) => this.#roster.unit(id)?.finished(reason, error));
-    this.#roster = new Roster({ logDir: options.logDir, rotation: () => this.#spec.log, context: this.#context });
+    this.#roster = new Roster({ logDir: options.logDir, rotation: () => this.#spec.log, context: this.#context, onTrouble: (message) => this.events.emit('progress', { message, warning: true }) });
     this.#gate = new Gate(this.#roster, this.events, this.#abort.signal);
     this.#watcher = new Watcher({
       // What components write about themselves is no change of their program.
@@ -150,7 +153,7 @@ export class PipelineRunner {
       return;
     }
     this.#upAt = performance.now();
-    this.#setPhase('started');
+    this.#setPhase('started', { failed: this.#roster.all().flatMap((unit) => (unit.state === 'failed' ? [unit.id] : [])) });
     this.#endIfOver();
   }
 
@@ -209,6 +212,7 @@ export class PipelineRunner {
     return {
       name,
       file,
+      cwd: process.cwd(),
       orchestrator: orchestrator.type,
       phase: this.#phase,
       pid: process.pid,
@@ -252,6 +256,7 @@ export class PipelineRunner {
     return {
       get supervisor() { return runner.#supervisor; },
       get orchestrator() { return runner.#options.orchestrator; },
+      get starts() { return (runner.#starts ??= new Slots(runner.#spec.maxConcurrentStarts)); },
       env: (replica) => environmentFor(replica, this.#address, this.#spec.name, this.#options.orchestrator.type === 'container'),
       onState: (unit, from) => this.#onState(unit, from),
       onLine: (unit, line, stream) => {
@@ -263,6 +268,7 @@ export class PipelineRunner {
 
   #onState(unit: ComponentUnit, from: ComponentUnit['state']): void {
     const { id, state, detail, restarts, running } = unit;
+    this.#options.controlPlane?.registry.setReady(id, !UNREADY.includes(state));
     const first = from === 'starting' || (from === 'pending' && state === 'starting');
     this.events.emit('component', { id, component: unit.component.id, state, from, first, check: unit.passed, restarts, ...(running?.pid === undefined ? {} : { pid: running.pid }), ...(detail === undefined ? {} : { detail }) });
     // One that somebody changed or restarted and that does not come up is told of, but takes nobody along.
@@ -296,7 +302,7 @@ export class PipelineRunner {
 
   async #apply(next: PipelineSpec): Promise<Changes> {
     refuseAnother(this.#spec, next, this.#options.orchestrator.type);
-    const nextPlan = this.#planFor(next);
+    const nextPlan = planFor(next, this.#options.orchestrator);
     const { added, removed, changed, renewed } = difference(this.#spec, next);
     const after = new Map(next.components.map((one) => [one.id, one]));
     await this.#prepare(next);
@@ -339,7 +345,7 @@ export class PipelineRunner {
 
   async #stopAll(reason: string): Promise<void> {
     this.#watcher.close();
-    this.#setPhase('stopping', reason);
+    this.#setPhase('stopping', { reason });
     // Not within the event that caused it: those who wait see the state first.
     await Promise.resolve();
     this.#failure ??= this.#roster.all().find((unit) => unit.state === 'failed')?.error;
@@ -374,7 +380,7 @@ export class PipelineRunner {
       }
     }
     const exitCode = this.#failure || left || reason === undefined ? 1 : 0;
-    this.#setPhase(exitCode === 0 ? 'stopped' : 'failed', reason, exitCode);
+    this.#setPhase(exitCode === 0 ? 'stopped' : 'failed', { reason, exitCode });
     this.#resolve({ exitCode, failure: this.#failure, left });
   }
 
@@ -384,17 +390,9 @@ export class PipelineRunner {
     return this.#plan.order.flatMap((id) => this.#roster.of(id));
   }
 
-  /** @throws PipelineInvalidError */
-  #planFor(spec: PipelineSpec): Plan {
-    const refusals = refusalsOf(spec, this.#options.orchestrator);
-    if (refusals.length > 0) throw invalidPipeline(refusals);
-    const made = plan(spec.components);
-    if ('cycle' in made) throw invalidPipeline([{ ...placeOf(spec, made.cycle[0]!, ''), message: `components wait for each other: ${made.cycle.join(' → ')}` }]);
-    return made;
-  }
-
-  #setPhase(phase: PipelinePhase, reason?: string, exitCode?: number): void {
+  #setPhase(phase: PipelinePhase, more: { reason?: string | undefined; exitCode?: number; failed?: string[] } = {}): void {
     this.#phase = phase;
-    this.events.emit('pipeline', { name: this.#spec.name, phase, ...(reason === undefined ? {} : { reason }), ...(exitCode === undefined ? {} : { exitCode }), ...(this.endpoint === undefined ? {} : { endpoint: this.endpoint }) });
+    const { reason, exitCode, failed = [] } = more;
+    this.events.emit('pipeline', { name: this.#spec.name, phase, ...(reason === undefined ? {} : { reason }), ...(exitCode === undefined ? {} : { exitCode }), ...(failed.length === 0 ? {} : { failed }), ...(this.endpoint === undefined ? {} : { endpoint: this.endpoint }) });
   }
 }

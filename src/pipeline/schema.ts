@@ -14,26 +14,49 @@ const LONGEST_ARGUMENT = 128 * 1024;
 const command = (doc: string) => either([text('run by /bin/sh -c', { longest: LONGEST_ARGUMENT }), list(scalar('one argument'), 'program and arguments, run as they are', 1)], 'a text for the shell or a list of arguments', doc);
 const port = (doc: string) => either([integer('a number', 1, 65_535), text("the name of one of the component's ports")], 'a port number or the name of a port', doc);
 
-const http = object({
+const http = {
   port: port('default: health_port'),
   path: text('default /health'),
-  host: text('default localhost'),
+  host: text('default localhost, which is either loopback'),
   status: integer('the one status that passes; default 200 to 399', 100, 599),
-}, 'passes when a GET is answered with 200 to 399');
+  headers: map(scalar('a value'), 'sent with it'),
+};
+const httpCheck = object(http, 'passes when a GET is answered with 200 to 399');
+const httpsCheck = object({
+  ...http,
+  ca: text('file of the authority that signed its certificate, PEM, relative to this file'),
+  verify: flag('false: any certificate will do; default true'),
+  server_name: text('whose certificate it has; default: the host'),
+}, 'the same over TLS');
 
-const url = text('a URL, or a path on health_port', { pattern: /^(?:\/|http:\/\/[^/\s]+)/, expected: 'a URL that begins with http://, or a path that begins with /' });
+const url = text('a URL, or a path on health_port', { pattern: /^(?:\/|https?:\/\/[^/\s]+)/, expected: 'a URL that begins with http:// or https://, or a path that begins with /' });
+const httpsUrl = text('a URL, or a path on health_port', { pattern: /^(?:\/|https:\/\/[^/\s]+)/, expected: 'a URL that begins with https://, or a path that begins with /' });
+const address = text('host:port', { pattern: /^(?:\[[\da-fA-F:.]+\]|[^\s:[\]/]+):\d{1,5}$/, expected: 'host:port, such as localhost:5432 or [::1]:5432' });
 
-const healthCheck = object({
-  http: either([url, http], 'a URL, a path or an object', 'an HTTP GET'),
-  tcp: either([integer('a port', 1, 65_535), object({ port: port('the port'), host: text('default localhost') }, 'a port that accepts connections', { required: ['port'] })], 'a port or an object', 'passes when the port accepts a connection'),
-  exec: either([command('the command'), object({ command: command('the command') }, 'a command', { required: ['command'] })], 'a command', 'passes when the command exits with 0; runs in the container in container mode'),
-  log: text('passes once a line of output matches this regular expression, as RE2 has them'),
+const tcp = either([integer('a port', 1, 65_535), address, object({ port: port('the port'), host: text('default localhost, which is either loopback') }, 'a port that accepts connections', { required: ['port'] })], 'a port, host:port or an object', 'passes when the port accepts a connection');
+const exec = either([command('the command'), object({ command: command('the command') }, 'a command', { required: ['command'] })], 'a command', 'passes when the command exits with 0; runs in the container in container mode');
+const checks = {
+  http: either([url, httpCheck], 'a URL, a path or an object', 'an HTTP GET'),
+  https: either([httpsUrl, httpsCheck], 'a URL, a path or an object', 'an HTTP GET over TLS'),
+  tcp,
+  exec,
+};
+const times = {
   interval: duration('time between checks while it runs; default 5s'),
   timeout: duration('of one check; default 2s'),
   start_timeout: duration('longest time to the first pass; default 30s'),
   failure_threshold: integer('so many failures in a row make it unhealthy; default 3', 1),
-  on_unhealthy: text('restart (default, unless restart_policy is no): end it and start it again; report: only say so', { values: ['restart', 'report'] }),
-}, 'when the component is healthy', { oneOf: ['http', 'tcp', 'exec', 'log'] });
+  success_threshold: integer('so many passes in a row make it healthy; default 1', 1),
+};
+
+const healthCheck = object({
+  ...checks,
+  log: text('passes once a line of output matches this regular expression, as RE2 has them'),
+  ...times,
+  on_unhealthy: text('restart (default, unless restart_policy is no or there is a liveness_check): end it and start it again; report: only say so', { values: ['restart', 'report'] }),
+}, 'when the component is healthy', { oneOf: ['http', 'https', 'tcp', 'exec', 'log'] });
+
+const livenessCheck = object({ ...checks, ...times }, 'when the component is alive', { oneOf: ['http', 'https', 'tcp', 'exec'] });
 
 const portEntry = object({
   name: text('for health checks'),
@@ -64,22 +87,26 @@ const fields: Readonly<Record<string, Shape>> = {
   id: text('unique in the file', { pattern: ID_PATTERN, expected: ID_HINT }),
   name: text('for people'),
   description: text('for people', { longest: LONGEST_ARGUMENT }),
+  type: text('for people, as flowctl has it; a package such as x@v1 is not fetched'),
   image: text('container image (container mode)'),
   pull: text('missing (default), always or never', { values: ['missing', 'always', 'never'] }),
   binary: text('a program for process mode alone; the path is relative to this file'),
   command: command('what to run; in a container it replaces the entry point'),
-  args: list(scalar('one argument'), 'further arguments'),
+  args: either([text('one argument', { longest: LONGEST_ARGUMENT }), list(scalar('one argument'), 'further arguments')], 'an argument or a list of arguments', 'further arguments'),
   process: text('a Mimas process file; in container mode it runs in image, which has Node.js'),
   working_dir: text('relative to this file; default: the folder of this file'),
   inputs: list(text('an id'), 'components that this one reads from; it starts when they are ready'),
   input_event_types: list(text('a type'), 'told to the control plane'),
   output_event_types: list(text('a type'), 'told to the control plane'),
+  inputEventTypes: list(text('a type'), 'the same as input_event_types'),
+  outputEventTypes: list(text('a type'), 'the same as output_event_types'),
   config: map(any('a value'), 'given as variables with upper-case names; env wins'),
   env: map(scalar('a value'), 'variables'),
   env_file: either([text('a file'), list(text('a file'), 'files, later ones win')], 'a file or a list of files', 'variables from files; env wins'),
   ports: list(either([integer('a port', 1, 65_535), portEntry], 'a port number or an object', 'a port'), 'ports that the component listens on'),
   health_port: integer('told as HEALTH_PORT; with no health_check, GET /health there is one', 1, 65_535),
   health_check: either([url, healthCheck], 'a URL, a path or an object', 'when the component is healthy'),
+  liveness_check: either([url, livenessCheck], 'a URL, a path or an object', 'looked at once the component is up: when it fails, it is started again, and health_check only says whether it is ready'),
   depends_on: either([list(text('an id'), 'ids; each has to be ready'), map(dependency, 'id to condition')], 'a list of ids, or ids with conditions', 'further components to wait for'),
   restart_policy: either([
     text('no, always, on-failure (default) or unless-stopped', { values: RESTARTS }),
@@ -113,18 +140,20 @@ const COMPONENT: Shape = object(fields, 'a component', { required: ['id'] });
 const metadataMap = (doc: string) => map(scalar('a value'), doc);
 
 export const PIPELINE: Shape = object({
-  apiVersion: text('flowctl/v1 or mimas/v1', { pattern: /^[a-z][a-z.]*\/v[0-9]+[a-z0-9]*$/, expected: 'a name and a version such as flowctl/v1' }),
+  apiVersion: text('flowctl/v1 or mimas/v1', { pattern: /^(?:[a-z][a-z.]*\/)?v[0-9]+[a-z0-9]*$/, expected: 'a name and a version such as flowctl/v1' }),
   kind: text('Pipeline'),
   metadata: object({
     name: text('the name of the pipeline', { pattern: ID_PATTERN, expected: ID_HINT }),
     namespace: text('for people'),
+    description: text('for people', { longest: LONGEST_ARGUMENT }),
     labels: metadataMap('set on containers'),
     annotations: metadataMap('for people'),
   }, 'names', {}),
   spec: object({
     description: text('for people', { longest: LONGEST_ARGUMENT }),
-    driver: text('the orchestrator, unless --orchestrator says otherwise', { values: ['process', 'container', 'docker'] }),
+    driver: text('the orchestrator, unless --orchestrator says otherwise: process (or local), container (or docker)', { values: ['process', 'container', 'docker', 'local'] }),
     on_failure: text('when a component is given up: stop (default) or continue', { values: ['stop', 'continue'] }),
+    max_concurrent_starts: integer('so many replicas start at a time, after a crash as well; default: all that may', 1),
     env: map(scalar('a value'), 'variables for all components; their own win'),
     log: object({ max_size: size('of one file; default 10MB'), max_files: integer('kept besides the current one; default 5', 0, 1000) }, 'rotation of log files'),
     sources: list(COMPONENT, 'where data comes from'),

@@ -1,7 +1,8 @@
 // What the shape of a file cannot say: names that must exist, ports that must differ, combinations that cannot work.
 import { closest } from '../errors.js';
+import { isLocal } from './health.js';
 import { LinePatterns } from './line-pattern.js';
-import { replicaId, type Component, type PipelineSpec } from './model.js';
+import { replicaId, type Check, type Component, type PipelineSpec } from './model.js';
 import { plan } from './plan.js';
 import type { Suggest } from './problems.js';
 
@@ -38,7 +39,11 @@ function checkName({ id }: Component, byId: ReadonlyMap<string, Component>, comp
 }
 
 function checkProgram(component: Component, complain: Complain): void {
-  const { id, kind, image, command, binary, process, stop } = component;
+  const { id, kind, type, image, command, binary, process, stop } = component;
+  const [name, version] = type?.split('@') ?? [];
+  if (version !== undefined && !image && !command && !binary && !process) {
+    return complain(component, 'type', `${kind} ${id}: type ${type} is a package of flowctl's registry, which is not fetched; write what runs instead, such as command: [./${name}], or image: <registry>/${name}:${version}`);
+  }
   if (kind === 'pipeline' && !image) complain(component, '', `pipeline ${id} must have an image specified`);
   else if (!image && !command && !binary && !process) complain(component, '', `${kind} ${id} must have either command, image, binary or process specified`);
   if (process && (command || binary)) complain(component, 'process', `${id}: process cannot be combined with ${command ? 'command' : 'binary'}`);
@@ -67,31 +72,47 @@ function checkReferences(component: Component, byId: ReadonlyMap<string, Compone
 }
 
 function checkHealth(component: Component, patterns: LinePatterns, complain: Complain): void {
-  const check = component.healthCheck?.check;
-  if (!check) return;
-  if (check.kind === 'http' && Number.isNaN(check.port)) return complain(component, 'health_check', `${component.id}: health_check.http is not a URL that makes sense`);
+  for (const [field, health] of [['health_check', component.healthCheck], ['liveness_check', component.livenessCheck]] as const) {
+    const say = (at: string, message: string, suggest?: Suggest) => complain(component, at, `${component.id}: ${message}`, suggest);
+    if (health) checkOne(health.check, field, { names: component.ports.flatMap(({ name }) => name ?? []), patterns, say });
+  }
+  if (component.livenessCheck && component.healthCheck?.onUnhealthy === 'restart') complain(component, 'health_check.on_unhealthy', `${component.id}: health_check.on_unhealthy: restart cannot be combined with liveness_check, which decides about restarts`);
+}
+
+interface Within {
+  readonly names: readonly string[];
+  readonly patterns: LinePatterns;
+  say(at: string, message: string, suggest?: Suggest): void;
+}
+
+function checkOne(check: Check, field: string, { names, patterns, say }: Within): void {
+  if (check.kind === 'exec') return;
   if (check.kind === 'log') {
     try {
       patterns.compile(check.pattern);
     } catch (error) {
-      complain(component, 'health_check.log', `${component.id}: health_check.log: ${(error as Error).message}`);
+      say(`${field}.log`, `${field}.log: ${(error as Error).message}`);
     }
-  } else if (check.kind !== 'exec' && typeof check.port === 'string') {
-    const names = component.ports.flatMap(({ name }) => name ?? []);
-    if (check.port === '') complain(component, 'health_check', `${component.id}: health_check.http needs a port, or health_port`);
-    else if (!names.includes(check.port)) complain(component, 'health_check', `${component.id}: no port is called ${check.port}`, () => closest(check.port as string, names));
+    return;
   }
+  const { kind, port } = check;
+  if (Number.isNaN(port)) say(field, `${field}.http is not a URL that makes sense`);
+  else if (port === '') say(field, `${field}.http needs a port, or health_port`);
+  else if (typeof port === 'string' ? !names.includes(port) : !(port >= 1 && port <= 65_535)) say(field, typeof port === 'string' ? `no port is called ${port}` : `${field}.${kind}: ${port} is not a port`, () => closest(String(port), names));
 }
 
 /** Ports of this machine that components have for themselves. */
 export function portsOf({ components }: Pick<PipelineSpec, 'components'>): ReadonlySet<number> {
-  const own = components.flatMap(({ ports, healthPort, healthCheck, replicas }) => {
-    const check = healthCheck?.check;
-    const checked = check && (check.kind === 'http' || check.kind === 'tcp') ? Number(check.port) : NaN;
-    return [...ports.flatMap(({ hostPort }) => Array.from({ length: Math.max(1, replicas) }, (_, n) => hostPort + n)), healthPort ?? NaN, checked];
+  const own = components.flatMap((component) => {
+    const { ports, healthPort, replicas } = component;
+    return [...ports.flatMap(({ hostPort }) => Array.from({ length: Math.max(1, replicas) }, (_, n) => hostPort + n)), healthPort ?? NaN, ...checkedPorts(component)];
   });
   return new Set(own.filter((port) => !Number.isNaN(port)));
 }
+
+/** Ports by number that its checks look at where it runs. */
+export const checkedPorts = ({ healthCheck, livenessCheck }: Component): number[] =>
+  [healthCheck?.check, livenessCheck?.check].flatMap((check) => (check && (check.kind === 'http' || check.kind === 'tcp') && isLocal(check.host) && typeof check.port === 'number' ? [check.port] : []));
 
 /** What a component listens on; a further replica has the port that follows. One that is taken is told once for each entry. */
 function checkPorts(components: readonly Component[], complain: Complain): void {

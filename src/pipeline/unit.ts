@@ -3,11 +3,12 @@
 import { ComponentFailedError } from '../errors.js';
 import type { OutputStream } from '../runtime/output.js';
 import type { Prober } from '../runtime/prober.js';
+import type { Slots } from '../runtime/slots.js';
 import type { RestartPolicyOptions } from '../supervisor/restart-options.js';
 import type { EndReason } from '../supervisor/status.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { SyncContext, SyncResult, TerminatingContext } from '../supervisor/syncer.js';
-import { proberFor } from './health.js';
+import { livenessProberFor, proberFor } from './health.js';
 import { replicaId, type Component, type Restart } from './model.js';
 import type { Exit, Orchestrator, Replica, Running } from './orchestrator.js';
 
@@ -24,6 +25,8 @@ const KEPT_LINES = 20;
 export interface UnitContext {
   readonly supervisor: Supervisor<ComponentUnit>;
   readonly orchestrator: Orchestrator;
+  /** How many may start at a time. */
+  readonly starts: Slots;
   env(replica: Replica): Readonly<Record<string, string>>;
   onState(unit: ComponentUnit, from: ComponentState): void;
   onLine(unit: ComponentUnit, line: string, stream: OutputStream): void;
@@ -36,10 +39,13 @@ export class ComponentUnit implements Replica {
   #detail: string | undefined;
   #running: Running | undefined;
   #prober: Prober | undefined;
+  #liveness: Prober | undefined;
   #death: Promise<void> | undefined;
   #lines: string[] = [];
   #lastExit: Exit | undefined;
   #error: ComponentFailedError | undefined;
+  /** Why it did not come up after its last death. */
+  #notAgain: string | undefined;
   #everUp = false;
   #passed = false;
   #again = false;
@@ -112,6 +118,7 @@ export class ComponentUnit implements Replica {
     this.#detail = undefined;
     this.#everUp = false;
     this.#passed = false;
+    this.#notAgain = undefined;
     await supervisor.updateProcess({ id: this.id, updateType: 'create', config: this, restartPolicy: policyOf(this.#component.restart) });
     // Given up within the start: what it is called is known at Finished.
     if (supervisor.isTerminated(this.id) && !supervisor.isFinished(this.id)) await supervisor.whenFinished(this.id);
@@ -174,12 +181,14 @@ export class ComponentUnit implements Replica {
   async sync({ cause, signal }: SyncContext): Promise<SyncResult | void> {
     if (this.#running) return;
     const first = !this.#everUp;
+    const giveBack = await this.context.starts.take(signal);
     if (cause === 'restart') this.restarts++;
     this.#lines = [];
     this.#set(this.restarts > 0 ? 'restarting' : 'starting');
     try {
       const completed = await this.#bringUp(signal);
       this.#everUp = true;
+      this.#notAgain = undefined;
       if (completed) return void this.#reportAfterSync(completed);
       const { healthCheck } = this.#component;
       this.#passed = healthCheck !== undefined;
@@ -188,15 +197,21 @@ export class ComponentUnit implements Replica {
       if (signal.aborted) throw error;
       await this.#clear(this.#component.stop.gracePeriod, signal);
       // A start that never worked will not work the next time either; one that did may.
-      if (!first) throw error;
-      return { terminal: true, error };
+      if (first) return { terminal: true, error };
+      this.#notAgain = `could not be started again: ${(error as Error).message}`;
+      this.#detail = this.#notAgain;
+      this.context.onState(this, this.#state);
+      throw error;
+    } finally {
+      giveBack();
     }
   }
 
-  async terminate({ signal, id }: TerminatingContext): Promise<void> {
+  async terminate({ gracePeriod, signal, id }: TerminatingContext): Promise<void> {
     const reason = this.context.supervisor.getProcessStatus(id)?.endReason;
     if (this.#running && (reason === 'terminate' || reason === 'shutdown')) this.#set('stopping');
-    await this.#clear(this.#component.stop.gracePeriod, signal);
+    // Whoever kills says 0; any other time is the component's own.
+    await this.#clear(gracePeriod === 0 ? 0 : this.#component.stop.gracePeriod, signal);
   }
 
   /** Hears from the supervisor that this life is over. */
@@ -206,7 +221,7 @@ export class ComponentUnit implements Replica {
     if (reason === 'completed' || reason === 'terminal') return this.#set('completed');
     if (reason === 'terminate' || reason === 'shutdown' || reason === 'not-desired') return this.#set('stopped');
     const why = (error?.message ?? (this.#lastExit ? describe(this.#lastExit) : 'for an unknown reason')).replace(`${this.id} `, '').replace(`${this.id}: `, '');
-    const what = this.#everUp ? why : `failed to start: ${why}`;
+    const what = this.#notAgain ?? (this.#everUp ? why : `failed to start: ${why}`);
     this.#error = new ComponentFailedError(`component ${this.id} ${what}`, {
       component: this.id,
       exitCode: this.#lastExit?.code ?? null,
@@ -244,6 +259,7 @@ export class ComponentUnit implements Replica {
     const exit = await this.#firstOf(running, prober?.start(signal) ?? settled(signal));
     if (!exit) {
       this.#prober = prober;
+      this.#watchLife(running);
       void running.exited.then((how) => this.#died(running, how));
       return undefined;
     }
@@ -266,19 +282,52 @@ export class ComponentUnit implements Replica {
   }
 
   #judged(running: Running, status: string, message: string): void {
-    if (this.#running !== running || this.#prober === undefined || !UP.includes(this.#state)) return;
+    if (this.#running !== running || this.#prober === undefined || !UP.includes(this.#state) || this.#liveness?.status === 'unhealthy') return;
     if (status === 'healthy') return this.#set('healthy');
     this.#set('unhealthy', message);
-    if (this.#component.healthCheck?.onUnhealthy === 'report' || this.#component.restart.condition === 'no') return;
-    // Ended politely; its exit then counts as a crash.
-    this.#prober.stop();
+    if (this.#component.healthCheck?.onUnhealthy !== 'report') this.#endIll(running);
+  }
+
+  #watchLife(running: Running): void {
+    const dead = (message: string) => {
+      if (this.#running !== running || !UP.includes(this.#state)) return;
+      this.#set('unhealthy', `its liveness check failed: ${message}`);
+      this.#endIll(running);
+    };
+    this.#liveness = livenessProberFor(this.#component, running, {
+      onChange: (status, last) => {
+        if (status === 'unhealthy') dead(last.message);
+        // Only where nobody may start it again.
+        else if (this.#running === running && this.#state === 'unhealthy' && this.#prober?.status !== 'unhealthy') this.#set(this.#prober ? 'healthy' : 'running');
+      },
+    });
+    const liveness = this.#liveness;
+    liveness?.start().catch((error: Error) => {
+      if (this.#liveness !== liveness) return;
+      dead(error.message);
+      // Nobody has ended it: it may yet come alive.
+      if (this.#liveness === liveness) this.#watchLife(running);
+    });
+  }
+
+  /** Politely; its exit then counts as a crash. */
+  #endIll(running: Running): void {
+    if (this.#component.restart.condition === 'no') return;
+    this.#stopLooking();
     void running.stop({ grace: this.#component.stop.gracePeriod, hurry: new AbortController().signal });
+  }
+
+  #stopLooking(): void {
+    this.#prober?.stop();
+    const liveness = this.#liveness;
+    this.#liveness = undefined;
+    liveness?.stop();
   }
 
   async #died(running: Running, exit: Exit): Promise<void> {
     if (this.#running !== running || this.#state === 'stopping') return;
     const ill = this.#state === 'unhealthy';
-    this.#prober?.stop();
+    this.#stopLooking();
     this.#prober = undefined;
     this.#lastExit = ill ? { ...exit, reason: `unhealthy: ${this.#detail ?? ''}` } : exit;
     this.#death = running.gone();
@@ -298,7 +347,7 @@ export class ComponentUnit implements Replica {
   }
 
   async #clear(grace: number, hurry: AbortSignal = new AbortController().signal): Promise<void> {
-    this.#prober?.stop();
+    this.#stopLooking();
     this.#prober = undefined;
     await this.#death;
     const running = this.#running;

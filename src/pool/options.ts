@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { InvalidOptionError, UnsupportedOptionError } from '../errors.js';
 import { refuseUnknown } from '../supervisor/options.js';
 import { parseBytes, parseDuration, type Bytes, type Duration } from '../units.js';
+import { FORMER_BREAKER_OPTIONS } from './former-names.js';
 import { resolveStrategy, type Strategy, type StrategyFunction, type StrategyName } from './strategy.js';
 
 export interface PoolOptions {
@@ -61,7 +62,7 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   const { recycle = {}, breaker, retry, poison, weights = [], workload = 'io' } = options;
   if (workload !== 'io' && workload !== 'cpu') throw invalid('workload', workload, "'io' or 'cpu'");
   refuseUnknown(recycle, ['calls', 'age', 'memory'], 'recycle');
-  if (breaker !== undefined) refuseUnknown(breaker, ['threshold', 'timeout', 'halfOpen'], 'breaker');
+  if (breaker !== undefined) refuseUnknown(breaker, ['threshold', 'timeout', 'halfOpen'], 'breaker', FORMER_BREAKER_OPTIONS);
   if (retry !== undefined) refuseUnknown(retry, ['attempts', 'backoff'], 'retry');
   if (poison !== undefined) refuseUnknown(poison, ['deaths', 'window'], 'poison');
   if (options.weights && strategy.name !== 'weighted') throw new UnsupportedOptionError(`weights have no meaning for strategy '${strategy.name}'; use strategy 'weighted'`, { option: 'weights' });

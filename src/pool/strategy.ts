@@ -1,6 +1,7 @@
 // How a pool chooses. One small interface; a strategy is a file beside this one, or a user's own function.
 // Invariant: the load is what is in flight at the moment of choice, and equal candidates take turns.
-import { InvalidOptionError } from '../errors.js';
+import { closest, InvalidOptionError } from '../errors.js';
+import { FORMER_STRATEGIES } from './former-names.js';
 import { consistentHash } from './strategies/consistent-hash.js';
 import { firstFree } from './strategies/first-free.js';
 import { latency } from './strategies/latency.js';
@@ -64,6 +65,13 @@ export type StrategyName = keyof typeof STRATEGIES;
 export function resolveStrategy(strategy: StrategyName | StrategyFunction): Strategy {
   if (typeof strategy === 'function') return { name: strategy.name || 'custom', pick: strategy, custom: true };
   const make = Object.hasOwn(STRATEGIES, strategy) ? STRATEGIES[strategy] : undefined;
-  if (!make) throw new InvalidOptionError(`strategy: ${JSON.stringify(strategy)} is not one of ${Object.keys(STRATEGIES).join(', ')}, and no function`, { option: 'strategy' });
+  if (!make) throw new InvalidOptionError(`strategy: ${JSON.stringify(strategy)} is not one of ${Object.keys(STRATEGIES).join(', ')}, and no function${hintFor(strategy)}`, { option: 'strategy' });
   return make();
+}
+
+function hintFor(strategy: unknown): string {
+  if (typeof strategy !== 'string') return '';
+  const instead = Object.hasOwn(FORMER_STRATEGIES, strategy) ? FORMER_STRATEGIES[strategy] : undefined;
+  const near = instead === undefined ? closest(strategy, Object.keys(STRATEGIES)) : undefined;
+  return instead ? `; ${instead}` : near ? `; did you mean '${near}'?` : '';
 }

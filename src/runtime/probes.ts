@@ -1,21 +1,28 @@
-// Whether something is well, seen from outside: what to look at (http, tcp, exec, log line), one look, and the judgement over
+// Whether something is well, seen from outside: what to look at (http, tcp, exec, log line) and the judgement over
 // many looks. The judgement is a pure state machine; time belongs to the Prober.
-import { request } from 'node:http';
-import { connect } from 'node:net';
 import { InvalidOptionError } from '../errors.js';
 import { parseDuration, type Duration } from '../units.js';
-import { Executable } from './executable.js';
-import { within } from './within.js';
+import { lookExec, lookHttp, lookTcp } from './looks.js';
+
+export interface TlsLook {
+  /** A file, PEM. Default: the authorities that Node trusts. */
+  readonly ca?: string | undefined;
+  readonly verify: boolean;
+  /** Whose certificate it has to be. Default: the host's. */
+  readonly serverName?: string | undefined;
+}
 
 export type Check =
-  /** Well: a status from 200 to 399, or exactly `status`. */
-  | { readonly type: 'http'; readonly port: number; readonly path: string; readonly host?: string | undefined; readonly status?: number | undefined }
-  /** Well: somebody accepts the connection. */
+  /** Well: a status from 200 to 399, or exactly `status`. Without a host, and at `localhost`: from either loopback. */
+  | { readonly type: 'http'; readonly port: number; readonly path: string; readonly host?: string | undefined; readonly status?: number | undefined; readonly headers?: Readonly<Record<string, string>> | undefined; readonly tls?: TlsLook | undefined }
+  /** Well: somebody accepts the connection, at either loopback where no other host is named. */
   | { readonly type: 'tcp'; readonly port: number; readonly host?: string | undefined }
   /** Well: exit code 0. */
   | { readonly type: 'exec'; readonly command: string; readonly args?: readonly string[]; readonly cwd?: string | undefined; readonly env?: Readonly<Record<string, string | undefined>> | undefined }
   /** Well from the first line on that matches. Lines are given to the Prober. */
   | { readonly type: 'log'; readonly pattern: { test(line: string): boolean; toString(): string } };
+
+export type CheckOf<Type extends Check['type']> = Extract<Check, { type: Type }>;
 
 export interface ProbeOptions {
   /** Default 10 s. */
@@ -98,66 +105,6 @@ export async function runCheck(check: Check, timeout: number, signal?: AbortSign
       return lookExec(check, timeout, signal);
     case 'log':
       return { ok: false, message: `no line matched ${String(check.pattern)} yet` };
-  }
-}
-
-const LOOPBACK = '127.0.0.1';
-
-function lookHttp({ host = LOOPBACK, port, path, status }: Extract<Check, { type: 'http' }>, timeout: number, signal: AbortSignal | undefined): Promise<CheckResult> {
-  const at = `GET http://${host}:${port}${path}`;
-  return new Promise((resolve) => {
-    // Not fetch: that refuses a list of ports, and keeps connections to processes that come and go.
-    const asked = request({ host, port, path, agent: false, headers: { connection: 'close' }, ...(signal && { signal }) }, (response) => {
-      response.resume();
-      const code = response.statusCode ?? 0;
-      clearTimeout(timer);
-      resolve({ ok: status === undefined ? code >= 200 && code < 400 : code === status, message: `${at} answered ${code}` });
-      asked.destroy();
-    });
-    const timer = setTimeout(() => asked.destroy(new Error(`no answer within ${timeout} ms`)), timeout);
-    asked.on('error', (error) => {
-      clearTimeout(timer);
-      resolve({ ok: false, message: `${at}: ${error.message}` });
-    });
-    asked.end();
-  });
-}
-
-function lookTcp({ host = LOOPBACK, port }: Extract<Check, { type: 'tcp' }>, timeout: number, signal: AbortSignal | undefined): Promise<CheckResult> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port });
-    const settle = (ok: boolean, message: string) => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', cut);
-      socket.destroy();
-      resolve({ ok, message: `tcp ${host}:${port} ${message}` });
-    };
-    const timer = setTimeout(() => settle(false, `did not accept within ${timeout} ms`), timeout);
-    const cut = () => settle(false, 'is looked at no more');
-    // Not as an option of `connect`: that never takes its listener away, and keeps each socket for as long as the signal lives.
-    if (signal?.aborted) cut();
-    signal?.addEventListener('abort', cut, { once: true });
-    socket.once('connect', () => settle(true, 'accepts connections'));
-    socket.on('error', (error) => settle(false, error.message));
-  });
-}
-
-async function lookExec({ command, args, cwd, env }: Extract<Check, { type: 'exec' }>, timeout: number, stop: AbortSignal | undefined): Promise<CheckResult> {
-  try {
-    const started = await Executable.start({ name: 'probe', command, args, cwd, env });
-    const cut = () => void started.kill();
-    if (stop?.aborted) cut();
-    stop?.addEventListener('abort', cut, { once: true });
-    const inTime = await within(started.exited, timeout);
-    stop?.removeEventListener('abort', cut);
-    // A probe that hangs is ended with all it started.
-    await started.kill();
-    if (!inTime) return { ok: false, message: `${command} did not end within ${timeout} ms` };
-    const { code, signal } = started.exit!;
-    const last = started.lines().at(-1);
-    return { ok: code === 0, message: `${command} ended with ${signal ?? code}${code !== 0 && last ? `: ${last}` : ''}` };
-  } catch (error) {
-    return { ok: false, message: (error as Error).message };
   }
 }
 

@@ -50,8 +50,8 @@ beforeAll(() => {
 
 describe('the tarball', () => {
   it('holds what is needed and nothing else', () => {
-    expect(packed).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'THIRD-PARTY-LICENSES.md', 'dist/index.js', 'dist/index.d.ts', 'dist/register.js', 'dist/pipeline/proto/control_plane.proto', 'docs/pipeline.schema.json', 'dist/cli/main.js', 'processes/calculator.process.ts']));
-    expect(packed.filter((file) => !/^(package\.json|README\.md|LICENSE|THIRD-PARTY-LICENSES\.md|dist\/.+\.(c?js|d\.ts|js\.map|proto|html|css)|docs\/.+\.(md|svg|schema\.json)|processes\/.+\.ts|examples\/.+|bench\/readme-table\.ts|src\/pipeline\/proto\/.+\.proto)$/.test(file))).toEqual([]);
+    expect(packed).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'THIRD-PARTY-LICENSES.md', 'dist/index.js', 'dist/index.d.ts', 'dist/register.js', 'dist/pipeline/proto/control_plane.proto', 'dist/pipeline/proto/descriptors.pb', 'dist/launcher/proto/descriptors.pb', 'docs/pipeline.schema.json', 'dist/cli/main.js', 'processes/calculator.process.ts']));
+    expect(packed.filter((file) => !/^(package\.json|README\.md|LICENSE|THIRD-PARTY-LICENSES\.md|dist\/.+\.(c?js|d\.ts|c?js\.map|proto|pb|html|css)|docs\/.+\.(md|svg|schema\.json)|processes\/.+\.ts|examples\/.+|bench\/readme-table\.ts|src\/pipeline\/proto\/.+\.(proto|pb))$/.test(file))).toEqual([]);
   });
 
   it('has no lifecycle script that runs at the user', () => {

@@ -34,7 +34,7 @@ async function launch(...args: string[]) {
 
 describe('mimas launch and mimas patterns', () => {
   it('launch, list, status and stop; Ctrl+C ends all', async () => {
-    const { child, lines, metricsPort, patterns } = await launch('--resync-interval', '5s', '--backoff-period', '100ms', '--isolation', 'namespace', '--state-dir', join(temporaryFolder(), 'state'));
+    const { child, lines, metricsPort, patterns } = await launch('--resync-interval', '5s', '--orphan-interval', '30s', '--max-concurrent-starts', '4', '--backoff-period', '100ms', '--isolation', 'namespace', '--state-dir', join(temporaryFolder(), 'state'));
     expect(Object.keys(lines[0]!)).toEqual(['grpcPort', 'metricsPort', 'token', 'tokenFile']);
     const launched = patterns('launch', 'hello-pattern', '--namespace', 'my-app');
     expect(launched).toMatchObject({ status: 0, stdout: expect.stringMatching(/^✓ Pattern launched successfully!\n {2}Process ID: ns:my-app:hello-pattern\n {2}Address: localhost:\d+\n {2}Healthy: true\n$/) });
@@ -83,5 +83,11 @@ describe('mimas launch and mimas patterns', () => {
 
   it.each([['launch'], ['patterns'], ['patterns', 'launch'], ['patterns', 'stop']])('%s %s helps', (...args) => {
     expect(mimas(...args, '--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('Usage: mimas') });
+  });
+
+  it('an interval that makes no sense is refused by name', () => {
+    const dir = temporaryFolder();
+    addPattern(dir, 'p');
+    expect(mimas('launch', '--patterns-dir', dir, '--orphan-interval', '10ms')).toMatchObject({ status: 2, stderr: expect.stringContaining('orphan interval must be at least 1 second, got 10ms') });
   });
 });

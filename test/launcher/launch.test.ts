@@ -8,6 +8,7 @@ import { createProcessManager } from 'mimas';
 import { createLauncher, processIdOf } from 'mimas/launcher';
 import { Ports } from '../../dist/launcher/ports.js';
 import { addPattern, alive, failure, has, HEALTH, nodeServer, ownPorts, start, startOver, temporaryFolder, until } from './helpers.js';
+import { startSquatter } from '../helpers/squatter.js';
 import { crash, program } from './programs.js';
 
 describe('isolation', () => {
@@ -96,6 +97,17 @@ describe('isolation', () => {
     const { launcher } = await start({ p: {} });
     const error = await failure(launcher.launch({ pattern: 'p', ...request } as never));
     expect([error.code, error.message]).toEqual([code, message]);
+  });
+
+  it('maxConcurrentStarts: no more start at a time, and all do in the end', async () => {
+    const { launcher } = await start({ p: { script: `#!/bin/sh\necho $NAMESPACE >> ../started\nexec sleep 60\n`, health: 'healthcheck: {type: exec, command: [sh, -c, "test -e ../go"]}\n' } }, { maxConcurrentStarts: 2 });
+    const all = Promise.all(['a', 'b', 'c', 'd'].map((namespace) => launcher.launch({ pattern: 'p', namespace })));
+    const running = () => launcher.list().filter(({ pid }) => pid !== undefined).length;
+    await until(() => running() === 2);
+    expect(launcher.list().filter(({ state }) => state === 'STARTING')).toHaveLength(4);
+    writeFileSync(join(launcher.registry.get('p').folder, '../go'), '');
+    expect((await all).map(({ healthy }) => healthy)).toEqual([true, true, true, true]);
+    expect((await failure(createLauncher({ maxConcurrentStarts: 0 }))).message).toBe('maxConcurrentStarts must be a whole number of at least 1, got 0');
   });
 
   it('maxProcesses is a limit', async () => {
@@ -206,6 +218,24 @@ describe('ports', () => {
     const { launcher } = await start({ p: { script: nodeServer(), health } });
     expect((await launcher.launch({ pattern: 'p', namespace: 'a' })).healthPort).toBe(port);
     expect((await launcher.launch({ pattern: 'p', namespace: 'b' })).healthPort).not.toBe(port);
+  });
+});
+
+describe('health', () => {
+  it.each(['127.0.0.1', '::1'])('a process that listens at %s alone is well', async (host) => {
+    const { launcher } = await start({ p: { script: nodeServer().replace("'127.0.0.1'", `'${host}'`), health: HEALTH } });
+    expect(await launcher.launch({ pattern: 'p', namespace: 'x' })).toMatchObject({ healthy: true });
+  });
+
+  it('what another program answers, one that was there before, is none', async () => {
+    const port = ownPorts() + 90;
+    const squatter = startSquatter(port);
+    const { launcher } = await start({ p: { script: '#!/bin/sh\necho up\nexec sleep 60\n', health: `healthcheck: {port: ${port}, path: /health, startup_timeout: 2s}\n` } });
+    const launched = failure(launcher.launch({ pattern: 'p', namespace: 'x' }));
+    await until(() => launcher.status('ns:x:p')?.pid !== undefined);
+    expect(launcher.status('ns:x:p')?.healthPort).toBe(port);
+    await squatter.listen();
+    expect((await launched).message).toContain(`last: port ${port} is answered by another program (pid ${squatter.pid})`);
   });
 });
 

@@ -45,6 +45,11 @@ describe('readManifest', () => {
     });
   });
 
+  it('a check over TLS, with its own options', () => {
+    const { manifest, folder } = read(GOOD.replace('  port: 9090', '  type: https\n  headers: {X-Probe: 1}\n  ca: ca.pem\n  server_name: shop.test'));
+    expect(manifest?.healthcheck).toMatchObject({ type: 'https', path: '/health', headers: { 'X-Probe': '1' }, tls: { verify: true, ca: join(folder, 'ca.pem'), serverName: 'shop.test' } });
+  });
+
   it('keeps variables and versions as they were written', () => {
     const { manifest } = read('name: p\nversion: 1.10\nexecutable: ./run\nenvironment: {A: 1.0, B: yes, C: true, D: 0x10, E: "", F: ~}\n');
     expect([manifest?.version, manifest?.environment]).toEqual(['1.10', { A: '1.0', B: 'yes', C: 'true', D: '0x10', E: '', F: '' }]);
@@ -61,7 +66,10 @@ describe('readManifest', () => {
     ['port 65536', GOOD.replace('9090', '65536'), 7, 'validate manifest: healthcheck.port must be between 1 and 65535, got: 65536'],
     ['a port that is none', GOOD.replace('9090', 'http'), 7, 'validate manifest: healthcheck.port must be between 1 and 65535, got: http'],
     ['no path', GOOD.replace('  path: /health\n', ''), 6, 'validate manifest: healthcheck.path is required'],
-    ['an unknown check', GOOD.replace('  port: 9090', '  type: ping'), 7, 'validate manifest: healthcheck.type must be http, tcp or exec, got: ping'],
+    ['an unknown check', GOOD.replace('  port: 9090', '  type: ping'), 7, 'validate manifest: healthcheck.type must be http, https, tcp or exec, got: ping'],
+    ['an option of another check', GOOD.replace('  port: 9090', '  verify: false'), 7, 'validate manifest: healthcheck.verify belongs to type https, not http'],
+    ['headers of a check without any', GOOD.replace('  port: 9090', '  type: tcp\n  headers: {a: b}'), 8, 'validate manifest: healthcheck.headers belongs to type http or https, not tcp'],
+    ['a verification that is none', GOOD.replace('  port: 9090', '  type: https\n  verify: maybe'), 8, 'validate manifest: healthcheck.verify must be true or false, got: maybe'],
     ['exec without a command', GOOD.replace('  port: 9090', '  type: exec'), 6, 'validate manifest: healthcheck.command is required: a list of the program and its arguments'],
     ['a bad duration', GOOD.replace('30s', 'soon'), 9, /^validate manifest: healthcheck.interval: "soon" is not a duration/],
     ['a bad threshold', GOOD.replace('failure_threshold: 3', 'failure_threshold: 0'), 11, /^validate manifest: healthcheck.failure_threshold: 0 is not a whole number of at least 1/],

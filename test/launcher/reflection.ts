@@ -26,12 +26,12 @@ export class ReflectingClient {
     return listServicesResponse!.service.map(({ name }) => name).toSorted();
   }
 
-  /** Calls `service/method` with plain objects in and out, as grpcurl does. (protobufjs reads a described map as the list of pairs that it is on the wire.) */
+  /** Calls `service/method` with plain objects in and out, in names of JSON, as grpcurl does. (protobufjs reads a described map as the list of pairs that it is on the wire.) */
   async call(method: string, request: object = {}, options: { deadline?: number } = {}): Promise<Record<string, unknown>> {
     const [service, name] = method.split('/') as [string, string];
     const client = await this.#client(service);
     return new Promise((resolve, reject) => {
-      client[name]!(request, this.metadata, options, (error, response) => (error ? reject(error) : resolve(response)));
+      client[name]!(renamed(request, snake) as object, this.metadata, options, (error, response) => (error ? reject(error) : resolve(renamed(response, camel) as Record<string, unknown>)));
     });
   }
 
@@ -39,8 +39,8 @@ export class ReflectingClient {
   async stream(method: string, request: object, onMessage: (message: Record<string, unknown>) => void): Promise<() => void> {
     const [service, name] = method.split('/') as [string, string];
     const client = await this.#client(service);
-    const call = (client[name] as unknown as (request: object, metadata: Metadata) => { on(event: string, listener: (value: never) => void): void; cancel(): void })(request, this.metadata);
-    call.on('data', onMessage as never);
+    const call = (client[name] as unknown as (request: object, metadata: Metadata) => { on(event: string, listener: (value: never) => void): void; cancel(): void })(renamed(request, snake) as object, this.metadata);
+    call.on('data', (message) => onMessage(renamed(message, camel) as never));
     call.on('error', () => {});
     return () => call.cancel();
   }
@@ -74,6 +74,16 @@ export class ReflectingClient {
       call.write(question);
     }).finally(() => client.close());
   }
+}
+
+/** A .proto file says `pattern_name`, its JSON `patternName`. */
+const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+function renamed(value: unknown, rename: (name: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((one) => renamed(one, rename));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [rename(name), renamed(one, rename)]));
 }
 
 function varint(value: number): Buffer {

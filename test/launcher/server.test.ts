@@ -169,6 +169,27 @@ describe('metrics', () => {
     expect(JSON.parse(JSON.stringify(launcher.exportJsonMetrics()))).toMatchObject({ total_processes: 1, process_starts_total: { 'hello-pattern:Namespace': 2 }, process_stops_total: { 'hello-pattern:Namespace': 1 }, uptime_seconds: expect.any(Number) });
   });
 
+  it('tell CPU and memory of each process, with all that it has started', async () => {
+    const { launcher, output } = await start({ busy: { script: `#!/bin/sh\n${process.execPath} -e "for (const end = Date.now() + 300; Date.now() < end;); console.log('done'); setInterval(() => {}, 1000)" &\nwait\n` }, gone: { script: '#!/bin/sh\nexit 1\n' } });
+    await launcher.launch({ pattern: 'busy', namespace: 'x' });
+    await launcher.launch({ pattern: 'gone', namespace: 'x' }).catch(() => {});
+    await until(() => output.length > 0);
+    const { process_cpu_seconds_total: cpu, process_resident_memory_bytes: memory } = launcher.exportJsonMetrics();
+    expect(Object.keys(cpu)).toEqual(['ns:x:busy']);
+    expect(cpu['ns:x:busy']).toBeGreaterThan(0.1);
+    expect(memory['ns:x:busy']).toBeGreaterThan(10 * 1024 ** 2);
+    const text = await launcher.exportPrometheusMetrics();
+    expect(text).toMatch(/^pattern_launcher_process_cpu_seconds_total\{pattern="busy",process_id="ns:x:busy"\} \d+(\.\d+)?$/m);
+    expect(text).toMatch(/^pattern_launcher_process_resident_memory_bytes\{pattern="busy",process_id="ns:x:busy"\} \d+$/m);
+  });
+
+  it('looks before a process was well are no failed health checks', async () => {
+    const { launcher } = await start({ slow: { script: nodeServer({ before: 'const from = Date.now();', status: 'Date.now() - from > 500 ? 200 : 503' }), health: HEALTH } });
+    await launcher.launch({ pattern: 'slow', namespace: 'x' });
+    const { health_check_failure_total: failed, health_check_success_total: passed } = launcher.exportJsonMetrics();
+    expect([failed['slow'], (passed['slow'] ?? 0) > 0]).toEqual([undefined, true]);
+  });
+
   it('percentiles are those of the seed’s example', async () => {
     const { LauncherMetrics } = await import('../../dist/launcher/metrics.js');
     const metrics = new LauncherMetrics(() => ({ total: 0, running: 0, terminating: 0, failed: 0, isolation: {} }), () => 0);

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseEnvFile } from '../../src/pipeline/interpolate.js';
+import { parseEnvFile } from '../../src/pipeline/env-text.js';
 import { parsePipeline } from '../../src/pipeline/parse.js';
 import { MOST_PROBLEMS } from '../../src/pipeline/problems.js';
 import { runCommand } from '../helpers/command.js';
@@ -35,8 +35,10 @@ const FILES: readonly (readonly [name: string, text: string, expected: RegExp])[
   ['replicas that are called the same', many(6000, (n) => `id: c-${n}, command: x, replicas: 1000`), /is valid/],
   ['variables of a component', `${HEAD}  - id: a\n    command: x\n    env:\n${Array.from({ length: 20_000 }, (_, n) => `      V${n}: 1\n`).join('')}`, /is valid/],
   ['variables of all components', `${many(2000, (n) => `id: c${n}, command: x`)}  env:\n${Array.from({ length: 10_000 }, (_, n) => `    V${n}: 1\n`).join('')}`, /more variables than can be had/],
-  ['references that never end', one(`name: "${'${A:-'.repeat(190_000)}"`), /'\$\{' begins a reference that does not make sense/],
-  ['references in references', one(`name: "${'${A:-'.repeat(100_000)}${'}'.repeat(100_000)}"`), /longer than 4096 characters/],
+  ['references that never end', one(`name: "${'${A:-'.repeat(190_000)}"`), /references are nested deeper than 20 levels/],
+  ['references in references', one(`name: "${'${A:-'.repeat(100_000)}${'}'.repeat(100_000)}"`), /references are nested deeper than 20 levels/],
+  ['references that do not end', one(`name: "${'${A:-${B:-x}'.repeat(70_000)}"`), /references are nested deeper than 20 levels/],
+  ['references that make no sense', one(`name: "${'${ '.repeat(200_000)}"`), /'\$\{' begins a reference that does not make sense/],
   ['variables that are not set', one(`name: "${'${NOT_SET}'.repeat(90_000)}"`), /variable NOT_SET is not set/],
   ['variables without end', one(`name: "${'${PATH_OF_ALL}'.repeat(60_000)}"`), /variables make this longer than is read/],
   ['a time with many blanks', one(`stop: {grace_period: "1${' '.repeat(900_000)}x"}`), /is not a duration/],
@@ -129,6 +131,11 @@ describe('files of variables', () => {
     ['names', 'export '.repeat(70_000)],
     ['hashes', `A=${'#'.repeat(500_000)}`],
     ['lines', 'A=1\n'.repeat(125_000)],
+    ['lines without a sign of equality', 'A\n'.repeat(250_000)],
+    ['quotes over lines', `A="${'x\n'.repeat(250_000)}"`],
+    ['quotes that do not end', 'A="\n'.repeat(125_000)],
+    ['escapes that are none', `A="${'\\q'.repeat(250_000)}"`],
+    ['references that double', `A0=${'x'.repeat(1000)}\n${Array.from({ length: 10_000 }, (_, n) => `A${n + 1}=\${A${n}}\${A${n}}`).join('\n')}`],
   ])('%s', (_, text) => {
     expect(costOf(() => parseEnvFile(text))).toBeLessThan(2000);
   });

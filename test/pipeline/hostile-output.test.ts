@@ -50,3 +50,33 @@ it('what a component said last is told without what would move the cursor', { ti
   // oxlint-disable-next-line no-control-regex
   expect(stderr).not.toMatch(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202E]/);
 });
+
+it('a coloured line makes a component ready; its lines come without what would move or hide the cursor, in JSON as they were', { timeout: 60_000 }, async () => {
+  const project = makeProject();
+  const print = `console.log('\\u001B[?25l\\u001B]0;owned\\u0007\\u001B[2K\\u001B[32mready\\u001B[39m on \\u001B[1m80\\u001B[22m'); setInterval(() => {}, 1000)`;
+  project.write({ sources: [{ id: 'painter', command: [process.execPath, '-e', print], health_check: { log: '^ready on \\d+$' } }] });
+  const run = project.start('run', 'pipeline.yaml', '--no-control-plane');
+  await run.line('Pipeline started successfully');
+  expect(run.lines).toContain('painter | ready on 80');
+  expect(project.mimas('logs').stdout).toBe('painter | ready on 80\n');
+  expect((JSON.parse(project.mimas('logs', '--json').stdout) as { line: string }).line).toBe('\u001B[?25l\u001B]0;owned\u0007\u001B[2K\u001B[32mready\u001B[39m on \u001B[1m80\u001B[22m');
+  run.signal('SIGINT');
+  expect(await run.exit()).toBe(0);
+});
+
+it('logs of what has printed nothing say so', { timeout: 60_000 }, async () => {
+  const project = makeProject();
+  project.write({ sources: [{ id: 'mute', command: ['sleep', '1000'] }, { id: 'quiet', command: ['sleep', '1000'] }] });
+  const run = project.start('run', 'pipeline.yaml', '--plain', '--no-control-plane');
+  await run.line('Pipeline started successfully');
+  expect(project.mimas('logs')).toEqual({ status: 0, stdout: '', stderr: 'test has printed nothing yet\n' });
+  expect(project.mimas('logs', 'mute')).toEqual({ status: 0, stdout: '', stderr: 'mute has printed nothing yet\n' });
+  expect(project.mimas('logs', '--json')).toEqual({ status: 0, stdout: '', stderr: '' });
+  expect(project.mimas('logs', '--tail', '0').stderr).toBe('');
+  const following = project.start('logs', '-f', 'quiet');
+  await following.stderr(/^quiet has printed nothing yet$/m);
+  following.signal('SIGINT');
+  await following.exit();
+  run.signal('SIGINT');
+  expect(await run.exit()).toBe(0);
+});

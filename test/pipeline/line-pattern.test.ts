@@ -52,3 +52,8 @@ describe('a pattern', () => {
     }).toThrow('more than can be compiled');
   });
 });
+
+it('matches a line as it is and as it reads without its colours', () => {
+  const line = '\u001B[32m✔\u001B[39m \u001B[1mlistening\u001B[0m on \u001B[4m8080\u001B[0m';
+  expect([linePattern('^✔ listening on \\d+$').test(line), linePattern('\\x1b\\[32m').test(line), linePattern('^listening').test(line)]).toEqual([true, true, false]);
+});

@@ -18,7 +18,7 @@ async function running(stages: Parameters<Project['write']>[0], spec: object = {
   const project = makeProject();
   project.write(stages, spec);
   const run = project.start('run', 'pipeline.yaml', '--plain', '--no-control-plane');
-  await run.line('Pipeline started successfully');
+  await run.line(/^Pipeline started/);
   return { project, run };
 }
 

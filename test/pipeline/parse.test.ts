@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { interpolate, parseEnvFile } from '../../src/pipeline/interpolate.js';
+import { interpolate } from '../../src/pipeline/interpolate.js';
 import { pipelineJsonSchema } from '../../src/pipeline/json-schema.js';
 import { parsePipeline } from '../../src/pipeline/parse.js';
 import { plan } from '../../src/pipeline/plan.js';
@@ -33,7 +33,7 @@ describe('problems', () => {
     ['  sources:\n    - {id: a, command: x, restart_policy: ‸allways}', "spec.sources[0].restart_policy: 'allways' is not one of no, always, on-failure, unless-stopped; did you mean 'always'?"],
     ['  sources:\n    - {id: a, command: x, ports: [‸"80"]}', 'spec.sources[0].ports[0]: a text where a port number or an object is expected'],
     ['  sources:\n    - {id: a, command: x, ports: [‸70000]}', 'spec.sources[0].ports[0]: 70000 is not between 1 and 65535'],
-    ['  sources:\n    - {id: a, command: x, health_check: ‸{log: x, tcp: 1}}', 'spec.sources[0].health_check: only one of http, tcp, exec, log is expected, not tcp and log'],
+    ['  sources:\n    - {id: a, command: x, health_check: ‸{log: x, tcp: 1}}', 'spec.sources[0].health_check: only one of http, https, tcp, exec, log is expected, not tcp and log'],
     ['  sources:\n    - {id: a, command: x, health_check: {tcp: 1, interval: ‸soon}}', `spec.sources[0].health_check.interval: "soon" is not a duration; write milliseconds or a string such as '30s'`],
     ['  sources:\n    - ‸{id: a}', 'source a must have either command, image, binary or process specified'],
     ['  sources:\n    - {id: a, command: x}\n    - {id: ‸a, command: x}', 'duplicate component id: a'],
@@ -43,7 +43,7 @@ describe('problems', () => {
     ['  sources:\n    - {id: a, command: x, ports: [80]}\n    - {id: b, command: x, ports: [‸80]}', 'b: port 80 belongs to a'],
     ['  pipelines:\n    - ‸{id: a, command: x}', 'pipeline a must have an image specified'],
     ['  sources:\n    - ‸{id: a, command: x, depends_on: [b]}\n    - {id: b, command: x, depends_on: [c]}\n    - {id: c, command: x, depends_on: [a]}', 'components wait for each other: a → b → c → a'],
-    ['  sources:\n    - {id: a, command: x, health_check: ‸https://localhost/}', "spec.sources[0].health_check: 'https://localhost/' is not a URL that begins with http://, or a path that begins with /"],
+    ['  sources:\n    - {id: a, command: x, health_check: ‸ftp://localhost/}', "spec.sources[0].health_check: 'ftp://localhost/' is not a URL that begins with http:// or https://, or a path that begins with /"],
     ['  sources:\n    - {id: a, command: x, health_check: ‸http://localhost:99999/}', 'a: health_check.http is not a URL that makes sense'],
     ['  sources:\n    - {id: a, command: x, resources: {cpu: ‸lots}}', "spec.sources[0].resources.cpu: 'lots' is not a number of cores, or of thousandths such as '500m'"],
     ['  sources:\n    - {id: a, image: x, volumes: [‸"a:/b:rx"]}', "spec.sources[0].volumes[0]: 'a:/b:rx' is not source:/target, source:/target:ro or source:/target:rw"],
@@ -60,8 +60,21 @@ describe('problems', () => {
     expect(pipeline!.components[0]).toMatchObject({ env: { PORT: '8080', RATE: '1.10' }, healthPort: 8080, limits: { cpu: 1.1 } });
   });
 
-  it('all are told at once, in order', () => {
-    expect(withSpec('  sources:\n    - {id: a, comand: x}\n    - {id: b, replicas: many}').map((one) => one.slice(0, 9))).toEqual(['p.yaml:7:', 'p.yaml:8:']);
+  it('all are told at once, in order: of variables, of the shape, of what belongs together', () => {
+    expect(withSpec('  env: {LEVEL: "${LEVEL}"}\n  sources:\n    - {id: a, comand: x}\n    - {id: b, command: x, replicas: many}\n    - {id: c, command: "${PROGRAM}", inputs: [z]}\n    - {id: d, command: x, health_check: {tcp: web}}\n    - {id: e}\n  sinks:\n    - {id: k, command: x, inputs: [a, b, nobody]}\n  procesors: []')).toEqual([
+      'p.yaml:6:16: variable LEVEL is not set; ${LEVEL:-default} gives a default, $${LEVEL} is the text itself',
+      "p.yaml:8:15: spec.sources[0]: unknown field 'comand'; did you mean 'command'?",
+      'p.yaml:9:37: spec.sources[1].replicas: a text where a number is expected',
+      'p.yaml:10:24: variable PROGRAM is not set; ${PROGRAM:-default} gives a default, $${PROGRAM} is the text itself',
+      "p.yaml:11:47: spec.sources[3].health_check.tcp: 'web' is not host:port, such as localhost:5432 or [::1]:5432",
+      'p.yaml:12:7: source e must have either command, image, binary or process specified',
+      'p.yaml:14:42: sink k references unknown input nobody',
+      "p.yaml:15:3: spec: unknown field 'procesors'; did you mean 'processors'?",
+    ]);
+  });
+
+  it('what is said of a part is said of nothing that follows from it', () => {
+    expect(problems(`apiVersion: flowctl/v1\nkind: "\${KIND}"\nmetadata: {name: "\${NAME}"}\nspec:\n  sources:\n    - {id: "\${ID}", command: x}\n    - {id: b, command: x, ports: ["\${PORT}"], health_check: {tcp: "\${PORT}"}}\n  sinks: [{id: k, command: x, inputs: [b, anybody]}]`).map((one) => one.replace(/ is not set.*/, ''))).toEqual(['p.yaml:2:7: variable KIND', 'p.yaml:3:18: variable NAME', 'p.yaml:6:12: variable ID', 'p.yaml:7:35: variable PORT', 'p.yaml:7:67: variable PORT']);
   });
 
   it('an empty file is named', () => expect(parse('').problems.map(formatProblem)).toContain('p.yaml:1:1: the file: nothing where a map is expected'));
@@ -93,6 +106,17 @@ describe('variables', () => {
     expect(failed).toEqual(['${B}: needed for the port']);
   });
 
+  it('a default, a reason and an alternative may hold references, which count only when they are needed', () => {
+    const failed: string[] = [];
+    const get = (text: string) => interpolate(text, { A: 'x', EMPTY: '', 'app.port': '80' }, (message) => failed.push(message));
+    expect([get('${B:-${C:-${A}}}'), get('${B:-a${C:-b}c}d'), get('${EMPTY:-${A}}'), get('${A:-${MISSING}}'), get('${B-}'), get('${B:-$$}'), get('${A:+<${A}>}'), get('${B:+<${MISSING}>}'), get('${EMPTY+set}'), get('${app.port}')]).toEqual(['x', 'abcd', 'x', 'x', '', '$', '<x>', '', 'set', '80']);
+    expect(failed).toEqual([]);
+    get('${B:-${C}}');
+    get('${B:?set ${A}}');
+    get('${B:-${');
+    expect(failed).toEqual(['variable C is not set; ${C:-default} gives a default, $${C} is the text itself', '${B}: set x', "'${' begins a reference that does not make sense; write $${ for the text itself", "'${' begins a reference that does not make sense; write $${ for the text itself"]);
+  });
+
   it('keep the type that the text would have had', () => {
     const { pipeline } = parse(`${HEAD}spec:\n  sources:\n    - id: a\n      command: x\n      ports:\n        - \${PORT:-80}\n      env:\n        N: "\${PORT:-80}"`, { PORT: '8080' });
     expect(pipeline?.components[0]).toMatchObject({ ports: [{ port: 8080 }], env: { N: '8080' } });
@@ -109,10 +133,6 @@ describe('variables', () => {
     expect(none).toEqual([]);
     expect(pipeline!.components.map(({ id, env, replicas }) => [id, env, replicas])).toEqual([['a', { A: '1', B: '2' }, 0], ['b', { A: '3' }, 0]]);
     expect(problems(shared('replica: 0'))[0]).toBe("p.yaml:5:43: spec.sources[0]: unknown field 'replica'; did you mean 'replicas'?");
-  });
-
-  it('come from .env files', () => {
-    expect(parseEnvFile('# c\nA=1\nexport B = two # c\nC="a\\nb # no"\nD=\'$x\'\n\nbad line\n')).toEqual({ A: '1', B: 'two', C: 'a\nb # no', D: '$x' });
   });
 });
 

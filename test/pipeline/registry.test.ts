@@ -27,6 +27,27 @@ describe('registry', () => {
     expect(changes).toEqual(['source: none → HEALTHY', 'source: HEALTHY → UNHEALTHY', 'source: UNHEALTHY → HEALTHY']);
   });
 
+  it('silence shows when it is asked for, whenever the janitor comes', async () => {
+    const clock = new FakeClock();
+    const registry = new Registry({ clock, ttl: 1_000, janitorInterval: 3_600_000, inputsOf: () => ['source'] });
+    registry.register(info('source'), '');
+    await clock.advance(1_001);
+    expect(registry.status('source').status).toBe('UNHEALTHY');
+    expect([registry.get('source')?.status, registry.list({ includeUnhealthy: false }), registry.discover({}), registry.register(info('sink'), '').connections]).toEqual(['UNHEALTHY', [], [], {}]);
+    registry.heartbeat('source', 'UNKNOWN', {});
+    expect(registry.status('source').status).toBe('HEALTHY');
+  });
+
+  it('who is not ready counts as unhealthy, whatever it says of itself', () => {
+    const { registry } = setUp();
+    registry.register(info('source'), '');
+    registry.setReady('source', false);
+    registry.heartbeat('source', 'HEALTHY', {});
+    expect([registry.status('source').status, registry.discover({}), registry.register(info('sink'), '').connections]).toEqual(['UNHEALTHY', [], {}]);
+    registry.setReady('source', true);
+    expect(registry.status('source').status).toBe('HEALTHY');
+  });
+
   it('a heartbeat with UNKNOWN keeps the status and merges metrics; any other says the status', () => {
     const { registry } = setUp();
     registry.register(info('source'), '');

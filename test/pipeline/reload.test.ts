@@ -78,6 +78,7 @@ describe('restart and scale', () => {
     Object.assign(process.env, { JOURNAL: project.env.JOURNAL });
     try {
       await runner.start();
+      await project.until((happened) => happened.includes('start a') && happened.includes('start b'));
       await Promise.all([runner.restart('a'), runner.restart('a'), runner.restart('a')]);
       expect(runner.status().components[0]).toMatchObject({ id: 'a', state: 'running', restarts: 1 });
       expect(await eventually(() => project.happened().filter((what) => what === 'start a').length === 2)).toBe(true);

@@ -27,4 +27,54 @@ describe('PipelineRunner', () => {
     expect(error).toMatchObject({ code: 'COMPONENT_FAILED', component: 'bad', exitCode: 3, lastLines: ['oh no'] });
     expect(runner.status().components.map(({ id, state, pid }) => [id, state, pid])).toEqual([['a', 'stopped', undefined], ['bad', 'failed', undefined]]);
   });
+
+  it.each([['while it runs', false], ['while it is stopped already', true]])('kill ends all at once, whatever their graces (%s)', async (_when, stopping) => {
+    const project = makeProject();
+    const deaf = { env: { ON_TERM: 'ignore', JOURNAL: project.env.JOURNAL }, stop: { grace_period: '10m' } };
+    project.write({ sources: [plain('a', deaf)], sinks: [plain('b', deaf), plain('c', deaf)] });
+    const runner = new PipelineRunner(loadPipeline(project.file), { orchestrator: new ProcessOrchestrator() });
+    await runner.start();
+    await project.until((happened) => happened.length === 3);
+    if (stopping) {
+      void runner.stop();
+      await project.until((happened) => happened.includes('term b'));
+    }
+    await runner.kill();
+    expect(project.happened().filter((what) => what.startsWith('term') && !stopping)).toEqual([]);
+    expect(project.pids().filter(alive)).toEqual([]);
+    expect(await runner.done).toMatchObject({ exitCode: 0 });
+  });
+
+  it('the start of a pipeline that goes on without a component says which one', async () => {
+    const project = makeProject();
+    project.write({ sources: [plain('a'), { id: 'bad', command: ['sh', '-c', 'exit 3'] }] }, { on_failure: 'continue' });
+    const run = project.start('run', 'pipeline.yaml', '--plain', '--no-control-plane');
+    await run.line('Pipeline started without bad, which failed');
+    expect(run.lines).not.toContain('Pipeline started successfully');
+    run.signal('SIGINT');
+    expect(await run.exit()).toBe(1);
+  });
+
+  it('max_concurrent_starts: no more start at a time, and all do in the end', async () => {
+    const project = makeProject();
+    project.write({ sources: Array.from({ length: 5 }, (_, n) => plain(`c${n}`)) }, { max_concurrent_starts: 2 });
+    const runner = new PipelineRunner(loadPipeline(project.file), { orchestrator: new ProcessOrchestrator() });
+    let most = 0;
+    runner.events.on('component', () => (most = Math.max(most, runner.status().components.filter(({ state }) => state === 'starting').length)));
+    await runner.start();
+    expect(most).toBe(2);
+    expect(runner.status().components.map(({ state }) => state)).toEqual(Array(5).fill('running'));
+    await runner.kill();
+  });
+
+  it('who waits for his turn to start is stopped like others', async () => {
+    const project = makeProject();
+    project.write({ sources: [{ id: 'slow', command: ['sleep', '60'], health_check: { exec: 'false' } }, plain('next')] }, { max_concurrent_starts: 1 });
+    const runner = new PipelineRunner(loadPipeline(project.file), { orchestrator: new ProcessOrchestrator() });
+    const begun = new Promise<void>((resolve) => runner.events.on('component', ({ state }) => void (state === 'starting' && resolve())));
+    void runner.start().catch(() => {});
+    await begun;
+    await runner.stop();
+    expect(runner.status().components.map(({ id, state }) => `${id} ${state}`)).toEqual(['slow stopped', 'next stopped']);
+  });
 });

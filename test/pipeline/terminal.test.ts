@@ -57,6 +57,16 @@ describe.skipIf(!available)('at a terminal', () => {
     expect(project.pids().filter(alive)).toEqual([]);
   });
 
+  it('a component that hides the cursor or turns all text red hides and turns nothing; the cursor is there at the end', async () => {
+    const project = makeProject();
+    project.write({ sources: [{ id: 'rude', command: ['printf', '\\033[?25l\\033[2J\\033[31mred\\n'] }] });
+    const terminal = atTerminal(project, 100);
+    expect(await terminal.exited).toBe(0);
+    expect(terminal.out()).toContain(`${ESC}[31mred${ESC}[0m\r\n`);
+    expect(terminal.out()).not.toMatch(/\u001B\[(?:\?25l|2J)/);
+    expect(terminal.out()).toContain(`${ESC}[?25h`);
+  });
+
   it('NO_COLOR takes the colours away, a dumb terminal the table', async () => {
     const project = makeProject();
     project.write({ sources: [{ id: 'job', command: ['sh', '-c', 'echo done; sleep 0.5'] }] });

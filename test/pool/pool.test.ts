@@ -208,6 +208,12 @@ it('a drain waits for calls between two attempts; an abort ends the wait', async
 });
 
 it.each<[PoolSpawnOptions & Record<string, unknown>, new (...args: never[]) => Error, RegExp]>([
+  [{ recycleAfter: 5 }, UnknownOptionError, /^pool: unknown option 'recycleAfter'; write recycle: \{ calls \}$/],
+  [{ requestTimeout: 5 }, UnknownOptionError, /^pool: unknown option 'requestTimeout'; write resources: \{ timeout \} for how long a call may run; queueTimeout is how long it may wait for a replica$/],
+  [{ maxQueueSize: 5 }, UnknownOptionError, /^pool: unknown option 'maxQueueSize'; write maxQueue$/],
+  [{ breaker: { halfOpenRequests: 3 } as never }, UnknownOptionError, /^breaker: unknown option 'halfOpenRequests'; write halfOpen$/],
+  [{ strategy: 'least-connections' as never }, InvalidOptionError, /^strategy: "least-connections" is not one of round-robin, .*, and no function; write 'least-loaded': it counts the calls in flight$/],
+  [{ strategy: 'round-robbin' as never }, InvalidOptionError, /; did you mean 'round-robin'\?$/],
   [{ stratgy: 'random' }, UnknownOptionError, /pool: unknown option 'stratgy'; did you mean 'strategy'\?/],
   [{ size: -1 }, InvalidOptionError, /size: -1 is not a whole number/],
   [{ size: Infinity }, InvalidOptionError, /size: .* is not a whole number/],

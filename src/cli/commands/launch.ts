@@ -22,6 +22,8 @@ interface LaunchFlags extends Omit<TokenFlags, 'token'>, TlsFlags {
   cpuLimit?: string;
   memoryLimit?: string;
   maxProcesses?: string;
+  maxConcurrentStarts?: string;
+  orphanInterval?: string;
   watch?: boolean;
   json?: boolean;
 }
@@ -45,6 +47,8 @@ export function register(program: Command): void {
     .option('--cpu-limit <cores>', 'for manifests that name none')
     .option('--memory-limit <size>', 'for manifests that name none, such as 1Gi')
     .option('--max-processes <n>', 'at most so many at a time')
+    .option('--max-concurrent-starts <n>', 'at most so many starts at a time, the others wait')
+    .option('--orphan-interval <duration>', 'how often processes that got away from their group are looked for (default: 60s)')
     .option('--watch', 'reload when a manifest changes')
     .addOption(new Option('--token <token>', `what callers must show, instead of one that is made; ${TOKEN_HELP}`).env('MIMAS_TOKEN'))
     .addOption(new Option('--token-file <file>', 'a file that holds the token').conflicts('token'))
@@ -79,6 +83,8 @@ async function run(flags: LaunchFlags): Promise<void> {
       cpuLimit: flags.cpuLimit,
       memoryLimit: flags.memoryLimit,
       maxProcesses: flags.maxProcesses === undefined ? undefined : Number(flags.maxProcesses),
+      maxConcurrentStarts: flags.maxConcurrentStarts === undefined ? undefined : Number(flags.maxConcurrentStarts),
+      orphanInterval: flags.orphanInterval,
       watch: flags.watch,
       ...(json && { log: (line) => tell('log', { line }), onOutput: ({ id, line, stream }) => tell('output', { id, stream, line }) }),
     });
@@ -126,8 +132,25 @@ async function run(flags: LaunchFlags): Promise<void> {
     complain(error, json);
     const { suggestion } = error as { suggestion?: string };
     if (suggestion && !json) note(`mimas: ${suggestion}`);
+    const holder = json ? undefined : await pipelineAt(Number((error as { context?: { port?: unknown } }).context?.port));
+    if (holder !== undefined) note(`mimas: ${holder}`);
     process.exitCode = (error as { code?: unknown }).code === 'INVALID_CONFIGURATION' ? EXIT.usage : exitCodeOf(error);
   }
+}
+
+/** Both have 8080 by default. */
+async function pipelineAt(port: number): Promise<string | undefined> {
+  if (!(port > 0)) return undefined;
+  try {
+    const [{ runningPipelines }, { statusOfPipeline }] = await Promise.all([import('../../pipeline/runtime-folder.js'), import('../../pipeline/operations-client.js')]);
+    for (const name of await runningPipelines()) {
+      const { endpoint, file } = await statusOfPipeline(name);
+      if (endpoint !== undefined && Number(new URL(endpoint).port) === port) return `port ${port} is that of the control plane of pipeline ${name} (${file}), which can have another one: mimas run --control-plane-port 0`;
+    }
+  } catch {
+    // Nothing more is known.
+  }
+  return undefined;
 }
 
 function port(text: string, option: string): number {

@@ -1,7 +1,10 @@
 // `mimas ps`, `logs`, `stop`, `restart`, `scale`, `up`, `down` and `attach`: operations on a pipeline that runs.
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { PipelineEvents, PipelineStatus } from '../../pipeline/events.js';
-import { ask, choosePipeline, statusOfPipeline } from '../../pipeline/operations-client.js';
+import { ask, chooseOwnPipeline, choosePipeline, statusOfPipeline } from '../../pipeline/operations-client.js';
 import type { Request } from '../../pipeline/operations.js';
+import { readPipeline } from '../../pipeline/parse.js';
 import type { Changes } from '../../pipeline/runner.js';
 import { runningPipelines } from '../../pipeline/runtime-folder.js';
 import { InvalidOptionError, PipelineNotRunningError } from '../../errors.js';
@@ -12,8 +15,11 @@ import { Narrator } from '../pipeline/narrator.js';
 import { exitCodeOfPipeline } from '../pipeline/report.js';
 import { statusTable } from '../pipeline/table.js';
 
-export interface OperationFlags { pipeline?: string; json?: boolean }
+export interface OperationFlags { pipeline?: string; folder?: string; json?: boolean }
 export interface LogsFlags extends OperationFlags { follow?: boolean; tail: string }
+
+/** Who follows a log learns that there is nothing in it so far, ms. */
+const QUIET_MS = 1_000;
 
 async function guarded(json: boolean | undefined, work: () => Promise<void>): Promise<void> {
   // `mimas logs -f | head` is no error.
@@ -28,7 +34,8 @@ async function guarded(json: boolean | undefined, work: () => Promise<void>): Pr
 
 function show(status: PipelineStatus, json: boolean | undefined): void {
   if (json) return say(JSON.stringify(status));
-  say(printable(`${status.name} (${status.orchestrator}, pid ${status.pid}): ${status.phase}${status.endpoint ? `, control plane at ${status.endpoint}` : ''}`));
+  const folder = dirname(status.file);
+  say(printable(`${status.name} (${status.orchestrator}, pid ${status.pid}): ${status.phase}${status.endpoint ? `, control plane at ${status.endpoint}` : ''}${folder === process.cwd() ? '' : `, in ${folder}`}`));
   for (const row of statusTable(status, { colour: inColour() })) say(row);
 }
 
@@ -46,8 +53,8 @@ export const ps = ({ pipeline, json }: OperationFlags) => guarded(json, async ()
 });
 
 /** Operations that are answered with the new state. */
-const operate = (request: Request, { pipeline, json }: OperationFlags) => guarded(json, async () => {
-  const name = await choosePipeline(pipeline);
+const operate = (request: Request, { pipeline, folder, json }: OperationFlags) => guarded(json, async () => {
+  const name = await chooseOwnPipeline(pipeline, folder);
   let answer = await ask(name, request);
   if (request.op === 'scale') {
     const { failed } = answer as Changes;
@@ -68,7 +75,20 @@ const operate = (request: Request, { pipeline, json }: OperationFlags) => guarde
 
 export const stop = (id: string, flags: OperationFlags) => operate({ op: 'stop', id }, flags);
 export const restart = (id: string, flags: OperationFlags) => operate({ op: 'restart', id }, flags);
-export const reload = (flags: OperationFlags) => operate({ op: 'reload' }, flags);
+/** Takes over the file of the pipeline that runs; where none does, starts that of this folder in the background. */
+export async function up(file: string | undefined, flags: OperationFlags): Promise<void> {
+  const own = file ?? PIPELINE_FILES.find((name) => existsSync(name));
+  const running = await runningPipelines().catch((): string[] => []);
+  const name = own === undefined ? undefined : readPipeline(own).pipeline?.name;
+  const wanted = flags.pipeline ?? name;
+  const runs = wanted === undefined ? running.length > 0 : running.includes(wanted);
+  if (runs || own === undefined || (flags.pipeline !== undefined && flags.pipeline !== name)) return operate({ op: 'reload' }, { ...flags, ...(wanted !== undefined && { pipeline: wanted }) });
+  const { startInBackground } = await import('./run-pipeline.js');
+  return startInBackground(own, flags);
+}
+
+/** flowctl's name as well. */
+const PIPELINE_FILES = ['pipeline.yaml', 'pipeline.yml', 'flow.yml', 'flow.yaml'];
 
 export function scale(id: string, replicas: string, flags: OperationFlags): Promise<void> {
   const count = Number(replicas);
@@ -84,7 +104,15 @@ export const logs = (id: string | undefined, { pipeline, json, follow, tail }: L
   const name = await choosePipeline(pipeline);
   const narrator = new Narrator({ style: json ? 'json' : 'full', sink: say, colour: inColour() });
   narrator.expect((await statusOfPipeline(name)).components.map((one) => one.id));
-  await ask(name, { op: 'logs', id, follow, tail: lines }, (event, detail) => narrator.tell(event, detail), untilInterrupted());
+  let printed = 0;
+  const nothing = () => printed === 0 && lines > 0 && note(`${id ?? name} has printed nothing yet`);
+  const soon = follow && !json ? setTimeout(nothing, QUIET_MS).unref() : undefined;
+  await ask(name, { op: 'logs', id, follow, tail: lines }, (event, detail) => {
+    printed++;
+    narrator.tell(event, detail);
+  }, untilInterrupted());
+  clearTimeout(soon);
+  if (!follow && !json) nothing();
 });
 
 export const attach = ({ pipeline, json }: OperationFlags) => guarded(json, async () => {
@@ -97,8 +125,8 @@ export const attach = ({ pipeline, json }: OperationFlags) => guarded(json, asyn
   await ask(name, { op: 'attach' }, (event, detail) => narrator.tell(event, detail), untilInterrupted());
 });
 
-export const down = (name: string | undefined, { pipeline, json, kill }: OperationFlags & { kill?: boolean }) => guarded(json, async () => {
-  const chosen = await choosePipeline(name ?? pipeline);
+export const down = (name: string | undefined, { pipeline, folder, json, kill }: OperationFlags & { kill?: boolean }) => guarded(json, async () => {
+  const chosen = await chooseOwnPipeline(name ?? pipeline, folder);
   const narrator = new Narrator({ style: json ? 'json' : 'plain', sink: say, colour: false });
   let ended: PipelineEvents['pipeline'] | undefined;
   await ask(chosen, { op: 'down', kill }, (event, detail) => {

@@ -18,6 +18,8 @@ import { orchestratorFor } from '../pipeline/orchestrators.js';
 import { complainOfComponent, exitCodeOfPipeline } from '../pipeline/report.js';
 import { LiveTable, statusTable } from '../pipeline/table.js';
 
+const DEFAULT_LOG_DIR = 'logs';
+
 export interface RunPipelineFlags {
   orchestrator?: 'process' | 'container' | 'docker';
   plain?: boolean;
@@ -50,6 +52,18 @@ export async function runPipeline(file: string, flags: RunPipelineFlags): Promis
     else complain(error, flags.json);
     process.exitCode = error instanceof EngineUnavailableError ? EXIT.unreachable : exitCodeOfPipeline(error);
     tellParent('failed');
+  }
+}
+
+/** As `mimas run <file> -d` does, with the defaults of all other options. */
+export async function startInBackground(file: string, { json }: { json?: boolean }): Promise<void> {
+  try {
+    const spec = loadPipeline(file);
+    process.exitCode = await detach(spec.name, resolve(DEFAULT_LOG_DIR), json, [process.argv[1]!, 'run', file, ...(json ? ['--json'] : [])]);
+  } catch (error) {
+    if (error instanceof PipelineInvalidError && !json) note(error.message);
+    else complain(error, json);
+    process.exitCode = exitCodeOfPipeline(error);
   }
 }
 

@@ -21,8 +21,9 @@ export async function validate(files: readonly string[], { json, envFile, schema
   let valid = true;
   for (const file of files) {
     const read = readPipeline(file, envFile?.length ? { envFiles: envFile } : {});
-    const type = orchestrator ?? read.pipeline?.driver;
-    const refused = read.pipeline && type ? refusalsOf(read.pipeline, await orchestratorFor(type)) : [];
+    const { sound } = read;
+    const type = orchestrator ?? sound?.driver;
+    const refused = sound && type ? refusalsOf(sound, await orchestratorFor(type)) : [];
     const pipeline = refused.length > 0 ? undefined : read.pipeline;
     const problems = [...read.problems, ...refused];
     valid &&= pipeline !== undefined;

@@ -10,13 +10,13 @@ import { event, note } from '../output.js';
 const INTERRUPTED = SIGNAL_BASE + STOP_SIGNALS.SIGINT;
 
 /** Resolves with the exit code. Ctrl+C before the pipeline is up ends it. */
-export async function detach(pipeline: string, logDir: string, json: boolean | undefined): Promise<number> {
+export async function detach(pipeline: string, logDir: string, json: boolean | undefined, command = process.argv.slice(1)): Promise<number> {
   mkdirSync(logDir, { recursive: true, mode: OWN_FOLDER });
   const log = join(logDir, `${pipeline}.mimas.log`);
   const out = openSync(log, 'w', OWN_FILE);
   // It may be one of an earlier version.
   fchmodSync(out, OWN_FILE);
-  const args = [...process.argv.slice(1).filter((arg) => arg !== '-d' && arg !== '--detach'), '--detached'];
+  const args = [...command.filter((arg) => arg !== '-d' && arg !== '--detach'), '--detached'];
   const child = spawn(process.execPath, [...childFlags(undefined), ...args], { detached: true, stdio: ['ignore', out, out, 'ipc'] });
   closeSync(out);
   let interrupted = false;

@@ -1,6 +1,6 @@
 // How a pipeline is told on a terminal: the thirteen lines of seed 003, components' lines with coloured names, JSON events.
 import { EVENT_NAMES, type PipelineEvents } from '../../pipeline/events.js';
-import { printable } from '../../printable.js';
+import { fitForTerminal, printable } from '../../printable.js';
 import type { Emitter } from '../../supervisor/emitter.js';
 
 export type Style = 'plain' | 'full' | 'json';
@@ -38,11 +38,12 @@ export class Narrator {
 
   tell(name: keyof PipelineEvents, detail: PipelineEvents[keyof PipelineEvents]): void {
     if (name === 'log' && !this.#lines) return;
-    if (this.#style === 'json') return this.#sink(JSON.stringify({ event: name, time: new Date().toISOString(), ...detail }));
+    if (this.#style === 'json') return this.#sink(printable(JSON.stringify({ event: name, time: new Date().toISOString(), ...detail })));
     const line = lineOf(name, detail);
     if (line !== undefined && (line.always || this.#style === 'full')) this.#sink(line.always ? printable(line.text) : this.#paint(printable(line.text), GREY));
     if (name === 'log' && this.#style === 'full') {
-      const { id, stream, line: text } = detail as PipelineEvents['log'];
+      const { id, stream, line: printed } = detail as PipelineEvents['log'];
+      const text = fitForTerminal(printed, { colour: this.#colour });
       this.#sink(`${this.#prefix(id)} ${stream === 'stderr' ? this.#paint(text, RED) : text}`);
     }
   }
@@ -72,11 +73,11 @@ export class Narrator {
 /** `always`: one of the seed's lines, or something that went wrong; the rest is left out by --plain. */
 function lineOf(name: keyof PipelineEvents, detail: PipelineEvents[keyof PipelineEvents]): { text: string; always: boolean } | undefined {
   const say = (text: string, always = true) => ({ text, always });
-  if (name === 'progress') return say((detail as PipelineEvents['progress']).message, false);
+  if (name === 'progress') return say((detail as PipelineEvents['progress']).message, (detail as PipelineEvents['progress']).warning === true);
   if (name === 'pipeline') {
-    const { phase, name: pipeline, reason } = detail as PipelineEvents['pipeline'];
+    const { phase, name: pipeline, reason, failed } = detail as PipelineEvents['pipeline'];
     if (phase === 'starting') return say(`Starting pipeline: ${pipeline}`);
-    if (phase === 'started') return say('Pipeline started successfully');
+    if (phase === 'started') return say(failed ? `Pipeline started without ${failed.join(', ')}, which failed` : 'Pipeline started successfully');
     if (phase === 'stopped') return say('Pipeline stopped successfully');
     if (phase === 'stopping' && reason === 'completed') return say('All components completed', false);
     return undefined;

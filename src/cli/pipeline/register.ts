@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { closest } from '../../errors.js';
 
 const pipeline = () => new Option('-p, --pipeline <name>', 'which pipeline; not needed when only one runs');
+const folder = () => new Option('--folder <folder>', 'the folder of its file, when this one has a pipeline of its own');
 const json = () => new Option('--json', 'one JSON object a line, for programs');
 const TYPES = ['process', 'container', 'docker'];
 function orchestratorType(type: string): string {
@@ -61,15 +62,15 @@ export function registerPipeline(program: Command): void {
     pipeline(),
     json(),
   ).action(async (id: string | undefined, flags: object) => (await operations()).logs(id, flags as never));
-  add(program.command('stop').summary('stop a component of a running pipeline').argument('<component>', 'a component, or one replica'), pipeline(), json())
+  add(program.command('stop').summary('stop a component of a running pipeline').argument('<component>', 'a component, or one replica'), pipeline(), folder(), json())
     .action(async (id: string, flags: object) => (await operations()).stop(id, flags));
-  add(program.command('restart').summary('restart a component of a running pipeline').argument('<component>', 'a component, or one replica'), pipeline(), json())
+  add(program.command('restart').summary('restart a component of a running pipeline').argument('<component>', 'a component, or one replica'), pipeline(), folder(), json())
     .action(async (id: string, flags: object) => (await operations()).restart(id, flags));
-  add(program.command('scale').summary('change the number of replicas of a component').argument('<component>').argument('<replicas>', 'how many'), pipeline(), json())
+  add(program.command('scale').summary('change the number of replicas of a component').argument('<component>').argument('<replicas>', 'how many'), pipeline(), folder(), json())
     .action(async (id: string, replicas: string, flags: object) => (await operations()).scale(id, replicas, flags));
-  add(program.command('up').alias('reload').summary('take over changes of the pipeline file').description('Reads the file of a running pipeline again and starts, stops and restarts only what has changed, has failed or was skipped.'), pipeline(), json())
-    .action(async (flags: object) => (await operations()).reload(flags));
-  add(program.command('down').summary('stop a running pipeline').argument('[name]', 'not needed when only one runs'), new Option('--kill', 'at once'), pipeline(), json())
+  add(program.command('up').alias('reload').summary('take over changes of the pipeline file, or start it').description('Reads the file of a running pipeline again and starts, stops and restarts only what has changed, has failed or was skipped.\nWhere it does not run, it is started in the background, as `mimas run -d` does.').argument('[file]', 'default: pipeline.yaml or flow.yml in this folder'), pipeline(), folder(), json())
+    .action(async (file: string | undefined, flags: object) => (await operations()).up(file, flags));
+  add(program.command('down').summary('stop a running pipeline').argument('[name]', 'not needed when only one runs'), new Option('--kill', 'at once'), pipeline(), folder(), json())
     .action(async (name: string | undefined, flags: object) => (await operations()).down(name, flags));
   add(program.command('attach').summary('follow a running pipeline in this terminal'), pipeline(), json())
     .action(async (flags: object) => (await operations()).attach(flags));

@@ -36,6 +36,8 @@ export function statusTable({ components }: PipelineStatus, { colour, width }: {
   });
 }
 
+const AS_BEFORE = '\u001B[?25h';
+
 /** A table that stays below what is printed. Whoever writes to the terminal goes through it. */
 export class LiveTable {
   /** The length of each row that stands there. */
@@ -43,6 +45,8 @@ export class LiveTable {
   #closed = false;
   readonly #timer: NodeJS.Timeout;
   readonly #onResize = () => this.#redraw();
+  /** Whoever ends this program: the cursor is there. */
+  readonly #atExit = () => void this.out.write(AS_BEFORE);
 
   constructor(
     private readonly out: NodeJS.WriteStream,
@@ -53,6 +57,7 @@ export class LiveTable {
     this.#timer = setInterval(() => void this.measure().then(() => this.#redraw(), () => {}), 1000);
     this.#timer.unref();
     out.on('resize', this.#onResize);
+    process.on('exit', this.#atExit);
   }
 
   print(line: string): void {
@@ -62,7 +67,8 @@ export class LiveTable {
   close(): void {
     clearInterval(this.#timer);
     this.out.off('resize', this.#onResize);
-    this.out.write(this.#erasure());
+    process.off('exit', this.#atExit);
+    this.out.write(`${AS_BEFORE}${this.#erasure()}`);
     this.#closed = true;
   }
 
