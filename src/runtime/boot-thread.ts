@@ -9,11 +9,12 @@ import { GuardedLink, MemoryGuard, type MemoryBound } from './memory-guard.js';
 import { watchStart } from './watch-start.js';
 
 export function bootThread(): void {
-  const data = workerData as { port: MessagePort; maxFrame: number | undefined; latency: LatencyMode | undefined; memory: MemoryBound | undefined; sourceMaps?: boolean };
+  const data = workerData as { port: MessagePort; maxFrame: number | undefined; latency: LatencyMode | undefined; memory?: MemoryBound; sourceMaps?: boolean };
   const { port, maxFrame, latency, memory, sourceMaps } = data;
   if (sourceMaps) process.setSourceMapsEnabled(true);
   // Code that runs here later has no business with it.
   delete data.sourceMaps;
+  delete data.memory;
   const link = new PortLink(port, 'main');
   const host = new Host(memory ? new GuardedLink(link, latency, new MemoryGuard(memory)) : withLatency(link, latency), maxFrame, () => process.exit(0));
   watchStart(host);

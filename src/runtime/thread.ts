@@ -78,7 +78,7 @@ function startWorker(options: LaunchOptions, port: import('node:worker_threads')
   try {
     return new Worker(BOOT, {
       name: options.name,
-      workerData: { port, maxFrame: options.maxFrame, latency: options.latency, ...(process.sourceMapsEnabled ? { sourceMaps: true } : {}), code: sharedCodeCache(), memory },
+      workerData: { port, maxFrame: options.maxFrame, latency: options.latency, ...(process.sourceMapsEnabled ? { sourceMaps: true } : {}), code: sharedCodeCache(), ...(memory ? { memory } : {}) },
       transferList: [port],
       stdout: true,
       stderr: true,

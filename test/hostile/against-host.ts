@@ -36,7 +36,9 @@ async function runCase(program: HostProgram, index: number, { name, amplifies = 
 /** The cases of the given numbers; findings as they come. */
 export async function runLies(program: HostProgram, cases: readonly Case[], numbers: readonly number[], onFinding: (finding: Finding) => void): Promise<void> {
   const say = (name: string, whats: readonly string[]) => whats.forEach((what) => onFinding({ name, what }));
-  await program.visit(-1);
+  // Who is not believed at all can do no harm, and shows nothing.
+  const plain = await program.visit(-1);
+  if (plain?.['fence'] !== 'ok') say('a liar that does not lie', [`its session did not begin: ${JSON.stringify(plain)}`]);
   const held = await program.held();
   const before = program.facts();
   const { pid } = program;

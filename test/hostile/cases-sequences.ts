@@ -1,20 +1,22 @@
 // Entries that are legal one by one and wrong where they stand: numbers that are not under way, what belongs to somebody else, more than
 // was asked for, doors that are not the peer's.
 import type { Case, Mouth } from './cases.js';
-import { FREE, graph, Kind, liveList, liveValue, Node, Tag, type UnderWay } from './entries.js';
+import { FREE, graph, helloOf, Kind, liveList, liveValue, Node, Tag, type UnderWay } from './entries.js';
 
 type Entries = (underWay: UnderWay) => readonly unknown[];
 const one = (name: string, entries: Entries): Case => ({ name, say: (mouth) => mouth.send(entries(mouth.underWay)) });
 const many = (count: number, entry: (index: number) => readonly unknown[]): unknown[] => Array.from({ length: count }, (_, index) => entry(index)).flat();
 
 const greetings: Case[] = [
-  one('a second greeting', () => [Kind.HELLO, [1, 'again'], Kind.HELLO, [1, 'again']]),
-  one('a greeting of another version', () => [Kind.HELLO, [2, 'other']]),
-  one('a greeting of version NaN', () => [Kind.HELLO, [NaN, 'other']]),
-  one('a greeting with reserved methods', () => [Kind.HELLO, [1, 'x', 'then', 0, -1, 0, 0, '$with', 0, -1, 0, 0]]),
-  one('a greeting whose numbers are objects', () => [Kind.HELLO, [1, { toString: 1 }, 'add', {}, {}, {}, {}]]),
-  one('a greeting of 200,000 methods', () => [Kind.HELLO, [1, 'x', ...many(200_000, (index) => [`m${index}`, 0, -1, 0, 0])]]),
-  one('a greeting with half a method', () => [Kind.HELLO, [1, 'x', 'add', 0]]),
+  one('a second greeting', () => [Kind.HELLO, helloOf('again'), Kind.HELLO, helloOf('again')]),
+  one('a greeting of another version', () => [Kind.HELLO, [99, 'other', []]]),
+  one('a greeting of version NaN', () => [Kind.HELLO, [NaN, 'other', []]]),
+  one('a greeting with reserved methods', () => [Kind.HELLO, helloOf('x', 'then', 0, -1, 0, 0, '$with', 0, -1, 0, 0)]),
+  one('a greeting whose numbers are objects', () => [Kind.HELLO, helloOf({ toString: 1 }, 'add', {}, {}, {}, {})]),
+  one('a greeting of 200,000 methods', () => [Kind.HELLO, helloOf('x', ...many(200_000, (index) => [`m${index}`, 0, -1, 0, 0]))]),
+  one('a greeting whose withheld names are a method of everything', () => [Kind.HELLO, [...helloOf('x').slice(0, 2), ['then', '__proto__', { toString: 1 }], 'add', 0, -1, 0, 0]]),
+  one('a greeting that withholds 200,000 names', () => [Kind.HELLO, [...helloOf('x').slice(0, 2), many(200_000, (index) => [`m${index}`])]]),
+  one('a greeting with half a method', () => [Kind.HELLO, helloOf('x', 'add', 0)]),
 ];
 
 const calls: Case[] = [

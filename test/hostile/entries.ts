@@ -1,5 +1,5 @@
 // The entries of the protocol as a hostile peer sees them: a legal one of each kind, whose slots can then be spoilt one by one.
-import { Kind, SLOTS } from '#mimas/rpc/frames.js';
+import { Kind, PROTOCOL_VERSION, SLOTS } from '#mimas/rpc/frames.js';
 import { Tag } from '#mimas/rpc/codec.js';
 import { pack } from './raw-bytes.js';
 
@@ -33,11 +33,14 @@ export interface UnderWay {
   readonly lent: number;
 }
 
+/** A greeting that is believed: who it is, and its methods. */
+export const helloOf = (name: unknown, ...methods: readonly unknown[]): unknown[] => [PROTOCOL_VERSION, name, [], ...methods];
+
 /** A call number that is not under way. */
 export const FREE = 70_001;
 
 export const legalEntries = ({ served, awaited, read, produced, signal, lent }: UnderWay): Record<string, unknown[]> => ({
-  HELLO: [Kind.HELLO, [1, 'somebody', 'add', 0, -1, 0, 0]],
+  HELLO: [Kind.HELLO, helloOf('somebody', 'add', 0, -1, 0, 0)],
   CALL: [Kind.CALL, FREE, 0, Tag.INLINE, [1, 2]],
   CALL_FULL: [Kind.CALL_FULL, FREE, 1, Tag.INLINE, [1], 0, [5_000, 'name', 'value']],
   CALL_REFERENCE: [Kind.CALL_REFERENCE, FREE, lent, '', Tag.INLINE, [1], 0, [5_000]],

@@ -1,6 +1,6 @@
 // Entries as the protocol has them, made by chance: each kind, each form of a value, each type of node, with numbers of what is under way.
 // Most of it is legal, so that what is then changed in it is read, and is all that there is to notice.
-import { entriesOf, Kind, Node, Tag } from './entries.js';
+import { entriesOf, helloOf, Kind, Node, Tag } from './entries.js';
 import type { Batch } from './raw-peer.js';
 import { NAMES, NUMBERS, OPTIONS, PRIMITIVES } from './nasty.js';
 import { pack, Raw } from './raw-bytes.js';
@@ -85,7 +85,7 @@ export class Grammar {
     const owner = OWNER[kind];
     const id = owner === undefined ? chance.below(1_000) : isCall(kind) ? this.fresh() : this.number(owner);
     switch (kind) {
-      case Kind.HELLO: return [kind, [1, 'somebody', 'add', 0, -1, 0, 0, 'then', 1, 5, 1, 1]];
+      case Kind.HELLO: return [kind, helloOf('somebody', 'add', 0, -1, 0, 0, 'then', 1, 5, 1, 1)];
       case Kind.CALL: return [kind, id, chance.below(METHODS), ...this.value(undefined, true).slice(0, 2)];
       case Kind.CALL_FULL: return [kind, id, chance.below(METHODS), ...this.value(attachments, true), this.meta()];
       case Kind.CALL_REFERENCE: return [kind, id, this.number('lent'), chance.of(['', '', ...NAMES]), ...this.value(attachments, true), this.meta()];

@@ -2,7 +2,7 @@
 import type { TransferListItem } from 'node:worker_threads';
 import { Unpacker } from '#mimas/rpc/unpacker.js';
 import type { Case } from './cases.js';
-import { entriesOf, Kind, liveValue, Node, Tag, graph, type UnderWay } from './entries.js';
+import { entriesOf, helloOf, Kind, liveValue, Node, Tag, graph, type UnderWay } from './entries.js';
 import { bodyOf, pack } from './raw-bytes.js';
 import type { Batch } from './raw-peer.js';
 
@@ -20,7 +20,7 @@ export interface Channel {
 /** Its methods, in order. */
 const METHODS = ['hold', 'items', 'answer', 'provoke', 'fence'] as const;
 /** As a process that answers to these names is greeted. */
-export const GREETING = [Kind.HELLO, [1, 'liar', ...METHODS.flatMap((name) => [name, name === 'items' ? 1 : 0, -1, 0, 0])]];
+export const GREETING = [Kind.HELLO, helloOf('liar', ...METHODS.flatMap((name) => [name, name === 'items' ? 1 : 0, -1, 0, 0]))];
 
 const STREAM = 7;
 const SIGNAL = 6;

@@ -8,8 +8,8 @@ const src = join(root, 'src');
 /** Files of the kernel, which have the modes that it gives them. */
 const EXEMPT = new Set(['runtime/cgroups.ts']);
 const MAKES = /(?<![#.\w])(?:(?:mkdir|writeFile|appendFile|open|copyFile|cp)(?:Sync)?|createWriteStream)\(/;
-/** What only looks like it: comments, reading, and connecting a socket. */
-const OTHERWISE = /^\s*(?:\/\/|\*|\/\*)|'r'\)|O_RDONLY|\bopen\(address\b/;
+/** What only looks like it: comments, reading, connecting a socket, and writing to a descriptor. */
+const OTHERWISE = /^\s*(?:\/\/|\*|\/\*)|'r'\)|O_RDONLY|\bopen\(address\b|\('', \{ fd\b/;
 const SAYS = /OWN_FOLDER|OWN_FILE/;
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && !name.startsWith('dashboard/ui') && !EXEMPT.has(name));
