@@ -185,6 +185,8 @@ export async function connectProcess(address: string, options: ConnectProcessOpt
   oneOf(options.latency, LATENCIES, 'latency');
   const connection = new ManagedConnection(parseAddress(address), options, supervisor, self);
   await supervisor.updateProcess({ id: connection.id, updateType: 'create', config: connection, restartPolicy: { maxRestarts: Infinity, maxFailures: Infinity, backoff: { max: '5s' } } });
-  if (connection.status !== 'connected') throw connection.error;
-  return connection;
+  if (connection.status === 'connected') return connection;
+  // The supervisor forgets it, too.
+  await connection.close();
+  throw connection.error;
 }

@@ -13,7 +13,7 @@ import { parseDuration, type Duration } from '../units.js';
 import { advised } from './advice.js';
 import { SocketFolder } from './addresses.js';
 import { startEarly, type EarlyStart } from './early-start.js';
-import type { ConnectProcessOptions, ManagedConnection } from './connection.js';
+import type { ConnectProcessOptions } from './connection.js';
 import { callerTold, type Told } from './caller-told.js';
 import { launch } from './launch.js';
 import { MetricsJournal } from './metrics-journal.js';
@@ -49,7 +49,6 @@ export class ProcessManager {
   readonly #pools = new Set<Pool>();
   /** What starts and ends processes by itself: isolations and groups. */
   readonly #owners = new Set<{ shutdown(options: { timeout: number; reason: string }): Promise<void> }>();
-  readonly #connections = new Set<ManagedConnection>();
   readonly #events = new Emitter<ManagerEvents>();
   readonly #journal = new MetricsJournal();
   #registry: Promise<PrometheusRegistry> | undefined;
@@ -209,7 +208,6 @@ export class ProcessManager {
     const [{ connectProcess }, supervisor] = await Promise.all([import('./connection.js'), this.#engine()]);
     this.#assertOpen(address);
     const connection = await told(connectProcess(address, options, supervisor, this.#options.name ?? 'main'));
-    this.#connections.add(connection);
     return createRemote(connection.client) as Remote<T>;
   }
 
