@@ -88,7 +88,7 @@ export class ControlPlane {
     const needed = reserved.has(wanted);
     const free = !needed && (wanted === 0 || (await listenable(first, wanted).then(() => true, () => false)));
     if (!free && !elsewhere) {
-      const why = needed ? 'which a component has' : ((await takenPort([{ port: wanted, protocol: 'tcp', host: first }])) ?? 'which is taken');
+      const why = needed ? 'a component has that port' : ((await takenPort([{ port: wanted, protocol: 'tcp', host: first }])) ?? 'it is taken');
       throw new InvalidOptionError(`the control plane cannot listen on ${first}:${wanted}: ${why}; --control-plane-port 0 takes a free port`, { option: 'controlPlane.port' });
     }
     const port = free && wanted !== 0 ? wanted : await freePort(first, reserved);

@@ -32,6 +32,8 @@ export class WaitingLine implements Due {
     this.#calls = [];
     this.#head = 0;
     this.#gone = 0;
+    // Nobody is waited for: a program that has nothing else to do ends.
+    this.end();
     return undefined;
   }
 
@@ -45,6 +47,7 @@ export class WaitingLine implements Due {
   /** A call left before its turn. */
   left(): void {
     if (++this.#gone > SWEEP && this.#gone * 2 > this.#calls.length - this.#head) this.#sweep();
+    this.first();
   }
 
   all(): WaitingCall[] {

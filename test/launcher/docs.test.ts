@@ -63,7 +63,7 @@ it.each([['README.md', readme, 'ns:my-app:hello-pattern true\n'], ['docs/launche
 
 describe('docs/launcher.md', () => {
   it('shows commands with options that there are', () => {
-    const commands = /```sh\n([\s\S]*?)```/.exec(page)![1]!.replaceAll('\\\n', ' ').trim().split('\n');
+    const commands = /```sh\n(mimas [\s\S]*?)```/.exec(page)![1]!.replaceAll('\\\n', ' ').trim().split('\n');
     expect(commands).toHaveLength(5);
     for (const command of commands) {
       const words = command.split(/\s+/).slice(1);

@@ -148,5 +148,5 @@ it('the control plane leaves port 8080 to a component that has it', async () => 
   expect(project.mimas('logs', 'a').stdout).toMatch(/FLOWCTL_ENDPOINT=http:\/\/localhost:(?!8080\n)\d+\n/);
   run.signal('SIGINT');
   expect(await run.exit()).toBe(0);
-  expect(project.mimas('run', 'pipeline.yaml', '--plain', '--control-plane-port', '8080')).toMatchObject({ status: 2, stderr: expect.stringContaining('the control plane cannot listen on 127.0.0.1:8080, which a component has') });
+  expect(project.mimas('run', 'pipeline.yaml', '--plain', '--control-plane-port', '8080')).toMatchObject({ status: 2, stderr: expect.stringContaining('the control plane cannot listen on 127.0.0.1:8080: a component has that port') });
 });

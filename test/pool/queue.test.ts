@@ -1,8 +1,11 @@
 // The queue: late binding, bounded, each call leaves it once: by its turn, its deadline, its signal, or the end of the pool.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { CallTimeoutError, ProcessStoppedError, QueueFullError, QueueTimeoutError } from '../../dist/index.js';
+import { root } from '../helpers/compile.js';
 import { codeOf, fakePool, makePool, sleep, until } from './helpers.js';
 
 it('binds a call to a replica only when that has a free place', async () => {
@@ -274,4 +277,20 @@ it('calls of one line time out in their order, those with a queueTimeout of thei
   await until(() => order.length === 6);
   expect(order[5]).toBe('late QUEUE_TIMEOUT');
   members[0]!.finish();
+});
+
+it('a program whose calls have waited and are answered ends when it has nothing else to do', () => {
+  const program = `
+    import { createProcessManager } from 'mimas';
+    const pm = createProcessManager();
+    const pool = await pm.pool(${JSON.stringify(join(root, 'processes/calculator.process.ts'))}, { size: 1, concurrency: 1, isolation: 'worker', queueTimeout: 60_000 });
+    const left = new AbortController();
+    const calls = Array.from({ length: 20 }, (_, i) => pool.$with(i % 2 ? { signal: left.signal } : {}).add(i, 1).catch(() => 0));
+    left.abort();
+    await Promise.all(calls);
+    await pm.shutdown();
+    const done = performance.now();
+    process.on('exit', () => console.log(performance.now() - done < 5_000));`;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], { cwd: root, encoding: 'utf8', timeout: 50_000 });
+  expect([status, stdout], stderr).toEqual([0, 'true\n']);
 });
