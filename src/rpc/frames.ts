@@ -70,8 +70,8 @@ export const DEFAULT_LIMITS = {
   maxArguments: 65_536,
   /** Streams that one link may bring at once. */
   maxStreams: 65_536,
-  /** AbortSignals in one value. Each takes its reader some microseconds, and there is no pause in between. */
-  maxSignals: 8_192,
+  /** Functions and proxies in one value; a stream or a signal counts as eight. Each takes its reader microseconds, without a pause in between. */
+  maxLive: 65_536,
   /** Items of all streams of one link that nobody has taken yet, bytes of memory. Above it the link reads no more. */
   maxUnread: 1024 * 1024 * 1024,
   /** Longest that a link stays so, ms; then it is closed. */

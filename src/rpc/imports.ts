@@ -10,8 +10,8 @@ export class Imports {
   readonly borrowed: Borrowed[] = [];
   /** Those that are followed. */
   readonly signals: number[] = [];
-  /** All of them, those that had aborted before as well. */
-  signalsMade = 0;
+  /** What was made in all, as `maxLive` counts. */
+  live = 0;
 
   constructor(private readonly followed: LiveSignals) {}
 

@@ -21,8 +21,12 @@ export interface Made {
   scope: Scope | undefined;
   references: number[] | undefined;
   streams: OutgoingStream[] | undefined;
-  signals: number;
+  /** As `maxLive` counts. */
+  live: number;
 }
+
+/** What each costs who reads it, in functions. */
+const COST: Readonly<Record<LiveKind, number>> = { function: 1, proxy: 1, signal: 8, stream: 8, readable: 8 };
 
 export class LiveTable implements LiveReferences, StreamWires {
   /** Undefined outside of an encode. */
@@ -48,13 +52,13 @@ export class LiveTable implements LiveReferences, StreamWires {
   // ── what the codec asks for ──
 
   exportLive(value: object, kind: LiveKind): unknown {
+    if (this.made && (this.made.live += COST[kind]) > this.session.limits.maxLive) throw this.#tooManyLive();
     switch (kind) {
       case 'function':
         return this.#exportFunction(value as (...args: unknown[]) => unknown);
       case 'proxy':
         return this.#exportProxy(remoteTargetOf(value)!);
       case 'signal':
-        if (this.made && ++this.made.signals > this.session.limits.maxSignals) throw this.#tooManySignals();
         return this.signals.export(value as AbortSignal, this.made?.scope, (exported) => this.#lendSignal(exported));
       case 'stream':
       case 'readable':
@@ -66,13 +70,13 @@ export class LiveTable implements LiveReferences, StreamWires {
     if (!Array.isArray(description) || !isReference(description[0])) throw new ProtocolError(`a malformed ${kind} reference`);
     const [reference, second, third] = description as [number, unknown, unknown];
     const imports = (this.#imports ??= new Imports(this.signals));
+    if ((imports.live += COST[kind]) > this.session.limits.maxLive) throw new ProtocolError('too many functions, streams and signals in one value');
     switch (kind) {
       case 'function':
         return this.#importFunction(reference, textOf(second), third === 1, imports);
       case 'proxy':
         return this.#importProxy(reference, description.slice(1));
       case 'signal': {
-        if (++imports.signalsMade > this.session.limits.maxSignals) throw new ProtocolError(`more than ${this.session.limits.maxSignals} signals in one value`);
         const { signal, follows } = this.signals.import(reference, second);
         if (follows) imports.signals.push(reference);
         return signal;
@@ -230,9 +234,9 @@ export class LiveTable implements LiveReferences, StreamWires {
     return exports.add(exported);
   }
 
-  #tooManySignals(): FrameTooLargeError {
-    const limit = this.session.limits.maxSignals;
-    return new FrameTooLargeError(`more than ${limit} AbortSignals in one value; let its parts share one, or send it in parts`, { size: limit + 1, limit });
+  #tooManyLive(): FrameTooLargeError {
+    const limit = this.session.limits.maxLive;
+    return new FrameTooLargeError(`more than ${limit} functions and proxies, or ${limit / COST.stream} streams and signals, in one value; let its parts share them, or send it in parts`, { size: limit + 1, limit });
   }
 
   #exportStream(value: object): unknown {

@@ -321,7 +321,7 @@ export class Session {
     const { live } = this;
     // A getter of the value may make a call of its own.
     const outer = live.made;
-    const made: Made = { scope, references: undefined, streams: undefined, signals: 0 };
+    const made: Made = { scope, references: undefined, streams: undefined, live: 0 };
     live.made = made;
     try {
       return this.codec.encodeComposite(value, { root, transfer: transfer ?? NONE, redact: this.#redact }, list);
