@@ -128,9 +128,11 @@ export class HostProgram {
     return { descriptors: descriptorsOf(this.#pid), children: childrenOf(this.#pid).length };
   }
 
-  /** The same once what is on its way has ended, or has not within two seconds. */
+  /** The same once what is on its way has ended, or has not within five seconds. */
   async settledFacts(before: Facts): Promise<Facts> {
-    for (let attempt = 0; attempt < 100 && this.facts().descriptors.length > before.descriptors.length; attempt++) await new Promise((resolve) => setTimeout(resolve, 20));
+    // A liar of its own may be on its way down or up.
+    const more = ({ descriptors, children }: Facts) => descriptors.length > before.descriptors.length || children > before.children;
+    for (let attempt = 0; attempt < 250 && more(this.facts()); attempt++) await new Promise((resolve) => setTimeout(resolve, 20));
     return this.facts();
   }
 
