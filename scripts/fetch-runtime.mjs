@@ -1,7 +1,7 @@
 // Another Node, or Bun, or Deno, as an npm package, fetched once into .cache: `node scripts/fetch-runtime.mjs 24` prints the folder of its program.
 // Invariant: what is in the cache under a version is whole; of a fetch that failed nothing is left.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -32,6 +32,8 @@ export function fetchRuntime(wanted) {
     writeFileSync(join(folder, 'package.json'), '{ "private": true }');
     const { status } = spawnSync('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', folder, `${name}@${version ?? 'latest'}`], { stdio: ['ignore', 2, 2] });
     if (status !== 0) throw new Error(`${name}@${version ?? 'latest'} cannot be had from the registry`);
+    // Some tests run it as another user.
+    chmodSync(folder, 0o755);
     // Somebody else may have been faster.
     if (!existsSync(path)) renameSync(folder, kept);
   } finally {
