@@ -51,6 +51,11 @@ export class HostProgram {
     return this.#pid;
   }
 
+  /** The liars are processes of its own. */
+  get owned(): boolean {
+    return this.transport === 'pipe' || this.transport === 'port';
+  }
+
   #liarFor(peer: RawPeer): Liar | RichLiar {
     const channel = { get open() { return !peer.closed; }, body: (body: Uint8Array) => void peer.sendBody(body), end: () => peer.destroy() };
     if (this.#rich) return new RichLiar(channel, this.#rich.answers, this.#rich.seed, (changed) => (this.said += changed));
@@ -71,7 +76,7 @@ export class HostProgram {
   /** How the calls of one visit have settled; undefined when the program died of it. */
   async visit(index: number): Promise<Outcomes | undefined> {
     const { transport } = this;
-    return this.#survives((host) => (transport === 'pipe' || transport === 'port' ? host.visitOwn(transport === 'pipe' ? 'child' : 'worker', index, PATIENCE) : host.visit(this.#listener!.address, 'any', this.#ca, index, PATIENCE)));
+    return this.#survives((host) => (this.owned ? host.visitOwn(transport === 'pipe' ? 'child' : 'worker', index, PATIENCE) : host.visit(this.#listener!.address, 'any', this.#ca, index, PATIENCE)));
   }
 
   /** ms that the last lie took to be made. */
@@ -96,7 +101,7 @@ export class HostProgram {
     this.#rich = { answers, seed };
     const { transport } = this;
     return this.#survives((host) =>
-      transport === 'pipe' || transport === 'port' ? host.visitRichOwn(transport === 'pipe' ? 'child' : 'worker', seed, file, PATIENCE) : host.visitRich(this.#listener!.address, 'any', this.#ca, PATIENCE),
+      this.owned ? host.visitRichOwn(transport === 'pipe' ? 'child' : 'worker', seed, file, PATIENCE) : host.visitRich(this.#listener!.address, 'any', this.#ca, PATIENCE),
     );
   }
 

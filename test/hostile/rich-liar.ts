@@ -27,7 +27,8 @@ export class RichLiar {
     answers: Corpus,
     private readonly seed: number,
     private readonly onSaid: (changed: number) => void = () => {},
-    private readonly gentle = GENTLE,
+    /** `frames`: that it says at most. */
+    private readonly manner: { readonly gentle: number; readonly frames: number } = { gentle: GENTLE, frames: AT_MOST },
   ) {
     this.#answers = answers;
   }
@@ -42,14 +43,14 @@ export class RichLiar {
     const first = entriesOf(entries).find(([kind]) => kind === Kind.CALL || kind === Kind.CALL_FULL);
     if (this.#session || !first) return;
     this.#answers = shifted(this.#answers, (first[1] as number) - 1);
-    this.#session = new MutatedSession(chanceOf(this.seed), this.#answers, this.gentle);
+    this.#session = new MutatedSession(chanceOf(this.seed), this.#answers, this.manner.gentle);
     this.#session.grammar.hear(entries);
     void this.#speak(this.#session);
   }
 
   async #speak(session: MutatedSession): Promise<void> {
     let changes = 0;
-    for (let said = 0; said < AT_MOST && this.channel.open; said++) {
+    for (let said = 0; said < this.manner.frames && this.channel.open; said++) {
       const { body, changed } = session.next();
       this.channel.body(body);
       if (changed) changes++;
