@@ -1,6 +1,6 @@
 // Serves calls: number to method, method to result. Only what a Service lists or this side has lent out can be reached.
 // Invariant: nothing that a user's object does when it is touched (getters, proxies, thenables) reaches further than its own call.
-import { CallbackReleasedError, FrameTooLargeError, MethodNotFoundError, MimasError, NotCloneableError, ProtocolError, QueueFullError } from '../errors.js';
+import { CallbackReleasedError, FrameTooLargeError, isError, MethodNotFoundError, MimasError, NotCloneableError, ProtocolError, QueueFullError } from '../errors.js';
 import { runInContext, type CallContext } from './context.js';
 import { isReference, Kind } from './frames.js';
 import { IdTable } from './id-table.js';
@@ -100,7 +100,7 @@ export class Dispatcher {
     try {
       this.session.sendValue(head, error, 'error');
     } catch (uncloneable) {
-      if (uncloneable instanceof FrameTooLargeError && error instanceof Error && this.#sendSlim(head, error)) return;
+      if (uncloneable instanceof FrameTooLargeError && isError(error) && this.#sendSlim(head, error)) return;
       // Whatever that is: it may be an object of the user's that fails when it is touched.
       const reason = uncloneable instanceof MimasError ? uncloneable : new NotCloneableError(`what was thrown cannot be sent: ${describe(error)}`, { path: 'error' });
       this.session.sendValue(head, reason, 'error');

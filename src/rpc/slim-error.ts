@@ -1,5 +1,6 @@
 // An error that is too large for its link, without what makes it so: class, name and code arrive, and all else of it that has room.
 // What was left out is named in its field `omitted`, so that nobody takes the rest for the whole.
+import { isError } from '../errors.js';
 import { ValueCodec } from './codec.js';
 
 /** Shares of a frame: for fields, causes and errors; for the message; for the stack. */
@@ -41,7 +42,7 @@ export function slimError(error: Error, { level, maxFrame }: { level: 'objects' 
   }
   for (const { key, value, enumerable } of parts) {
     if (kept.has(key)) keep(key, value, enumerable);
-    else if (value instanceof Error && key === 'cause' && deep < DEEPEST) {
+    else if (isError(value) && key === 'cause' && deep < DEEPEST) {
       const cause = slimError(value, { level, maxFrame: Math.max(0, room / 2) }, deep + 1);
       omitted.push(...((cause as { omitted?: string[] }).omitted ?? []).map((part) => `cause.${part}`));
       room -= sizeOf(cause);
