@@ -1,10 +1,8 @@
 // What a process group has used of the machine, with all that it has started, from `/proc`.
-import { readFileSync } from 'node:fs';
-import { processIds, statFields } from './process-facts.js';
+import { memoryOf, processIds, statFields } from './process-facts.js';
 
 /** USER_HZ: 100 on every Linux that Node runs on. */
 const MS_PER_TICK = 10;
-const KB = 1024;
 /** Groups that are asked for one after the other are answered from one look, ms. */
 const FRESH = 100;
 
@@ -33,14 +31,10 @@ function lookAtAll(): Map<number, GroupUsage> {
   for (const pid of processIds() ?? []) {
     const fields = statFields(pid);
     if (!fields) continue;
-    try {
-      const [group, ticks] = [Number(fields[2]), [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0)];
-      const resident = Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * KB;
-      const so = found.get(group) ?? { cpu: 0, memory: 0 };
-      found.set(group, { cpu: so.cpu + ticks * MS_PER_TICK, memory: so.memory + resident });
-    } catch {
-      // It has ended in the meantime.
-    }
+    const [group, ticks] = [Number(fields[2]), [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0)];
+    const resident = memoryOf(pid, 'VmRSS') ?? 0;
+    const so = found.get(group) ?? { cpu: 0, memory: 0 };
+    found.set(group, { cpu: so.cpu + ticks * MS_PER_TICK, memory: so.memory + resident });
   }
   return found;
 }

@@ -1,9 +1,9 @@
 // What the owner of threads and children sees of their memory, for those who cannot be asked, or not trusted with, the answer.
 // Invariant: nobody is ended for garbage alone: who holds more than its limit is asked what is left after a collection, and who does
 // not answer has to hold more than what V8 may leave uncollected. One timer for all; it keeps no program alive.
-import { readFileSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import type { MemoryBound } from './memory-guard.js';
+import { memoryOf, statFields } from './process-facts.js';
 
 /** V8 lets Buffers of so many bytes lie before it collects them. */
 export const COLLECTED_AT = 64 * 1024 * 1024;
@@ -11,7 +11,6 @@ const LOOK_MS = 100;
 /** Between two questions to who is over its limit by garbage, or by memory that V8 knows nothing of, ms: each costs it a collection. */
 const ASK_AGAIN_MS = 1_000;
 const LONGEST_ASK_MS = 60_000;
-const KB = 1024;
 /** Of Linux on x64; where pages are larger less is seen. */
 const PAGE = 4096;
 
@@ -29,16 +28,6 @@ function watch(look: () => void): () => void {
   };
 }
 
-/** Memory of a process that it shares with nobody, bytes; undefined where there is no `/proc`, or no such process. */
-export function privateBytes(pid: number | 'self'): number | undefined {
-  try {
-    const kb = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return kb === undefined ? undefined : Number(kb) * KB;
-  } catch {
-    return undefined;
-  }
-}
-
 export interface ChildWatch {
   readonly pid: number;
   readonly limit: number;
@@ -54,7 +43,7 @@ export function watchChild({ pid, limit, ask, end }: ChildWatch): () => void {
   let askedWith = 0;
   let rest = ASK_AGAIN_MS;
   return watch(() => {
-    const holds = privateBytes(pid);
+    const holds = memoryOf(pid, 'RssAnon');
     if (holds !== undefined && holds > limit + COLLECTED_AT) return end();
     // Without `/proc` only it can tell.
     if (asking || (holds !== undefined && holds <= limit)) return;
@@ -104,14 +93,5 @@ export function watchThread(worker: Worker, { limit, state }: MemoryBound, end: 
 /** Node before 22.16 cannot be asked about a busy thread. What it has touched for the first time, if the program has grown by that much, is its own. */
 function readings(thread: number): { grown: number; touched: number } {
   const { heapTotal, external } = process.memoryUsage();
-  return { grown: (privateBytes('self') ?? 0) - heapTotal - external, touched: faultsOf(thread) * PAGE };
-}
-
-function faultsOf(thread: number): number {
-  try {
-    const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[7]);
-  } catch {
-    return 0;
-  }
+  return { grown: (memoryOf('self', 'RssAnon') ?? 0) - heapTotal - external, touched: Number(statFields(`self/task/${thread}`)?.[7] ?? 0) * PAGE };
 }

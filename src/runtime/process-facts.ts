@@ -18,12 +18,22 @@ export function processIds(): number[] | undefined {
   }
 }
 
-/** The fields of its stat from the state on, see proc(5); undefined when there is no such process. */
-export function statFields(pid: number): string[] | undefined {
+/** The fields of its stat from the state on, see proc(5); undefined when there is no such process, or no such thread of this one. */
+export function statFields(of: number | `self/task/${number}`): string[] | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const stat = readFileSync(`/proc/${of}/stat`, 'utf8');
     // The name stands in brackets and may itself contain spaces and brackets.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes of a line of its status: `VmRSS`, all that is resident; `RssAnon`, what of it is shared with nobody. undefined as above. */
+export function memoryOf(pid: number | 'self', line: 'VmRSS' | 'RssAnon'): number | undefined {
+  try {
+    const kb = new RegExp(`^${line}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return kb === undefined ? undefined : Number(kb) * 1024;
   } catch {
     return undefined;
   }

@@ -59,7 +59,7 @@ function ratesBetween(before: Usage, now: Usage, most: number): Rates {
   const total = active + now.loopIdle - before.loopIdle;
   // Microseconds of CPU per millisecond of time, as percent.
   const cpu = ((now.cpu - before.cpu) / window) * 0.1;
-  return { cpu: within(cpu, most), loop: total > 0 ? within(active / total, 1) : 0, window };
+  return { cpu: clamp(cpu, most), loop: total > 0 ? clamp(active / total, 1) : 0, window };
 }
 
-const within = (value: number, most: number): number => Math.min(most, Math.max(0, value));
+const clamp = (value: number, most: number): number => Math.min(most, Math.max(0, value));
