@@ -14,7 +14,7 @@ let server;
 const get = (path) => fetch(`http://127.0.0.1:${server.address().port}${path}`);
 
 before(async () => {
-  calc = await pm.spawn(new URL('./calculator.process.ts', import.meta.url), { isolation: 'child' });
+  calc = await pm.spawn(new URL('./shared/calculator.process.ts', import.meta.url), { isolation: 'child' });
   const app = express();
   app.locals.calc = calc;
   app.set('calculator', calc);

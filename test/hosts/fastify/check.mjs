@@ -9,7 +9,7 @@ const app = Fastify();
 let calc;
 
 before(async () => {
-  calc = await pm.spawn(new URL('./calculator.process.ts', import.meta.url));
+  calc = await pm.spawn(new URL('./shared/calculator.process.ts', import.meta.url));
   app.decorate('calc', calc);
   app.decorateRequest('calc', { getter: () => calc });
   app.get('/decorated', async () => ({ sum: await app.calc.add(2, 3) }));

@@ -6,6 +6,10 @@ export default class Calculator {
     return a + b;
   }
 
+  @Public() async *countTo(n: number): AsyncGenerator<number> {
+    for (let i = 1; i <= n; i++) yield i;
+  }
+
   withheld(): string {
     return 'never';
   }
