@@ -64,9 +64,9 @@ describe.each(cells)('a $isolation over $transport', ({ isolation, transport }) 
 
   it('whose caller was blocked itself gives no false timeout to a call that was answered in time', async () => {
     const subject = await spawn();
-    const answer = subject.$with({ timeout: 150 }).sleep(10);
+    const answer = subject.$with({ timeout: 500 }).sleep(10);
     await new Promise((resolve) => setImmediate(resolve));
-    const end = performance.now() + 300;
+    const end = performance.now() + 1_000;
     while (performance.now() < end);
     expect(await answer).toBe(10);
   });
